@@ -1,0 +1,30 @@
+# `just` lists what there is to do.
+
+_default:
+    @just --list
+
+# Serve on port 3000, with the log at debug
+dev:
+    cargo run -- --log hubbub=debug
+
+# Format, lint and documentation, warnings denied
+check:
+    cargo fmt --check
+    cargo clippy --locked --all-targets -- --deny warnings
+    RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items
+    ! grep -n http static/package-lock.json
+
+# What the README calls: everything that needs only Rust and Node
+test:
+    cargo test --locked
+
+# The page in a real Chromium; a missing browser fails
+browser:
+    HUBBUB_BROWSER=required cargo test --locked --test browser
+
+# What continuous integration runs
+ci: test browser check
+
+# The figures of the README
+bench *ARGS:
+    cargo bench --locked {{ARGS}}

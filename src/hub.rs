@@ -1,0 +1,245 @@
+//! The hub: in-memory fan-out. A topic per room that has readers, each with a ring of its newest
+//! items.
+//!
+//! A ring holds *every* item of its room after its **floor**. A reader that stands at or above
+//! the floor has its next items here; one that stands below has to read what it lacks elsewhere
+//! first. So there is no position to hand out and no lag to report: whether a reader can be live
+//! follows from its own place, at the first open, after a reconnect and after it fell behind alike.
+//!
+//! The hub never waits for a reader, and knows neither the journal nor HTML.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::watch;
+
+use crate::message::{RoomName, Seq};
+
+/// Items that a ring holds: what a busy room says in a few seconds, so that a reader that was
+/// held up for a moment need not go to the journal.
+const RING: usize = 256;
+
+/// What can be published: a shared item with a place in the one order.
+pub trait Item: Clone {
+    /// Its place; each published item's is above the one before.
+    fn seq(&self) -> Seq;
+}
+
+/// A handle on the hub; clones share it.
+pub struct Hub<T>(Arc<Mutex<Topics<T>>>);
+
+impl<T> Clone for Hub<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Topics<T> {
+    /// The place up to which everything was published, to whichever room.
+    published: Seq,
+    by_room: HashMap<RoomName, Open<T>>,
+}
+
+struct Open<T> {
+    topic: Arc<Topic<T>>,
+    /// At least 1. Counted here, under the one lock, and not by the topic's references: those may
+    /// be held by a [`Hub::publish`] that is under way.
+    readers: usize,
+}
+
+struct Topic<T> {
+    /// A std mutex: it is held to push one item or to clone a few, never across an await.
+    ring: Mutex<Ring<T>>,
+    /// Wakes the readers.
+    newest: watch::Sender<Seq>,
+}
+
+struct Ring<T> {
+    floor: Seq,
+    items: VecDeque<T>,
+}
+
+/// One reader's hold on a topic; the topic goes away with its last one.
+pub struct Subscription<T> {
+    hub: Hub<T>,
+    room: RoomName,
+    topic: Arc<Topic<T>>,
+    newest: watch::Receiver<Seq>,
+}
+
+impl<T: Item> Hub<T> {
+    /// A hub without topics, to which everything up to `published` was published before.
+    #[must_use]
+    pub fn new(published: Seq) -> Self {
+        Self(Arc::new(Mutex::new(Topics { published, by_room: HashMap::new() })))
+    }
+
+    /// Hands an item to the readers of its room. The one caller is [`feed`](crate::feed), in the
+    /// order of the items' seqs.
+    pub fn publish(&self, room: &RoomName, item: T) {
+        let seq = item.seq();
+        let topic = {
+            let mut topics = lock(&self.0);
+            // Also where nobody reads: a topic that opens later must know that this went by.
+            topics.published = seq;
+            topics.by_room.get(room).map(|open| Arc::clone(&open.topic))
+        };
+        if let Some(topic) = topic {
+            lock(&topic.ring).push(item);
+            topic.newest.send_replace(seq);
+        }
+    }
+
+    /// Opens a room for one reader. Everything that is published from here on passes its ring.
+    #[must_use]
+    pub fn subscribe(&self, room: &RoomName) -> Subscription<T> {
+        let mut topics = lock(&self.0);
+        let floor = topics.published;
+        let open = topics.by_room.entry(room.clone()).or_insert_with(|| Open {
+            topic: Arc::new(Topic {
+                ring: Mutex::new(Ring { floor, items: VecDeque::new() }),
+                newest: watch::Sender::new(floor),
+            }),
+            readers: 0,
+        });
+        open.readers += 1;
+        Subscription {
+            hub: self.clone(),
+            room: room.clone(),
+            newest: open.topic.newest.subscribe(),
+            topic: Arc::clone(&open.topic),
+        }
+    }
+
+    /// How many rooms have readers.
+    #[must_use]
+    pub fn topics(&self) -> usize {
+        lock(&self.0).by_room.len()
+    }
+}
+
+impl<T: Item> Subscription<T> {
+    /// Up to `most` items after `seq`, oldest first, none where the reader has them all; `None`
+    /// where the reader stands below the ring's floor and lacks items that are not here.
+    #[must_use]
+    pub fn after(&self, seq: Seq, most: usize) -> Option<Vec<T>> {
+        let ring = lock(&self.topic.ring);
+        if seq < ring.floor {
+            return None;
+        }
+        let start = ring.items.partition_point(|item| item.seq() <= seq);
+        Some(ring.items.range(start..).take(most).cloned().collect())
+    }
+
+    /// Waits until something was published to the room since the last wait.
+    pub async fn changed(&mut self) {
+        // The sender lives in the topic that this subscription holds.
+        let _ = self.newest.changed().await;
+    }
+}
+
+impl<T> Drop for Subscription<T> {
+    fn drop(&mut self) {
+        let mut topics = lock(&self.hub.0);
+        if let Some(open) = topics.by_room.get_mut(&self.room) {
+            open.readers -= 1;
+            if open.readers == 0 {
+                topics.by_room.remove(&self.room);
+            }
+        }
+    }
+}
+
+impl<T: Item> Ring<T> {
+    fn push(&mut self, item: T) {
+        if self.items.len() == RING
+            && let Some(oldest) = self.items.pop_front()
+        {
+            self.floor = oldest.seq();
+        }
+        self.items.push_back(item);
+    }
+}
+
+/// Locks, also after a panic elsewhere: nothing here leaves the data half-changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Item for Seq {
+        fn seq(&self) -> Seq {
+            *self
+        }
+    }
+
+    fn room(name: &str) -> RoomName {
+        RoomName::parse(name).unwrap()
+    }
+
+    fn seqs(numbers: impl IntoIterator<Item = u64>) -> Vec<Seq> {
+        numbers.into_iter().map(Seq::new).collect()
+    }
+
+    #[test]
+    fn a_reader_that_stands_below_the_floor_is_told_so_and_one_above_it_reads_on() {
+        let hub = Hub::new(Seq::new(5));
+        let reader = hub.subscribe(&room("a"));
+        assert_eq!(reader.after(Seq::new(4), 10), None);
+        assert_eq!(reader.after(Seq::new(5), 10), Some(seqs([])));
+        for number in 6..=9 {
+            hub.publish(&room("a"), Seq::new(number));
+        }
+        assert_eq!(reader.after(Seq::new(5), 10), Some(seqs(6..=9)));
+        assert_eq!(reader.after(Seq::new(7), 1), Some(seqs([8])));
+        assert_eq!(reader.after(Seq::new(9), 10), Some(seqs([])));
+    }
+
+    #[test]
+    fn a_full_ring_lets_the_oldest_go_and_raises_its_floor() {
+        let hub = Hub::new(Seq::ZERO);
+        let reader = hub.subscribe(&room("a"));
+        let most = RING as u64;
+        for number in 1..=most + 3 {
+            hub.publish(&room("a"), Seq::new(number));
+        }
+        assert_eq!(reader.after(Seq::new(2), RING), None);
+        assert_eq!(reader.after(Seq::new(3), RING), Some(seqs(4..=most + 3)));
+    }
+
+    #[test]
+    fn what_went_by_before_a_topic_opened_is_below_its_floor() {
+        let hub = Hub::new(Seq::ZERO);
+        hub.publish(&room("a"), Seq::new(1));
+        hub.publish(&room("b"), Seq::new(2));
+        let reader = hub.subscribe(&room("a"));
+        assert_eq!(reader.after(Seq::new(1), 10), None);
+        assert_eq!(reader.after(Seq::new(2), 10), Some(seqs([])));
+    }
+
+    #[test]
+    fn a_topic_goes_away_with_its_last_reader() {
+        let hub: Hub<Seq> = Hub::new(Seq::ZERO);
+        let (one, other) = (hub.subscribe(&room("a")), hub.subscribe(&room("a")));
+        assert_eq!(hub.topics(), 1);
+        drop(one);
+        assert_eq!(hub.topics(), 1);
+        drop(other);
+        assert_eq!(hub.topics(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_comes_between_a_look_and_a_wait_ends_the_wait() {
+        let hub = Hub::new(Seq::ZERO);
+        let mut reader = hub.subscribe(&room("a"));
+        assert_eq!(reader.after(Seq::ZERO, 10), Some(seqs([])));
+        hub.publish(&room("a"), Seq::new(1));
+        reader.changed().await;
+        assert_eq!(reader.after(Seq::ZERO, 10), Some(seqs([1])));
+    }
+}

@@ -1,0 +1,160 @@
+//! The journal: the durable, ordered log of all messages.
+//!
+//! The contract, in words, for whatever engine stands behind it:
+//!
+//! - [`Journal::append`] answers once the message is on disk and synced, and gives a repeated key
+//!   the first message: nothing is stored twice.
+//! - A message gets the next [`Seq`] of one rising sequence over all rooms. Seqs are never given
+//!   twice, not after a restart and not after everything was trimmed.
+//! - A reader sees messages only when they are durable, whole, and in the order of their seqs: who
+//!   has seen a seq will never see a smaller one appear.
+//! - Reading never waits for the writer.
+//!
+//! It is made of two parts that are kept apart, so that many nodes can one day share a sequencer
+//! and each keep a store: [`store`] keeps messages at the seq that it is told, [`local`] chooses
+//! the seq.
+
+mod local;
+mod store;
+
+use std::{path::Path, time::Duration};
+
+use tokio::sync::watch;
+use tokio_stream::Stream;
+
+use crate::message::{Draft, Epoch, Message, RoomName, Seq};
+
+pub use local::AppendError;
+pub use store::{Gap, Newest, OpenError, Page, ReadError};
+
+use local::Sequencer;
+use store::Store;
+
+/// How much of the past is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Messages kept per room, at least 1.
+    pub keep: u64,
+    /// Age up to which messages are kept; `None` for ever.
+    pub ttl: Option<Duration>,
+}
+
+/// What became of a [`Draft`].
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// The accepted message: the first one, where the key had been sent before.
+    pub message: Message,
+    /// Whether this call stored it.
+    pub fresh: bool,
+}
+
+/// A handle on the open journal; clones share it.
+#[derive(Clone)]
+pub struct Journal {
+    store: Store,
+    sequencer: Sequencer,
+}
+
+impl Journal {
+    /// Opens the journal in the SQLite file at `path` and makes it where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] says what is wrong with the file, in words for an operator.
+    pub fn open(path: &Path, retention: Retention) -> Result<Self, OpenError> {
+        let (store, writer) = Store::open(path, retention)?;
+        let last = writer.last().map_err(|why| OpenError::sqlite(path, why))?;
+        let sequencer = Sequencer::start(writer, last)?;
+        Ok(Self { store, sequencer })
+    }
+
+    /// The epoch that this journal was born with.
+    #[must_use]
+    pub fn epoch(&self) -> &Epoch {
+        self.store.epoch()
+    }
+
+    /// The newest message's place; everything up to it is readable.
+    #[must_use]
+    pub fn last(&self) -> Seq {
+        *self.sequencer.committed().borrow()
+    }
+
+    /// Stores a message and answers once it is on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`]. Where it leaves open whether the message was stored, trying again under
+    /// the same key settles it.
+    pub async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
+        self.sequencer.append(draft).await
+    }
+
+    /// Up to `limit` messages of `room` after `seq`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the file cannot be read.
+    pub async fn after(&self, room: &RoomName, seq: Seq, limit: usize) -> Result<Page, ReadError> {
+        let room = room.clone();
+        self.store.read(move |reader| reader.after(&room, seq, limit)).await
+    }
+
+    /// Up to `limit` messages of `room`, the newest before `seq` or of all, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the file cannot be read.
+    pub async fn before(
+        &self,
+        room: &RoomName,
+        seq: Option<Seq>,
+        limit: usize,
+    ) -> Result<Newest, ReadError> {
+        let room = room.clone();
+        self.store.read(move |reader| reader.before(&room, seq, limit)).await
+    }
+
+    /// Every message after `seq`, of all rooms, in order, and then each new one as soon as it is
+    /// durable; in batches. Ends when the journal is closed.
+    pub fn follow(
+        &self,
+        mut seq: Seq,
+    ) -> impl Stream<Item = Result<Vec<Message>, ReadError>> + use<> {
+        /// Bounds the memory of one batch (4,000 characters each: 8 MB at the very most).
+        const BATCH: usize = 512;
+        let store = self.store.clone();
+        let mut committed: watch::Receiver<Seq> = self.sequencer.committed();
+        async_stream::try_stream! {
+            loop {
+                while seq < *committed.borrow_and_update() {
+                    let messages = store.read(move |reader| reader.follow(seq, BATCH)).await?;
+                    // Trimmed before it could be followed: nothing is left to pass on up to there.
+                    let Some(last) = messages.last() else { break };
+                    seq = last.seq();
+                    yield messages;
+                }
+                if committed.changed().await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether a message could be stored now.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        self.sequencer.ready()
+    }
+
+    /// Whether the writer has ended, after which nothing is followed any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.sequencer.committed().has_changed().is_err()
+    }
+
+    /// Stores what was accepted, ends the writer and closes the file. Later sends are refused.
+    pub async fn close(&self) {
+        self.sequencer.close().await;
+    }
+}

@@ -1,0 +1,110 @@
+//! SQLite: inserts at a given seq, reads forwards and backwards, trims.
+//!
+//! One [`Writer`] changes the file, in WAL mode, so that [`Reader`]s never wait for it; each
+//! reading is one transaction and sees one moment. This module chooses no seq.
+
+mod open;
+mod reader;
+mod writer;
+
+use std::{
+    fs::File,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::Retention;
+use crate::message::Epoch;
+
+pub use open::OpenError;
+pub use reader::{Gap, Newest, Page, Reader};
+pub use writer::{Found, Writer};
+
+/// The file cannot be read, or not now.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// SQLite's own error.
+    #[error("the journal cannot be read: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A row holds what this program never wrote.
+    #[error("the journal holds a damaged message at {0}")]
+    Damaged(u64),
+    /// The reading thread ended.
+    #[error("the journal was closed while it was read")]
+    Closed,
+}
+
+/// The reading side of the open file; clones share it.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    epoch: Epoch,
+    /// Idle connections. A std mutex, since it is held only to push or pop.
+    idle: Mutex<Vec<Connection>>,
+    /// Readings under way at once: more than there are processors would only queue in SQLite.
+    turns: Semaphore,
+    /// Held while the store is open, so that no second process gives out the same seqs.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens `path`, makes what is missing, and gives the reading and the writing side.
+    pub fn open(path: &std::path::Path, retention: Retention) -> Result<(Self, Writer), OpenError> {
+        let lock = open::lock(path)?;
+        let (connection, epoch) = open::writable(path)?;
+        let writer = Writer::new(connection, epoch.clone(), retention)
+            .map_err(|why| OpenError::sqlite(path, why))?;
+        let processors = thread::available_parallelism().map_or(2, usize::from);
+        let store = Self(Arc::new(Inner {
+            path: path.to_owned(),
+            epoch,
+            idle: Mutex::default(),
+            turns: Semaphore::new(processors.max(2)),
+            _lock: lock,
+        }));
+        // The first page must not pay for opening, and a file that cannot be read fails the start.
+        let reader = open::readable(path).map_err(|why| OpenError::sqlite(path, why))?;
+        store.give_back(reader);
+        Ok((store, writer))
+    }
+
+    pub fn epoch(&self) -> &Epoch {
+        &self.0.epoch
+    }
+
+    /// Runs one reading on a thread that may block.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reader<'_>) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let _turn = self.0.turns.acquire().await.map_err(|_| ReadError::Closed)?;
+        let store = self.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut connection = store.take()?;
+            let outcome = Reader::begin(&mut connection, &store.0.epoch).and_then(|r| read(&r));
+            if outcome.is_ok() {
+                store.give_back(connection);
+            }
+            outcome
+        });
+        reading.await.map_err(|_| ReadError::Closed)?
+    }
+
+    fn take(&self) -> Result<Connection, ReadError> {
+        let idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Ok(match idle {
+            Some(connection) => connection,
+            None => open::readable(&self.0.path)?,
+        })
+    }
+
+    fn give_back(&self, connection: Connection) {
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+}

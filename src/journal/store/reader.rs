@@ -1,0 +1,213 @@
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::ReadError;
+use crate::message::{Epoch, Message, MessageId, Name, RoomName, Seq, Text};
+
+/// A reading at one moment.
+pub struct Reader<'a> {
+    moment: Transaction<'a>,
+    epoch: &'a Epoch,
+}
+
+/// Messages after a place, oldest first.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// What the reader missed for good, before the first of these messages.
+    pub gap: Option<Gap>,
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// The place that the reader has when it has these: the last message's, or, where nothing
+    /// more was there, the journal's newest at that moment.
+    pub upto: Seq,
+}
+
+/// Messages after a cursor that the journal no longer keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// How many; `None` when that is no longer known.
+    pub gone: Option<u64>,
+}
+
+/// The newest messages before a place, oldest first.
+#[derive(Clone, Debug)]
+pub struct Newest {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// Whether older ones are kept.
+    pub more: bool,
+    /// The journal's newest place at that moment: where a stream goes on from.
+    pub upto: Seq,
+}
+
+/// What is known of a room.
+struct Room {
+    id: i64,
+    sent: u64,
+    dropped: u64,
+    dropped_seq: u64,
+}
+
+const COLUMNS: &str = "m.seq, m.sent_at, m.name, m.text";
+
+impl<'a> Reader<'a> {
+    pub(super) fn begin(
+        connection: &'a mut Connection,
+        epoch: &'a Epoch,
+    ) -> Result<Self, ReadError> {
+        Ok(Self { moment: connection.transaction()?, epoch })
+    }
+
+    /// See [`Journal::after`](crate::journal::Journal::after).
+    pub fn after(&self, name: &RoomName, seq: Seq, limit: usize) -> Result<Page, ReadError> {
+        let last = self.last()?;
+        let Some(room) = self.room(name)? else {
+            return Ok(Page { gap: None, messages: Vec::new(), upto: last.max(seq) });
+        };
+        let messages = self.messages(
+            name,
+            &format!(
+                "SELECT {COLUMNS} FROM messages m WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+            ),
+            params![room.id, signed(seq.get()), limit],
+        )?;
+        let upto = match messages.last() {
+            Some(newest) if messages.len() == limit => newest.seq(),
+            _ => last.max(seq),
+        };
+        Ok(Page { gap: self.gap(&room, seq)?, messages, upto })
+    }
+
+    /// See [`Journal::before`](crate::journal::Journal::before).
+    pub fn before(
+        &self,
+        name: &RoomName,
+        seq: Option<Seq>,
+        limit: usize,
+    ) -> Result<Newest, ReadError> {
+        let upto = self.last()?;
+        let Some(room) = self.room(name)? else {
+            return Ok(Newest { messages: Vec::new(), more: false, upto });
+        };
+        let before = seq.map_or(i64::MAX, |seq| signed(seq.get()));
+        let mut messages = self.messages(
+            name,
+            &format!(
+                "SELECT {COLUMNS} FROM messages m WHERE room = ?1 AND seq < ?2
+                 ORDER BY seq DESC LIMIT ?3"
+            ),
+            params![room.id, before, limit + 1],
+        )?;
+        let more = messages.len() > limit;
+        messages.truncate(limit);
+        messages.reverse();
+        Ok(Newest { messages, more, upto })
+    }
+
+    /// Up to `limit` messages of all rooms after `seq`.
+    pub fn follow(&self, seq: Seq, limit: usize) -> Result<Vec<Message>, ReadError> {
+        let mut statement = self.moment.prepare_cached(&format!(
+            "SELECT {COLUMNS}, r.name FROM messages m JOIN rooms r ON r.id = m.room
+             WHERE m.seq > ?1 ORDER BY m.seq LIMIT ?2"
+        ))?;
+        let mut rows = statement.query(params![signed(seq.get()), limit])?;
+        let mut messages = Vec::new();
+        while let Some(row) = rows.next()? {
+            let room = RoomName::stored(text(row, 4)?);
+            messages.push(self.message(row, &room)?);
+        }
+        Ok(messages)
+    }
+
+    fn last(&self) -> Result<Seq, ReadError> {
+        let mut statement = self.moment.prepare_cached("SELECT last FROM journal")?;
+        Ok(Seq::new(statement.query_row([], |row| row.get(0))?))
+    }
+
+    fn room(&self, name: &RoomName) -> Result<Option<Room>, ReadError> {
+        let mut statement = self
+            .moment
+            .prepare_cached("SELECT id, sent, dropped, dropped_seq FROM rooms WHERE name = ?1")?;
+        let room = statement.query_row([name.as_str()], |row| {
+            Ok(Room {
+                id: row.get(0)?,
+                sent: row.get(1)?,
+                dropped: row.get(2)?,
+                dropped_seq: row.get(3)?,
+            })
+        });
+        Ok(room.optional()?)
+    }
+
+    /// What a reader at `seq` missed for good: the trimmed messages after it. Their number is
+    /// the count of all trimmed ones less the count up to `seq`, where that is remembered.
+    fn gap(&self, room: &Room, seq: Seq) -> Result<Option<Gap>, ReadError> {
+        if seq.get() >= room.dropped_seq {
+            return Ok(None);
+        }
+        if seq == Seq::ZERO {
+            return Ok(Some(Gap { gone: Some(room.dropped) }));
+        }
+        let mut at_or_before = self.moment.prepare_cached(
+            "SELECT n FROM dropped WHERE room = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1",
+        )?;
+        let seen: Option<u64> = at_or_before
+            .query_row(params![room.id, signed(seq.get())], |row| row.get(0))
+            .optional()?;
+        let seen = match seen {
+            Some(n) => Some(n),
+            // Nothing remembered at or before it: known only when the memory reaches the start.
+            None => {
+                let mut oldest = self
+                    .moment
+                    .prepare_cached("SELECT n FROM dropped WHERE room = ?1 ORDER BY seq LIMIT 1")?;
+                let n: Option<u64> = oldest.query_row([room.id], |row| row.get(0)).optional()?;
+                (n == Some(1)).then_some(0)
+            }
+        };
+        debug_assert!(room.dropped <= room.sent);
+        Ok(Some(Gap { gone: seen.map(|seen| room.dropped.saturating_sub(seen)) }))
+    }
+
+    fn messages(
+        &self,
+        room: &RoomName,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Vec<Message>, ReadError> {
+        let mut statement = self.moment.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        let mut messages = Vec::new();
+        while let Some(row) = rows.next()? {
+            messages.push(self.message(row, room)?);
+        }
+        Ok(messages)
+    }
+
+    /// The message in a row that begins with [`COLUMNS`].
+    fn message(&self, row: &Row<'_>, room: &RoomName) -> Result<Message, ReadError> {
+        let seq = row.get(0)?;
+        Ok(Message {
+            id: MessageId::new(self.epoch.clone(), Seq::new(seq)),
+            room: room.clone(),
+            sent_at: time(row.get(1)?).ok_or(ReadError::Damaged(seq))?,
+            name: Name::stored(text(row, 2)?),
+            text: Text::stored(text(row, 3)?),
+        })
+    }
+}
+
+/// A column's text, borrowed from the row.
+pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, rusqlite::Error> {
+    Ok(row.get_ref(column)?.as_str()?)
+}
+
+/// A time as it is stored, in milliseconds since 1970; `None` beyond the year 9999.
+pub(super) fn time(milliseconds: i64) -> Option<Timestamp> {
+    Timestamp::from_millisecond(milliseconds).ok()
+}
+
+/// SQLite's integers are signed; a place beyond them is beyond every message.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

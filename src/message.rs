@@ -1,0 +1,140 @@
+//! What is said, and where: parsed at the edge, then trusted.
+//!
+//! Every type here can only be made by its parser, so whatever holds a [`Text`] or a [`Name`]
+//! holds an acceptable one. This module is pure: it knows no other module, no clock and no disk.
+
+mod id;
+mod name;
+mod room;
+mod text;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+pub use id::{Epoch, MessageId, NotAnId, Seq};
+pub use name::{InvalidName, Name};
+pub use room::{InvalidRoomName, RoomName};
+pub use text::{InvalidText, Text};
+
+/// The client's idempotency key of a [`Draft`]: a send that is tried again under its key is
+/// stored once.
+///
+/// 1 to 64 characters of `[A-Za-z0-9_-]`: every UUID and every URL-safe base64 token fits, and a
+/// key can stand in a log line or an attribute without quoting.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key(Arc<str>);
+
+/// A key that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("A key is 1 to 64 letters, digits, hyphens or underscores.")]
+pub struct InvalidKey;
+
+impl Key {
+    /// Takes a client's key as it came.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKey`] when it is empty, too long or has other characters.
+    pub fn parse(raw: &str) -> Result<Self, InvalidKey> {
+        let fits = (1..=64).contains(&raw.len())
+            && raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        if fits { Ok(Self(raw.into())) } else { Err(InvalidKey) }
+    }
+
+    /// A key that nobody has used: 128 random bits.
+    #[must_use]
+    pub fn fresh() -> Self {
+        Self(format!("{:032x}", rand::random::<u128>()).into())
+    }
+
+    /// The key as the client wrote it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A message that is not accepted yet.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// The room that it is for.
+    pub room: RoomName,
+    /// Who sends it.
+    pub name: Name,
+    /// What is said.
+    pub text: Text,
+    /// Under which key a retry is recognised.
+    pub key: Key,
+}
+
+/// An accepted message: it is on disk and has its place in the order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its public id, and with it its place in the journal.
+    pub id: MessageId,
+    /// The room that it was sent to.
+    pub room: RoomName,
+    /// Who sent it.
+    pub name: Name,
+    /// What was said.
+    pub text: Text,
+    /// When the journal took it, in milliseconds. For people to read: the order is that of the
+    /// ids, since clocks go back.
+    pub sent_at: Timestamp,
+}
+
+impl Message {
+    /// Its place in the journal.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.id.seq()
+    }
+
+    /// When it was sent as RFC 3339 in UTC, to the millisecond where there is a fraction.
+    #[must_use]
+    pub fn sent_at(&self) -> String {
+        self.sent_at.to_string()
+    }
+}
+
+/// `{"id","seq","room","name","text","sent_at"}`: the same object in every JSON answer.
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Message", 6)?;
+        object.serialize_field("id", &self.id.to_string())?;
+        object.serialize_field("seq", &self.seq().get())?;
+        object.serialize_field("room", self.room.as_str())?;
+        object.serialize_field("name", self.name.as_str())?;
+        object.serialize_field("text", self.text.as_str())?;
+        object.serialize_field("sent_at", &self.sent_at())?;
+        object.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_key_is_kept_as_it_came_or_refused(raw in "\\PC{0,80}") {
+            let fits = !raw.is_empty()
+                && raw.len() <= 64
+                && raw.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+            prop_assert_eq!(Key::parse(&raw).is_ok(), fits);
+            if let Ok(key) = Key::parse(&raw) {
+                prop_assert_eq!(key.as_str(), raw);
+            }
+        }
+    }
+
+    #[test]
+    fn a_fresh_key_is_a_key_and_never_the_same() {
+        let (one, other) = (Key::fresh(), Key::fresh());
+        assert_eq!(Key::parse(one.as_str()), Ok(one.clone()));
+        assert_ne!(one, other);
+    }
+}

@@ -1,0 +1,79 @@
+//! Sockets: an accept loop of our own around hyper's HTTP/1 connection, for the deadlines and the
+//! shutdown that `axum::serve` has no hands for.
+
+use std::{io, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
+
+use crate::shutdown::Shutdown;
+
+/// How long a client may take over its request's head, and how long an idle connection is kept:
+/// generous to a phone in a tunnel, and an end to who trickles bytes to hold a connection.
+const HEAD: Duration = Duration::from_secs(10);
+
+/// How long requests that were accepted may still take at shutdown. Streams end at once by
+/// themselves; a send waits for a sync or two.
+const GRACE: Duration = Duration::from_millis(1500);
+
+/// The pause after a failed accept, which a lack of file descriptors makes fail again at once.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves `router` until the shutdown begins and what was accepted is answered.
+pub async fn run(listener: TcpListener, router: Router, shutdown: Shutdown) {
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.begun() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((socket, _)) => {
+                connections.spawn(connection(socket, router.clone(), shutdown.clone()));
+            }
+            Err(why) => {
+                tracing::warn!(%why, "a connection could not be accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
+        tracing::warn!("{} connections were cut at shutdown", connections.len());
+    }
+}
+
+async fn connection(socket: TcpStream, router: Router, shutdown: Shutdown) {
+    if let Err(why) = serve(socket, router, shutdown).await {
+        // Peers vanish all the time; that is worth a line only to who looks for it.
+        tracing::debug!(%why, "a connection ended early");
+    }
+}
+
+async fn serve(socket: TcpStream, router: Router, shutdown: Shutdown) -> hyper::Result<()> {
+    if let Err(why) = socket.set_nodelay(true) {
+        log_socket(&why);
+    }
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return ended,
+        () = shutdown.begun() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
+}
+
+fn log_socket(why: &io::Error) {
+    tracing::debug!(%why, "a socket option could not be set");
+}

@@ -1,0 +1,14 @@
+//! Logs: to stderr, one line an event, never with a message's text or a cookie in it.
+
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging what `filter` lets through.
+///
+/// # Errors
+///
+/// The sentence that says what is wrong with the filter.
+pub fn init(filter: &str) -> Result<(), String> {
+    let filter = EnvFilter::try_new(filter).map_err(|why| format!("--log {filter}: {why}"))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
+}

@@ -1,0 +1,6 @@
+//! What people see: maud functions from values to markup, and nothing else.
+
+pub mod error;
+pub mod layout;
+pub mod message;
+pub mod room;

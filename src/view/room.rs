@@ -1,0 +1,136 @@
+//! The pages of a room: to join it, and to be in it.
+
+use maud::{Markup, html};
+
+use super::{layout, message};
+use crate::message::{Key, Message, MessageId, Name, RoomName};
+
+/// The page with the join form. `username` is what was entered before, `problem` why it was not
+/// taken.
+#[must_use]
+pub fn join(room: &RoomName, username: &str, problem: Option<&str>) -> Markup {
+    layout::page(
+        &format!("Join #{room}"),
+        false,
+        &html! {
+            main.narrow {
+                h1 { "#" (room) }
+                p { "A room to talk in: what you send appears at once for everyone here." }
+                form id="join" method="post" action={ "/rooms/" (room) "/join" } {
+                    label for="username" { "Your name" }
+                    input id="username" name="username" value=(username) required autofocus
+                        autocomplete="nickname" autocapitalize="none" spellcheck="false"
+                        aria-invalid=[problem.map(|_| "true")]
+                        aria-describedby=[problem.map(|_| "username-problem")];
+                    @if let Some(problem) = problem {
+                        small id="username-problem" role="alert" { (problem) }
+                    }
+                    button { "Join" }
+                }
+            }
+        },
+    )
+}
+
+/// What the joined page of a tab shows.
+pub struct Tab<'a> {
+    /// The room.
+    pub room: &'a RoomName,
+    /// The tab's address, `/rooms/{room}/tabs/{tab}`.
+    pub path: &'a str,
+    /// Whom it posts as.
+    pub name: &'a Name,
+    /// The newest messages, oldest first.
+    pub messages: &'a [Message],
+    /// Where its stream goes on from: everything up to here that was due is on the page.
+    pub cursor: &'a MessageId,
+    /// The form to send with.
+    pub form: &'a SendForm<'a>,
+}
+
+/// The joined page.
+#[must_use]
+pub fn tab(tab: &Tab<'_>) -> Markup {
+    let Tab { room, path, name, messages, cursor, form } = tab;
+    layout::page(
+        &format!("#{room}"),
+        true,
+        &html! {
+            main.room {
+                header {
+                    h1 { "#" (room) }
+                    p { "Posting as " strong { (name) } }
+                    form id="leave" method="post" action={ (path) "/leave" } {
+                        button.secondary { "Leave" }
+                    }
+                }
+                // The scroller lays its one child out from the bottom: it stays at the newest
+                // message when it is there, and holds still when scrolled up, without a script.
+                section.scroller tabindex="0" aria-label="Messages" {
+                    div.log role="log" {
+                        div id="messages" hx-sse:connect={ (path) "/events?after=" (cursor) }
+                            hx-swap="beforeend" {
+                            (empty())
+                            @for each in *messages { (message::fragment(each)) }
+                        }
+                        div id="outbox" {}
+                    }
+                }
+                noscript {
+                    p.hint { "Without JavaScript, "
+                        a href=(path) { "reload" } " to see what is new." }
+                }
+                (send_form(form))
+            }
+        },
+    )
+}
+
+/// Stands in the list for good and is shown while no message stands beside it.
+fn empty() -> Markup {
+    html! { p.empty { "No messages yet — send one to publish it to everyone here." } }
+}
+
+/// The form to send with.
+pub struct SendForm<'a> {
+    /// The tab's address.
+    pub path: &'a str,
+    /// The key that this draft is sent under, however often.
+    pub key: &'a Key,
+    /// What is in the field.
+    pub text: &'a str,
+    /// Why what is in the field was not sent.
+    pub problem: Option<&'a str>,
+}
+
+/// The send form. Only an answer that says so replaces it (`HX-Reswap`): the error page of a
+/// proxy must not take the draft away.
+#[must_use]
+pub fn send_form(form: &SendForm<'_>) -> Markup {
+    let SendForm { path, key, text, problem } = form;
+    html! {
+        form id="send" method="post" action={ (path) "/send" } hx-post={ (path) "/send" }
+            hx-swap="none" {
+            label for="text" { "Message" }
+            // Browsers bring fields back as they were, and a used key with them: not this one.
+            input type="hidden" name="key" value=(key.as_str()) autocomplete="off";
+            fieldset role="group" {
+                input id="text" name="text" value=(text) required autofocus autocomplete="off"
+                    placeholder="Write a message" enterkeyhint="send"
+                    aria-invalid=[problem.map(|_| "true")] aria-describedby="send-note";
+                button { "Send" }
+            }
+            small id="send-note" role="status" { @if let Some(problem) = problem { (problem) } }
+        }
+    }
+}
+
+/// The answer to a send by htmx: an empty form, and the message for the outbox, where it stands
+/// until the stream brings it to its place.
+#[must_use]
+pub fn sent(form: &SendForm<'_>, sent: &Message) -> Markup {
+    html! {
+        (send_form(form))
+        div hx-swap-oob="beforeend:#outbox" { (message::fragment(sent)) }
+    }
+}

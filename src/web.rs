@@ -1,0 +1,94 @@
+//! HTTP: the table of URLs, and what every answer has in common.
+
+mod assets;
+mod error;
+mod form;
+mod health;
+mod join;
+mod room;
+mod send;
+mod stream;
+mod tab;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, FromRef},
+    middleware,
+    routing::{get, post},
+};
+use axum_extra::extract::cookie::Key as CookieKey;
+use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
+
+use crate::{journal::Journal, stream::Source};
+use error::Error;
+
+pub use tab::{Secret, SecretError};
+
+/// What handlers work with; clones share it.
+#[derive(Clone)]
+pub struct AppState {
+    /// Where streams come from, and the journal.
+    pub source: Source,
+    /// Signs the tabs' cookies.
+    pub secret: Secret,
+}
+
+impl FromRef<AppState> for CookieKey {
+    fn from_ref(state: &AppState) -> Self {
+        state.secret.key()
+    }
+}
+
+impl AppState {
+    fn journal(&self) -> &Journal {
+        &self.source.journal
+    }
+}
+
+/// The largest body: the longest text, every character of it four bytes of UTF-8, each byte
+/// percent-encoded as `%F0`, makes 48,000; the name and the key fit in the rest.
+const BODY: usize = 64 * 1024;
+
+/// Every URL that hubbub answers.
+pub fn router(state: AppState) -> Router {
+    Router::new()
+        .route("/", get(room::lobby))
+        .route("/rooms/{room}", get(room::show))
+        .route("/rooms/{room}/join", post(join::create))
+        .route("/rooms/{room}/messages", post(send::from_script))
+        .route("/rooms/{room}/events", get(stream::of_room))
+        .route("/rooms/{room}/tabs/{tab}", get(tab::show))
+        .route("/rooms/{room}/tabs/{tab}/send", post(send::from_tab))
+        .route("/rooms/{room}/tabs/{tab}/leave", post(tab::leave))
+        .route("/rooms/{room}/tabs/{tab}/events", get(stream::of_tab))
+        .route("/static/{file}", get(assets::show))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(async || Error::NotFound)
+        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
+        .with_state(state)
+        .layer(DefaultBodyLimit::max(BODY))
+        // A page of another site must not post in a visitor's name (cross-site request forgery).
+        .layer(CsrfLayer::new().with_rejection_response(error::foreign))
+        // One request's bug is one request's 500, and the others' connections live on.
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(middleware::from_fn(error::present))
+        .layer(middleware::map_response(secure))
+}
+
+/// Headers of every answer.
+async fn secure<B>(mut response: axum::http::Response<B>) -> axum::http::Response<B> {
+    use axum::http::{HeaderName, HeaderValue, header};
+    /// Pico draws its icons with `data:` images; everything else comes from here. Nothing inline.
+    const POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; \
+                          form-action 'self'; frame-ancestors 'self'; object-src 'none'";
+    const HEADERS: [(HeaderName, &str); 3] = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+    ];
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

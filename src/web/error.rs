@@ -1,0 +1,183 @@
+//! One error for every handler, shown in the form that the one who asked can read.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, Method, Response, StatusCode, header},
+    middleware::Next,
+    response::IntoResponse,
+};
+use tower_http::csrf::ProtectionError;
+
+use crate::{
+    journal::{AppendError, ReadError},
+    view,
+};
+
+/// What a request can come to, but for success.
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// 404: no such page, no such room name, no such file.
+    NotFound,
+    /// 405: the page exists, the method does not.
+    MethodNotAllowed,
+    /// 403: the tab has no cookie, or one that is not its own.
+    NotJoined,
+    /// 403: the form was posted by a page of another site.
+    Foreign,
+    /// 413: larger than anything that is accepted.
+    TooLarge,
+    /// 415: not a form.
+    NotAForm,
+    /// 422: a field was not acceptable; the sentence says why.
+    Invalid(String),
+    /// 409: the key was used for another message.
+    KeyReused,
+    /// 503: the journal cannot take the message now. Nothing is stored, or the same key tells.
+    Unavailable,
+    /// 500: a bug, or a disk that cannot be read; the log has it.
+    Internal,
+}
+
+impl Error {
+    /// The status that it is answered with.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotJoined | Self::Foreign => StatusCode::FORBIDDEN,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::KeyReused => StatusCode::CONFLICT,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::NotFound => "There is nothing here",
+            Self::MethodNotAllowed => "That is not how this works",
+            Self::NotJoined => "You have not joined here",
+            Self::Foreign => "That came from another site",
+            Self::TooLarge => "That is too large",
+            Self::NotAForm => "That is not a form",
+            Self::Invalid(_) => "That cannot be taken",
+            Self::KeyReused => "That was sent before",
+            Self::Unavailable => "Nothing can be sent right now",
+            Self::Internal => "Something went wrong",
+        }
+    }
+
+    /// What it means for the one who asked.
+    pub fn sentence(&self) -> &str {
+        match self {
+            Self::NotFound => {
+                "No page has this address. A room's name has lowercase letters, digits and hyphens."
+            }
+            Self::MethodNotAllowed => "This address does not answer to that method.",
+            Self::NotJoined => "This tab has not joined the room, or left it. Join to send.",
+            Self::Foreign => "For your safety, forms are only taken from hubbub's own pages.",
+            Self::TooLarge => "A message is at most 4000 characters.",
+            Self::NotAForm => "Send the fields as a form (application/x-www-form-urlencoded).",
+            Self::Invalid(sentence) => sentence,
+            Self::KeyReused => "This key was already used for another message.",
+            Self::Unavailable => "The message was not stored. Please try again in a moment.",
+            Self::Internal => "This was not your doing. Please try again in a moment.",
+        }
+    }
+}
+
+/// The bare status, with the error beside it for [`present`] to put into words.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response<Body> {
+        let mut response = self.status().into_response();
+        if matches!(self, Self::Unavailable) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The journal's reason, logged once and never sent.
+impl From<AppendError> for Error {
+    fn from(why: AppendError) -> Self {
+        match why {
+            AppendError::KeyReused => Self::KeyReused,
+            why => {
+                tracing::warn!(%why, "a message was not stored");
+                Self::Unavailable
+            }
+        }
+    }
+}
+
+impl From<ReadError> for Error {
+    fn from(why: ReadError) -> Self {
+        tracing::error!(%why, "the journal could not be read");
+        Self::Internal
+    }
+}
+
+/// How an error is put.
+#[derive(Clone, Copy)]
+enum Wording {
+    /// A plain sentence, which our script shows beside the form.
+    Htmx,
+    /// `{"error": …}`.
+    Script,
+    /// A page.
+    Person,
+}
+
+impl Wording {
+    fn of(request: &Request) -> Self {
+        let path = request.uri().path();
+        let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+        if request.headers().contains_key("hx-request") {
+            Self::Htmx
+        } else if accept.is_some_and(|accept| accept.contains("application/json"))
+            // What only scripts ask for is answered in their language, whatever they accept.
+            || (path.starts_with("/rooms/") && path.ends_with("/messages"))
+            || path.ends_with("/events")
+        {
+            Self::Script
+        } else {
+            Self::Person
+        }
+    }
+}
+
+/// Puts an [`Error`] into words: JSON for scripts, a plain sentence for htmx, a page for people.
+pub async fn present(request: Request, next: Next) -> Response<Body> {
+    let head = *request.method() == Method::HEAD;
+    let wording = Wording::of(&request);
+    let response = next.run(request).await;
+    let Some(error) = response.extensions().get::<Error>().cloned() else { return response };
+    let (mut parts, _) = response.into_parts();
+    let body = match wording {
+        Wording::Htmx => error.sentence().to_owned().into_response(),
+        Wording::Script => Json(serde_json::json!({ "error": error.sentence() })).into_response(),
+        Wording::Person => view::error::page(error.title(), error.sentence()).into_response(),
+    };
+    let (described, body) = body.into_parts();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.extend(described.headers);
+    Response::from_parts(parts, if head { Body::empty() } else { body })
+}
+
+/// The answer to a post from another site's page.
+pub fn foreign(_: ProtectionError) -> Response<Body> {
+    Error::Foreign.into_response()
+}
+
+/// The answer to a request whose handler panicked.
+pub fn panicked(why: Box<dyn std::any::Any + Send>) -> Response<Body> {
+    let said = why.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| why.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    tracing::error!("a handler panicked: {said}");
+    Error::Internal.into_response()
+}

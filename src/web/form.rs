@@ -1,0 +1,27 @@
+//! Reading what was posted.
+
+use axum::{
+    Form,
+    extract::{FromRequest, Request, rejection::FormRejection},
+    http::StatusCode,
+};
+use serde::de::DeserializeOwned;
+
+use super::Error;
+
+/// A posted form, with errors that are ours. Fields that are missing are empty: the same sentence
+/// answers both.
+pub struct Posted<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Posted<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        match Form::from_request(request, state).await {
+            Ok(Form(form)) => Ok(Self(form)),
+            Err(FormRejection::InvalidFormContentType(_)) => Err(Error::NotAForm),
+            Err(why) if why.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Error::TooLarge),
+            Err(_) => Err(Error::Invalid("This form cannot be read.".into())),
+        }
+    }
+}

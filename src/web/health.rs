@@ -1,0 +1,21 @@
+//! For whoever watches over the process.
+
+use axum::{extract::State, http::StatusCode};
+
+use super::AppState;
+
+/// 200 while the process answers at all.
+pub async fn alive() -> &'static str {
+    "alive\n"
+}
+
+/// 200 while messages can be stored.
+pub async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
+    if state.source.shutdown.has_begun() {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
+    } else if state.journal().ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the journal cannot be written\n")
+    }
+}

@@ -1,0 +1,43 @@
+//! `POST /rooms/{room}/join`: a new tab under a name.
+
+use axum::{
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Redirect, Response},
+};
+use axum_extra::extract::cookie::SignedCookieJar;
+use serde::Deserialize;
+
+use super::{form::Posted, room::Room, tab::Tab};
+use crate::{message::Name, view};
+
+#[derive(Deserialize)]
+pub struct Joining {
+    #[serde(default)]
+    username: String,
+}
+
+/// Makes the tab and sends the browser there.
+pub async fn create(
+    Room(room): Room,
+    jar: SignedCookieJar,
+    headers: HeaderMap,
+    Posted(Joining { username }): Posted<Joining>,
+) -> Response {
+    match Name::parse(&username) {
+        Ok(name) => {
+            let tab = Tab::open(room, name);
+            let cookie = tab.cookie(over_tls(&headers));
+            (jar.add(cookie), Redirect::to(&tab.path())).into_response()
+        }
+        Err(why) => {
+            let page = view::room::join(&room, &username, Some(&why.to_string()));
+            (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
+        }
+    }
+}
+
+/// Whether the browser reached us over TLS, which a proxy may have ended. The browser says so
+/// itself, in the Origin of its post; a forged one could only harm the forger's own cookie.
+fn over_tls(headers: &HeaderMap) -> bool {
+    headers.get("origin").is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
+}

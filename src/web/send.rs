@@ -1,0 +1,109 @@
+//! Sending: a form becomes a draft, and is answered once the message is durable.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use maud::Markup;
+use serde::Deserialize;
+
+use super::{AppState, Error, form::Posted, room::Room, tab, tab::Tab};
+use crate::{
+    message::{Draft, Key, Message, Name, Text},
+    view::room::{SendForm, send_form, sent},
+};
+
+#[derive(Deserialize)]
+pub struct Sending {
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    key: String,
+}
+
+/// `POST /rooms/{room}/tabs/{tab}/send`: from the send form, by htmx or plainly.
+///
+/// What cannot be sent comes back in the form, under the key that it had.
+pub async fn from_tab(
+    tab: Tab,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Posted(sending): Posted<Sending>,
+) -> Result<Response, Error> {
+    let by_htmx = headers.contains_key("hx-request");
+    let path = tab.path();
+    let outcome = match draft(&tab, &sending) {
+        Ok(draft) => state.journal().append(draft).await.map_err(Error::from),
+        Err(why) => Err(why),
+    };
+    match outcome {
+        Ok(appended) if by_htmx => {
+            let form = SendForm { path: &path, key: &Key::fresh(), text: "", problem: None };
+            Ok(swapped(StatusCode::OK, sent(&form, &appended.message)))
+        }
+        Ok(_) => Ok(Redirect::to(&path).into_response()),
+        Err(why) => {
+            // A key that was used up would keep refusing what is in the form.
+            let kept = Key::parse(&sending.key).ok().filter(|_| !matches!(why, Error::KeyReused));
+            let key = kept.unwrap_or_else(Key::fresh);
+            let problem = Some(why.sentence());
+            let form = SendForm { path: &path, key: &key, text: &sending.text, problem };
+            let mut answer = if by_htmx {
+                swapped(why.status(), send_form(&form))
+            } else {
+                let page = tab::page(&state, &tab, &key, &sending.text, problem).await?;
+                tab::again(why.status(), page)
+            };
+            if matches!(why, Error::Unavailable) {
+                answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+            }
+            Ok(answer)
+        }
+    }
+}
+
+fn draft(tab: &Tab, sending: &Sending) -> Result<Draft, Error> {
+    let text = Text::parse(&sending.text).map_err(invalid)?;
+    Ok(Draft { room: tab.room().clone(), name: tab.name().clone(), text, key: key(&sending.key)? })
+}
+
+/// The form's own answers may replace the form; see [`send_form`].
+fn swapped(status: StatusCode, form: Markup) -> Response {
+    const RESWAP: HeaderName = HeaderName::from_static("hx-reswap");
+    (status, tab::not_stored(), [(RESWAP, "outerHTML")], form).into_response()
+}
+
+#[derive(Deserialize)]
+pub struct Scripted {
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    key: String,
+}
+
+/// `POST /rooms/{room}/messages`: from a script, which says who it is.
+pub async fn from_script(
+    Room(room): Room,
+    State(state): State<AppState>,
+    Posted(scripted): Posted<Scripted>,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Message>), Error> {
+    let name = Name::parse(&scripted.username).map_err(invalid)?;
+    let text = Text::parse(&scripted.text).map_err(invalid)?;
+    let draft = Draft { room, name, text, key: key(&scripted.key)? };
+    let message = state.journal().append(draft).await?.message;
+    let place = format!("/rooms/{}#m{}", message.room, message.seq());
+    Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(message)))
+}
+
+/// The client's key, or one of ours where it sent none.
+fn key(raw: &str) -> Result<Key, Error> {
+    if raw.is_empty() { Ok(Key::fresh()) } else { Key::parse(raw).map_err(invalid) }
+}
+
+fn invalid(why: impl std::error::Error) -> Error {
+    Error::Invalid(why.to_string())
+}

@@ -1,0 +1,143 @@
+//! A tab: one open page under one name, told apart by a signed cookie whose path is the tab's own.
+
+mod secret;
+
+use axum::{
+    extract::{FromRequestParts, RawPathParams, State},
+    http::{StatusCode, header, request::Parts},
+    response::{IntoResponse, Redirect, Response},
+};
+use axum_extra::extract::cookie::{Cookie, SameSite, SignedCookieJar};
+use maud::Markup;
+
+use super::{AppState, Error, room::Room};
+use crate::{
+    message::{Key, MessageId, Name, RoomName},
+    view,
+};
+
+pub use secret::{Secret, SecretError};
+
+/// The cookie's name. Its path tells tabs apart: a browser sends a tab no other tab's cookie.
+const COOKIE: &str = "hubbub";
+
+/// How many messages a page shows at first: some screens full.
+const SHOWN: usize = 50;
+
+/// A tab that joined, and the name that it joined under.
+pub struct Tab {
+    room: RoomName,
+    id: String,
+    name: Name,
+}
+
+impl Tab {
+    /// A new tab.
+    pub fn open(room: RoomName, name: Name) -> Self {
+        Self { room, id: format!("{:032x}", rand::random::<u128>()), name }
+    }
+
+    /// The room that it is in.
+    pub fn room(&self) -> &RoomName {
+        &self.room
+    }
+
+    /// Whom it posts as.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Its address.
+    pub fn path(&self) -> String {
+        format!("/rooms/{}/tabs/{}", self.room, self.id)
+    }
+
+    /// The cookie that proves it. The signature covers the value only, so the value says which
+    /// tab of which room it is for: moved to another path, it proves nothing.
+    pub fn cookie(&self, over_tls: bool) -> Cookie<'static> {
+        let mut cookie = Cookie::new(COOKIE, format!("{}.{}.{}", self.room, self.id, self.name));
+        cookie.set_path(self.path());
+        cookie.set_http_only(true);
+        cookie.set_same_site(SameSite::Lax);
+        cookie.set_secure(over_tls);
+        cookie
+    }
+
+    fn from_cookie(value: &str, room: &RoomName, id: &str) -> Option<Self> {
+        let (its_room, rest) = value.split_once('.')?;
+        let (its_id, name) = rest.split_once('.')?;
+        (its_room == room.as_str() && its_id == id).then_some(())?;
+        Some(Self { room: room.clone(), id: id.to_owned(), name: Name::parse(name).ok()? })
+    }
+}
+
+/// The tab that a URL names, when the request proves that it is its own.
+impl FromRequestParts<AppState> for Tab {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
+        let Room(room) = Room::from_request_parts(parts, state).await?;
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| Error::NotFound)?;
+        let (_, id) = params.iter().find(|(name, _)| *name == "tab").ok_or(Error::NotFound)?;
+        let jar = SignedCookieJar::from_headers(&parts.headers, state.secret.key());
+        jar.get(COOKIE)
+            .and_then(|cookie| Self::from_cookie(cookie.value(), &room, id))
+            .ok_or(Error::NotJoined)
+    }
+}
+
+/// `GET /rooms/{room}/tabs/{tab}`: the joined page; who has not joined is sent to the door.
+pub async fn show(
+    Room(room): Room,
+    tab: Result<Tab, Error>,
+    State(state): State<AppState>,
+) -> Result<Response, Error> {
+    let Ok(tab) = tab else { return Ok(Redirect::to(&format!("/rooms/{room}")).into_response()) };
+    let page = page(&state, &tab, &Key::fresh(), "", None).await?;
+    Ok((not_stored(), page).into_response())
+}
+
+/// The joined page as it is now, with a draft in its form.
+pub async fn page(
+    state: &AppState,
+    tab: &Tab,
+    key: &Key,
+    text: &str,
+    problem: Option<&str>,
+) -> Result<Markup, Error> {
+    let newest = state.journal().before(&tab.room, None, SHOWN).await?;
+    let path = tab.path();
+    Ok(view::room::tab(&view::room::Tab {
+        room: &tab.room,
+        path: &path,
+        name: &tab.name,
+        messages: &newest.messages,
+        cursor: &MessageId::new(state.journal().epoch().clone(), newest.upto),
+        form: &view::room::SendForm { path: &path, key, text, problem },
+    }))
+}
+
+/// `POST …/leave`: forgets the name. It answers whoever asks: leaving twice is leaving.
+pub async fn leave(
+    Room(room): Room,
+    tab: Result<Tab, Error>,
+    jar: SignedCookieJar,
+) -> (SignedCookieJar, Redirect) {
+    let jar = match tab {
+        Ok(tab) => jar.remove(Cookie::build(COOKIE).path(tab.path())),
+        Err(_) => jar,
+    };
+    (jar, Redirect::to(&format!("/rooms/{room}")))
+}
+
+/// Pages change with every message: a browser may keep one to go back to, and must ask before it
+/// shows it as new.
+pub fn not_stored() -> [(header::HeaderName, &'static str); 1] {
+    [(header::CACHE_CONTROL, "private, no-cache")]
+}
+
+/// A status for a page that is shown again.
+pub fn again(status: StatusCode, page: Markup) -> Response {
+    (status, not_stored(), page).into_response()
+}

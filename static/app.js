@@ -1,0 +1,61 @@
+// What htmx does not do by itself. Everything else on the page is attributes.
+(() => {
+    const list = () => document.getElementById('messages')
+    const outbox = () => document.getElementById('outbox')
+    const seq = (element) => Number(element.id.slice(1))
+
+    // htmx swaps unnamed events only; a named one becomes a DOM event. These two are content.
+    // The message may be on the page already: from the page itself (sent between its rendering and
+    // the stream's opening), from before a reconnect, or from the sender's own answer.
+    document.addEventListener('htmx:sse:before:message', (event) => {
+        const message = event.detail.message
+        if (message.event !== 'NewMessage' && message.event !== 'Gap') return
+        const id = /^<p id="(m\d+)"/.exec(message.data)?.[1]
+        if (id && list().querySelector(`#${id}`)) return event.preventDefault()
+        if (id) outbox().querySelector(`#${id}`)?.remove()
+        message.event = ''
+    })
+
+    // The sender's own message waits in the outbox until the stream brings it to its place; if the
+    // stream was quicker, it goes.
+    document.addEventListener('htmx:after:swap', () => {
+        for (const sent of outbox()?.querySelectorAll('.message') ?? [])
+            if (list().querySelector(`#${sent.id}`)) sent.remove()
+    })
+
+    // A send that failed leaves the draft where it is, and says so.
+    const note = (text) => {
+        const line = document.getElementById('send-note')
+        line.textContent = text
+        line.classList.toggle('failed', text !== '')
+    }
+    const isSend = (event) => event.detail.ctx?.sourceElement?.id === 'send'
+    document.addEventListener('htmx:before:request', (event) => isSend(event) && note(''))
+    document.addEventListener('htmx:error', (event) => {
+        if (isSend(event)) note('Not sent: the server cannot be reached. Your message is still here.')
+    })
+    document.addEventListener('htmx:response:error', (event) => {
+        if (!isSend(event)) return
+        const { response, text, hx } = event.detail.ctx
+        if (hx.reswap) return // Our own form, which says what is wrong.
+        const ours = response.headers.get('content-type')?.startsWith('text/plain')
+        note(ours ? `Not sent: ${text}` : `Not sent: the server answered ${response.status}. Your message is still here.`)
+    })
+
+    // The first opening of the stream is an ordinary request, which htmx does not repeat when it
+    // fails (a proxy's 502 during a restart): try again until it is open. From then on the
+    // extension comes back by itself, with its last event's id.
+    const retry = (event) => {
+        const source = event.detail.ctx?.sourceElement
+        if (source?.id !== 'messages' || !source.isConnected) return
+        setTimeout(() => {
+            if (!source._htmx?.sse) htmx.ajax('GET', source.getAttribute('hx-sse:connect'), { source })
+        }, 500 + Math.random() * 1000) // Spread, so that a whole room does not knock at once.
+    }
+    document.addEventListener('htmx:error', retry)
+    document.addEventListener('htmx:response:error', (event) => {
+        if (event.detail.ctx?.sourceElement?.id !== 'messages') return
+        event.detail.ctx.swap = 'none' // An error page is not a message.
+        retry(event)
+    })
+})()
