@@ -1,0 +1,4 @@
+//! The page in a real Chromium.
+
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,157 @@
+//! A hubbub of its own for each test: the real binary on a free port, over a fresh data file,
+//! gone with the test.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+/// How long a test waits for something that must happen. Reached only by what is broken; long,
+/// because the machines are shared.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for `event`, and fails the test when it does not come.
+pub async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, event).await.unwrap_or_else(|_| panic!("{what}: not in time"))
+}
+
+/// Tries `probe` until it gives something, and fails the test when it never does.
+pub async fn until<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = probe().await {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{what}: not in time");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A running hubbub. Dropped, it is killed, and its data with it.
+pub struct App {
+    child: Child,
+    address: String,
+    flags: Vec<String>,
+    home: TempDir,
+}
+
+impl App {
+    /// Starts one with the defaults.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// Starts one with more flags.
+    pub fn with(flags: &[&str]) -> Self {
+        Self::over(tempfile::tempdir().expect("a directory for the data"), flags)
+    }
+
+    /// Starts one over a directory that may hold data already.
+    pub fn over(home: TempDir, flags: &[&str]) -> Self {
+        let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
+        let (child, address) = spawn(home.path(), "127.0.0.1:0", &flags);
+        Self { child, address, flags, home }
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The address of `path` on it.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its data file.
+    pub fn data(&self) -> PathBuf {
+        self.home.path().join("hubbub.db")
+    }
+
+    /// Ends it as a power cut would (`kill -9`).
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Asks it to stop (SIGTERM), waits, and says how it ended.
+    pub fn stop(&mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").arg(pid).status().expect("kill(1)").success());
+        self.child.wait().expect("it ends")
+    }
+
+    /// Starts it again where it was: the same data, the same port.
+    pub fn start_again(&mut self) {
+        (self.child, self.address) = spawn(self.home.path(), &self.address, &self.flags);
+    }
+
+    /// Ends it and gives its directory to who wants to look inside.
+    pub fn into_home(mut self) -> TempDir {
+        self.kill();
+        let empty = tempfile::tempdir().expect("a directory to leave behind");
+        std::mem::replace(&mut self.home, empty)
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The command that runs the real binary over the data in `home`.
+pub fn hubbub(home: &Path, listen: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hubbub"));
+    command.arg("--listen").arg(listen).arg("--data").arg(home.join("hubbub.db"));
+    command
+}
+
+/// Runs the binary to its end, which must come by itself; for starts that fail.
+pub fn run_to_end(command: &mut Command) -> (ExitStatus, String) {
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary can be run");
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("it can be asked") {
+            break status;
+        }
+        if begun.elapsed() > PATIENCE {
+            let _ = child.kill();
+            panic!("it should have refused to start");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let mut said = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut said).expect("UTF-8");
+    (status, said)
+}
+
+fn spawn(home: &Path, listen: &str, flags: &[String]) -> (Child, String) {
+    let mut child = hubbub(home, listen)
+        .args(flags)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary can be run");
+    let mut line = String::new();
+    let stdout = child.stdout.take().expect("piped");
+    BufReader::new(stdout).read_line(&mut line).expect("UTF-8");
+    let address = line
+        .trim()
+        .strip_prefix("hubbub listening on http://")
+        .unwrap_or_else(|| panic!("it says where it listens, not {line:?}"));
+    (child, address.to_owned())
+}
