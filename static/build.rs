@@ -30,12 +30,11 @@ fn main() {
 
     let mut code = String::from("/// Every embedded file.\npub static ASSETS: &[Asset] = &[\n");
     for (name, place, media_type) in FILES {
-        let path = match place.strip_prefix("npm/") {
-            Some(inside) => npm.join(inside),
-            None => {
-                println!("cargo::rerun-if-changed={place}");
-                PathBuf::from(place)
-            }
+        let path = if let Some(inside) = place.strip_prefix("npm/") {
+            npm.join(inside)
+        } else {
+            println!("cargo::rerun-if-changed={place}");
+            PathBuf::from(place)
         };
         let bytes = fs::read(&path).unwrap_or_else(|why| fail(&path, &why));
         code.push_str(&embed(&out, name, media_type, &bytes));

@@ -205,7 +205,6 @@ impl Sequence {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "one outcome per entry, beside the new last seq")]
     fn store(
         &mut self,
         entries: &[Entry],

@@ -175,6 +175,7 @@ pub fn foreign(_: ProtectionError) -> Response<Body> {
 }
 
 /// The answer to a request whose handler panicked.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 pub fn panicked(why: Box<dyn std::any::Any + Send>) -> Response<Body> {
     let said = why.downcast_ref::<String>().map(String::as_str);
     let said = said.or_else(|| why.downcast_ref::<&str>().copied()).unwrap_or("no message");
