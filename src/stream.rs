@@ -75,7 +75,7 @@ struct Reader {
     room: RoomName,
     /// The cursor: everything up to here was handed over, or was never due.
     sent: Seq,
-    /// Whether the reader is still to be told that its cursor meant nothing.
+    /// Whether its cursor meant nothing, and all that is kept is still to come.
     lost: bool,
 }
 
@@ -88,6 +88,9 @@ fn run(
     pulse.mark_unchanged();
     async_stream::stream! {
         yield Ok(frame::opening());
+        if reader.lost {
+            yield Ok(frame::gap(None));
+        }
         loop {
             match live.after(reader.sent, TAKE) {
                 None => match reader.replay().await {
@@ -129,11 +132,9 @@ impl Reader {
     async fn replay(&mut self) -> Result<Vec<Bytes>, ReadError> {
         let page = self.journal.after(&self.room, self.sent, PAGE).await?;
         self.sent = page.upto;
-        let gap = if std::mem::take(&mut self.lost) {
-            Some(frame::gap(None))
-        } else {
-            page.gap.map(|gap| frame::gap(gap.gone))
-        };
+        // A reader whose cursor meant nothing was told so already, before this first page.
+        let lost = std::mem::take(&mut self.lost);
+        let gap = page.gap.filter(|_| !lost).map(|gap| frame::gap(gap.gone));
         let messages = page.messages.into_iter().map(|m| Frame::new(m).event_stream());
         Ok(gap.into_iter().chain(messages).collect())
     }

@@ -2,3 +2,13 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+
+mod client;
+mod crash;
+mod house;
+mod join;
+mod pages;
+mod send;
+mod start;
+mod stream;
+mod texts;

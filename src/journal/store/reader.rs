@@ -151,20 +151,17 @@ impl<'a> Reader<'a> {
         let mut at_or_before = self.moment.prepare_cached(
             "SELECT n FROM dropped WHERE room = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1",
         )?;
-        let seen: Option<u64> = at_or_before
+        let mut seen: Option<u64> = at_or_before
             .query_row(params![room.id, signed(seq.get())], |row| row.get(0))
             .optional()?;
-        let seen = match seen {
-            Some(n) => Some(n),
+        if seen.is_none() {
             // Nothing remembered at or before it: known only when the memory reaches the start.
-            None => {
-                let mut oldest = self
-                    .moment
-                    .prepare_cached("SELECT n FROM dropped WHERE room = ?1 ORDER BY seq LIMIT 1")?;
-                let n: Option<u64> = oldest.query_row([room.id], |row| row.get(0)).optional()?;
-                (n == Some(1)).then_some(0)
-            }
-        };
+            let mut oldest = self
+                .moment
+                .prepare_cached("SELECT n FROM dropped WHERE room = ?1 ORDER BY seq LIMIT 1")?;
+            let n: Option<u64> = oldest.query_row([room.id], |row| row.get(0)).optional()?;
+            seen = (n == Some(1)).then_some(0);
+        }
         debug_assert!(room.dropped <= room.sent);
         Ok(Some(Gap { gone: seen.map(|seen| room.dropped.saturating_sub(seen)) }))
     }
