@@ -155,6 +155,11 @@ impl Journal {
 
     /// Stores what was accepted, ends the writer and closes the file. Later sends are refused.
     pub async fn close(&self) {
-        self.sequencer.close().await;
+        let Some(writer) = self.sequencer.close().await else { return };
+        // SQLite folds the log into the file when its last connection closes: ours, after these.
+        self.store.close().await;
+        if let Err(why) = writer.close() {
+            tracing::error!(%why, "the journal could not be closed cleanly; nothing is lost");
+        }
     }
 }

@@ -46,7 +46,7 @@ pub mod web;
 
 use std::time::Duration;
 
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, time::Instant};
 
 use config::Config;
 use hub::Hub;
@@ -98,7 +98,7 @@ impl Hubbub {
         let feed = tokio::spawn(feed::run(journal.clone(), hub.clone(), published));
         let (beat, pulse) = watch::channel(());
         let clock = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(PULSE);
+            let mut ticks = tokio::time::interval_at(Instant::now() + PULSE, PULSE);
             loop {
                 ticks.tick().await;
                 beat.send_replace(());

@@ -71,7 +71,7 @@ pub struct Sequencer {
     committed: watch::Receiver<Seq>,
     writable: Arc<AtomicBool>,
     /// The thread, until it is closed. A std mutex: it is taken once, and never across an await.
-    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    thread: Arc<Mutex<Option<JoinHandle<Writer>>>>,
 }
 
 enum Command {
@@ -122,19 +122,22 @@ impl Sequencer {
         self.writable.load(Ordering::Relaxed)
     }
 
-    pub async fn close(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(thread) = thread else { return };
+    /// Stores what is in the queue, ends the thread and gives the writer back; `None` where that
+    /// was done before.
+    pub async fn close(&self) -> Option<Writer> {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         let queue = self.queue.clone();
         // The queue may be full and the last commit may take its time: not on an async thread.
         let closing = tokio::task::spawn_blocking(move || {
             let asked = queue.send(Command::Close);
             let ended = thread.join();
-            asked.is_ok() && ended.is_ok()
+            asked.ok().and(ended.ok())
         });
-        if !closing.await.unwrap_or(false) {
+        let writer = closing.await.ok().flatten();
+        if writer.is_none() {
             tracing::error!("the journal's thread had ended by itself");
         }
+        writer
     }
 }
 
@@ -147,7 +150,7 @@ struct Sequence {
 }
 
 impl Sequence {
-    fn run(mut self, commands: &Receiver<Command>) {
+    fn run(mut self, commands: &Receiver<Command>) -> Writer {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             match commands.recv_timeout(IDLE) {
@@ -172,9 +175,7 @@ impl Sequence {
                 break;
             }
         }
-        if let Err(why) = self.writer.close() {
-            tracing::error!(%why, "the journal could not be closed cleanly; nothing is lost");
-        }
+        self.writer
     }
 
     /// Stores a batch and answers its senders: all of it, or nothing of it.

@@ -49,6 +49,8 @@ struct Inner {
     idle: Mutex<Vec<Connection>>,
     /// Readings under way at once: more than there are processors would only queue in SQLite.
     turns: Semaphore,
+    /// How many those are.
+    most: u32,
     /// Held while the store is open, so that no second process gives out the same seqs.
     _lock: File,
 }
@@ -60,12 +62,13 @@ impl Store {
         let (connection, epoch) = open::writable(path)?;
         let writer = Writer::new(connection, epoch.clone(), retention)
             .map_err(|why| OpenError::sqlite(path, why))?;
-        let processors = thread::available_parallelism().map_or(2, usize::from);
+        let processors = thread::available_parallelism().map_or(2, usize::from).max(2);
         let store = Self(Arc::new(Inner {
             path: path.to_owned(),
             epoch,
             idle: Mutex::default(),
-            turns: Semaphore::new(processors.max(2)),
+            turns: Semaphore::new(processors),
+            most: u32::try_from(processors).unwrap_or(u32::MAX),
             _lock: lock,
         }));
         // The first page must not pay for opening, and a file that cannot be read fails the start.
@@ -94,6 +97,13 @@ impl Store {
             outcome
         });
         reading.await.map_err(|_| ReadError::Closed)?
+    }
+
+    /// Waits for the readings under way, refuses later ones and closes their connections.
+    pub async fn close(&self) {
+        let _all = self.0.turns.acquire_many(self.0.most).await;
+        self.0.turns.close();
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn take(&self) -> Result<Connection, ReadError> {

@@ -20,9 +20,10 @@ pub struct Message {
     pub sent_at: String,
 }
 
-/// A client that follows no redirect and keeps no cookie by itself.
+/// A client that follows no redirect, keeps no cookie by itself, and no idle connection: one from
+/// before a restart would fail its next request.
 pub fn client() -> Client {
-    Client::builder().redirect(Policy::none()).build().expect("a client")
+    Client::builder().redirect(Policy::none()).pool_max_idle_per_host(0).build().expect("a client")
 }
 
 /// One open tab: its address and the cookie that proves it.

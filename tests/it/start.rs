@@ -169,3 +169,30 @@ async fn sigterm_ends_open_streams_and_the_process() {
     let names: Vec<_> = left.into_iter().map(|file| file.unwrap().file_name()).collect();
     assert!(!names.iter().any(|name| name == "hubbub.db-wal"), "the log was put away: {names:?}");
 }
+
+#[tokio::test]
+async fn a_journal_that_may_not_be_written_is_refused_at_the_start() {
+    use std::os::unix::process::CommandExt as _;
+
+    let app = App::start();
+    send(&app, "lobby", "ann", "hi").await;
+    let home = app.into_home();
+    let bin = home.path().join("hubbub");
+    fs::copy(env!("CARGO_BIN_EXE_hubbub"), &bin).unwrap();
+    let mode = |path: &std::path::Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let data = home.path().join("hubbub.db");
+    mode(&data, 0o444);
+    mode(home.path(), 0o555);
+    let mut command = Command::new(&bin);
+    command.args(["--listen", "127.0.0.1:0", "--data"]).arg(&data);
+    // Root may write everywhere; then the same is tried as nobody.
+    let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
+    if root {
+        command.uid(65534).gid(65534);
+    }
+    let said = refused(&mut command);
+    assert!(said.contains("--data") && said.contains("ermission denied"), "{said}");
+    mode(home.path(), 0o755);
+}
