@@ -99,3 +99,22 @@ fn there_is_one_caller_of_publish_and_one_table_of_urls() {
     assert_eq!(callers(".publish("), ["feed.rs"]);
     assert_eq!(callers(".route("), ["web.rs"]);
 }
+
+#[test]
+fn the_readme_and_the_help_name_the_same_knobs() {
+    use clap::CommandFactory as _;
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let in_readme: Vec<&str> = readme.lines().filter(|line| line.starts_with("| `--")).collect();
+    let declared = hubbub::config::Config::command();
+    let declared: Vec<String> = declared
+        .get_arguments()
+        .map(|knob| {
+            let flag = knob.get_long().expect("a flag");
+            let env = knob.get_env().expect("a variable").to_str().unwrap();
+            let default = knob.get_default_values()[0].to_str().unwrap();
+            format!("| `--{flag}` | `{env}` | `{default}` | {} |", knob.get_help().expect("help"))
+        })
+        .collect();
+    assert_eq!(in_readme, declared);
+}
