@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::{
     hub::Item,
-    message::{Message, Seq},
+    message::{Epoch, Message, Seq},
     view,
 };
 
@@ -83,8 +83,8 @@ fn event(id: Option<&str>, name: &str, data: &str) -> Bytes {
 
 /// Word of messages that are gone for good.
 #[must_use]
-pub fn gap(gone: Option<u64>) -> Bytes {
-    event(None, "Gap", &view::message::gap(gone).into_string())
+pub fn gap(gone: Option<u64>, epoch: &Epoch) -> Bytes {
+    event(None, "Gap", &view::message::gap(gone, epoch).into_string())
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ fn run(
     async_stream::stream! {
         yield Ok(frame::opening());
         if reader.lost {
-            yield Ok(frame::gap(None));
+            yield Ok(frame::gap(None, reader.journal.epoch()));
         }
         loop {
             match live.after(reader.sent, TAKE) {
@@ -134,7 +134,8 @@ impl Reader {
         self.sent = page.upto;
         // A reader whose cursor meant nothing was told so already, before this first page.
         let lost = std::mem::take(&mut self.lost);
-        let gap = page.gap.filter(|_| !lost).map(|gap| frame::gap(gap.gone));
+        let gap = page.gap.filter(|_| !lost);
+        let gap = gap.map(|gap| frame::gap(gap.gone, self.journal.epoch()));
         let messages = page.messages.into_iter().map(|m| Frame::new(m).event_stream());
         Ok(gap.into_iter().chain(messages).collect())
     }

@@ -4,6 +4,7 @@ mod assets;
 mod error;
 mod form;
 mod health;
+mod history;
 mod join;
 mod room;
 mod send;
@@ -55,7 +56,7 @@ pub fn router(state: AppState) -> Router {
         .route("/", get(room::lobby))
         .route("/rooms/{room}", get(room::show))
         .route("/rooms/{room}/join", post(join::create))
-        .route("/rooms/{room}/messages", post(send::from_script))
+        .route("/rooms/{room}/messages", get(history::show).post(send::from_script))
         .route("/rooms/{room}/events", get(stream::of_room))
         .route("/rooms/{room}/tabs/{tab}", get(tab::show))
         .route("/rooms/{room}/tabs/{tab}/send", post(send::from_tab))

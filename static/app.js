@@ -2,7 +2,6 @@
 (() => {
     const list = () => document.getElementById('messages')
     const outbox = () => document.getElementById('outbox')
-    const seq = (element) => Number(element.id.slice(1))
 
     // htmx swaps unnamed events only; a named one becomes a DOM event. These two are content.
     // The message may be on the page already: from the page itself (sent between its rendering and
@@ -10,9 +9,14 @@
     document.addEventListener('htmx:sse:before:message', (event) => {
         const message = event.detail.message
         if (message.event !== 'NewMessage' && message.event !== 'Gap') return
-        const id = /^<p id="(m\d+)"/.exec(message.data)?.[1]
-        if (id && list().querySelector(`#${id}`)) return event.preventDefault()
-        if (id) outbox().querySelector(`#${id}`)?.remove()
+        const [, key, epoch] = /^<p [^>]*data-(?:key="([^"-]+-\d+)"|epoch="([^"]+)")/.exec(message.data) ?? []
+        // Another epoch is another journal: what is shown is not in it, and its numbers come again.
+        const current = epoch ?? key?.split('-')[0]
+        const shown = list().querySelector('.message')
+        if (current && shown && !shown.dataset.key.startsWith(`${current}-`))
+            list().querySelectorAll('.message, .gap, .older').forEach((line) => line.remove())
+        if (key && list().querySelector(`[data-key="${key}"]`)) return event.preventDefault()
+        if (key) outbox().querySelector(`[data-key="${key}"]`)?.remove()
         message.event = ''
     })
 
@@ -20,7 +24,7 @@
     // stream was quicker, it goes.
     document.addEventListener('htmx:after:swap', () => {
         for (const sent of outbox()?.querySelectorAll('.message') ?? [])
-            if (list().querySelector(`#${sent.id}`)) sent.remove()
+            if (list().querySelector(`[data-key="${sent.dataset.key}"]`)) sent.remove()
     })
 
     // A send that failed leaves the draft where it is, and says so.

@@ -40,10 +40,13 @@ pub struct Tab<'a> {
     pub path: &'a str,
     /// Whom it posts as.
     pub name: &'a Name,
-    /// The newest messages, oldest first.
+    /// Messages, oldest first.
     pub messages: &'a [Message],
-    /// Where its stream goes on from: everything up to here that was due is on the page.
-    pub cursor: &'a MessageId,
+    /// Whether there are older ones.
+    pub older: bool,
+    /// Where its stream goes on from: everything up to here that was due is on the page. `None`
+    /// where the page shows a part of the past, which stands still.
+    pub cursor: Option<&'a MessageId>,
     /// The form to send with.
     pub form: &'a SendForm<'a>,
 }
@@ -51,7 +54,8 @@ pub struct Tab<'a> {
 /// The joined page.
 #[must_use]
 pub fn tab(tab: &Tab<'_>) -> Markup {
-    let Tab { room, path, name, messages, cursor, form } = tab;
+    let Tab { room, path, name, messages, older, cursor, form } = tab;
+    let stream = cursor.map(|cursor| format!("{path}/events?after={cursor}"));
     layout::page(
         &format!("#{room}"),
         true,
@@ -68,12 +72,14 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
                 // message when it is there, and holds still when scrolled up, without a script.
                 section.scroller tabindex="0" aria-label="Messages" {
                     div.log role="log" {
-                        div id="messages" hx-sse:connect={ (path) "/events?after=" (cursor) }
-                            hx-swap="beforeend" {
+                        div id="messages" hx-sse:connect=[stream.as_deref()] hx-swap="beforeend" {
                             (empty())
-                            @for each in *messages { (message::fragment(each)) }
+                            (message::list(messages, *older, path))
                         }
                         div id="outbox" {}
+                        @if stream.is_none() {
+                            p.newest { a href=(path) { "Newest messages" } }
+                        }
                     }
                 }
                 noscript {

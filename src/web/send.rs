@@ -53,7 +53,7 @@ pub async fn from_tab(
             let mut answer = if by_htmx {
                 swapped(why.status(), send_form(&form))
             } else {
-                let page = tab::page(&state, &tab, &key, &sending.text, problem).await?;
+                let page = tab::page(&state, &tab, None, &key, &sending.text, problem).await?;
                 tab::again(why.status(), page)
             };
             if matches!(why, Error::Unavailable) {

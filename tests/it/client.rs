@@ -85,7 +85,6 @@ pub async fn post(app: &App, room: &str, form: &[(&str, &str)]) -> Response {
 
 /// An open event stream.
 pub struct Events {
-    pub headers: header::HeaderMap,
     events: Pin<Box<dyn Stream<Item = Sse> + Send>>,
 }
 
@@ -103,11 +102,10 @@ impl Events {
     pub async fn from(request: RequestBuilder) -> Self {
         let answer = soon("the stream opens", request.send()).await.expect("an answer");
         assert_eq!(answer.status(), 200);
-        let headers = answer.headers().clone();
         let events = SseStream::from_bytes_stream(answer.bytes_stream());
         // A stream ends with its connection, cleanly or not; what was whole was given.
         let events = Box::pin(events.take_while(Result::is_ok).filter_map(Result::ok));
-        Self { headers, events }
+        Self { events }
     }
 
     /// The next event; `None` when the stream has ended.

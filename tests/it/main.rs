@@ -1,5 +1,6 @@
 //! hubbub over the wire: the real binary, real sockets, a real file. Each test is a sentence.
 
+#[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
 mod support;
 

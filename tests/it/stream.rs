@@ -124,7 +124,7 @@ async fn a_cursor_that_is_no_id_is_refused_in_the_address_and_a_gap_in_the_heade
         assert!(answer.text().await.unwrap().starts_with("{\"error\":"));
         let mut events = Events::open(&app, LOBBY, Some(cursor)).await;
         assert_eq!(events.next().await.unwrap().event.as_deref(), Some("Gap"));
-        assert_eq!(events.ids(1).await, [only.id.clone()]);
+        assert_eq!(events.ids(1).await, std::slice::from_ref(&only.id));
     }
 }
 

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{
     super::Retention,
+    open::Mark,
     reader::{signed, text, time},
 };
 use crate::message::{Draft, Epoch, Message, MessageId, Name, Seq, Text};
@@ -22,6 +23,8 @@ pub struct Writer {
     connection: Connection,
     epoch: Epoch,
     retention: Retention,
+    /// Locked while the store is open, so that no second process gives out the same seqs.
+    mark: Mark,
 }
 
 /// What stands under a [`Draft`]'s key.
@@ -41,6 +44,7 @@ pub enum Found {
 pub struct Batch<'a> {
     transaction: Transaction<'a>,
     epoch: &'a Epoch,
+    mark: &'a Mark,
     keep: u64,
 }
 
@@ -49,10 +53,11 @@ impl Writer {
         connection: Connection,
         epoch: Epoch,
         retention: Retention,
+        mark: Mark,
     ) -> Result<Self, rusqlite::Error> {
         // Bounds the log file that is left behind after a burst: 16 MB.
         connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
-        Ok(Self { connection, epoch, retention })
+        Ok(Self { connection, epoch, retention, mark })
     }
 
     /// The highest seq that was ever stored, trimmed or not.
@@ -65,6 +70,7 @@ impl Writer {
         Ok(Batch {
             transaction: self.connection.transaction()?,
             epoch: &self.epoch,
+            mark: &self.mark,
             keep: self.retention.keep,
         })
     }
@@ -187,7 +193,10 @@ impl Batch<'_> {
         self.transaction
             .prepare_cached("UPDATE journal SET last = ?1")?
             .execute([signed(last.get())])?;
-        self.commit_without_seq()
+        let mark = self.mark;
+        self.commit_without_seq()?;
+        mark.note(last.get());
+        Ok(())
     }
 
     fn id(&self, seq: Seq) -> MessageId {
