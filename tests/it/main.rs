@@ -6,8 +6,10 @@ mod support;
 
 mod client;
 mod crash;
+mod history;
 mod house;
 mod join;
+mod journal;
 mod pages;
 mod send;
 mod start;
