@@ -1,8 +1,11 @@
 //! One reader: catches up, goes live, and catches up again when it fell behind.
 //!
-//! All of it is reading from a cursor, [`Reader::sent`]: what the ring has is taken from there,
+//! All of it is reading from a cursor, the reader's `sent`: what the ring has is taken from there,
 //! what it lacks is replayed from the journal. First open, reconnect and lag are one path, so
 //! nothing is left out and nothing comes twice by construction.
+
+#[cfg(test)]
+mod handover;
 
 use std::convert::Infallible;
 
@@ -12,9 +15,9 @@ use tokio_stream::Stream;
 
 use crate::{
     frame::{self, Frame},
-    hub::{Hub, Subscription},
-    journal::{Journal, ReadError},
-    message::{RoomName, Seq},
+    hub::{Hub, Item as _, Subscription},
+    journal::{Journal, Page, ReadError},
+    message::{Epoch, RoomName, Seq},
     shutdown::Shutdown,
 };
 
@@ -56,22 +59,48 @@ impl Source {
         room: RoomName,
         start: Start,
     ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + use<> {
-        let subscription = self.hub.subscribe(&room);
+        let Self { journal, hub, shutdown, pulse } = self.clone();
+        let live = hub.subscribe(&room);
         let (sent, lost) = match start {
             // Read after subscribing: whatever is newer passes the ring.
-            Start::Now => (self.journal.last(), false),
+            Start::Now => (journal.last(), false),
             Start::After(seq) => (seq, false),
             Start::Lost => (Seq::ZERO, true),
         };
-        let pulse = self.pulse.clone();
-        let reader = Reader { journal: self.journal.clone(), room, sent, lost };
-        run(reader, subscription, self.shutdown.clone(), pulse)
+        run(Reader { past: journal, room, sent, lost }, live, shutdown, pulse)
+    }
+}
+
+/// What a reader needs of the journal: all that the tests of the hand-over put in its place, to
+/// stop it at every point.
+trait Past: Send + 'static {
+    fn after(
+        &self,
+        room: &RoomName,
+        seq: Seq,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page, ReadError>> + Send;
+    fn epoch(&self) -> &Epoch;
+}
+
+impl Past for Journal {
+    fn after(
+        &self,
+        room: &RoomName,
+        seq: Seq,
+        limit: usize,
+    ) -> impl Future<Output = Result<Page, ReadError>> + Send {
+        Journal::after(self, room, seq, limit)
+    }
+
+    fn epoch(&self) -> &Epoch {
+        Journal::epoch(self)
     }
 }
 
 /// A reader's place.
-struct Reader {
-    journal: Journal,
+struct Reader<P> {
+    past: P,
     room: RoomName,
     /// The cursor: everything up to here was handed over, or was never due.
     sent: Seq,
@@ -79,17 +108,17 @@ struct Reader {
     lost: bool,
 }
 
-fn run(
-    mut reader: Reader,
+fn run<P: Past>(
+    mut reader: Reader<P>,
     mut live: Subscription<Frame>,
     shutdown: Shutdown,
     mut pulse: watch::Receiver<()>,
-) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + use<P> {
     pulse.mark_unchanged();
     async_stream::stream! {
         yield Ok(frame::opening());
         if reader.lost {
-            yield Ok(frame::gap(None, reader.journal.epoch()));
+            yield Ok(frame::gap(None, reader.past.epoch()));
         }
         loop {
             match live.after(reader.sent, TAKE) {
@@ -115,7 +144,7 @@ fn run(
                 }
                 Some(frames) => {
                     for frame in frames {
-                        reader.sent = crate::hub::Item::seq(&frame);
+                        reader.sent = frame.seq();
                         yield Ok(frame.event_stream());
                     }
                 }
@@ -127,15 +156,15 @@ fn run(
     }
 }
 
-impl Reader {
+impl<P: Past> Reader<P> {
     /// One page from the journal, and word of a gap before it.
     async fn replay(&mut self) -> Result<Vec<Bytes>, ReadError> {
-        let page = self.journal.after(&self.room, self.sent, PAGE).await?;
+        let page = self.past.after(&self.room, self.sent, PAGE).await?;
         self.sent = page.upto;
         // A reader whose cursor meant nothing was told so already, before this first page.
         let lost = std::mem::take(&mut self.lost);
         let gap = page.gap.filter(|_| !lost);
-        let gap = gap.map(|gap| frame::gap(gap.gone, self.journal.epoch()));
+        let gap = gap.map(|gap| frame::gap(gap.gone, self.past.epoch()));
         let messages = page.messages.into_iter().map(|m| Frame::new(m).event_stream());
         Ok(gap.into_iter().chain(messages).collect())
     }
