@@ -37,6 +37,8 @@ impl<T> Clone for Hub<T> {
 }
 
 struct Topics<T> {
+    /// How many items a ring holds.
+    ring: usize,
     /// The place up to which everything was published, to whichever room.
     published: Seq,
     by_room: HashMap<RoomName, Open<T>>,
@@ -57,6 +59,7 @@ struct Topic<T> {
 }
 
 struct Ring<T> {
+    size: usize,
     floor: Seq,
     items: VecDeque<T>,
 }
@@ -73,7 +76,12 @@ impl<T: Item> Hub<T> {
     /// A hub without topics, to which everything up to `published` was published before.
     #[must_use]
     pub fn new(published: Seq) -> Self {
-        Self(Arc::new(Mutex::new(Topics { published, by_room: HashMap::new() })))
+        Self::with_ring(published, RING)
+    }
+
+    /// One whose rings hold `ring` items.
+    pub(crate) fn with_ring(published: Seq, ring: usize) -> Self {
+        Self(Arc::new(Mutex::new(Topics { ring, published, by_room: HashMap::new() })))
     }
 
     /// Hands an item to the readers of its room. The one caller is [`feed`](crate::feed), in the
@@ -96,10 +104,10 @@ impl<T: Item> Hub<T> {
     #[must_use]
     pub fn subscribe(&self, room: &RoomName) -> Subscription<T> {
         let mut topics = lock(&self.0);
-        let floor = topics.published;
+        let (floor, size) = (topics.published, topics.ring);
         let open = topics.by_room.entry(room.clone()).or_insert_with(|| Open {
             topic: Arc::new(Topic {
-                ring: Mutex::new(Ring { floor, items: VecDeque::new() }),
+                ring: Mutex::new(Ring { size, floor, items: VecDeque::new() }),
                 newest: watch::Sender::new(floor),
             }),
             readers: 0,
@@ -154,7 +162,7 @@ impl<T> Drop for Subscription<T> {
 
 impl<T: Item> Ring<T> {
     fn push(&mut self, item: T) {
-        if self.items.len() == RING
+        if self.items.len() == self.size
             && let Some(oldest) = self.items.pop_front()
         {
             self.floor = oldest.seq();
