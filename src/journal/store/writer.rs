@@ -110,6 +110,25 @@ impl Writer {
     }
 }
 
+#[cfg(test)]
+impl Writer {
+    /// Makes SQLite refuse to grow the file, as it does when the disk is full.
+    pub fn fill_the_disk(&self, full: bool) {
+        let pages: i64 =
+            self.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        let most = if full { pages } else { i64::from(u32::MAX) - 1 };
+        let set = self.connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(()));
+        set.unwrap();
+    }
+
+    /// How many messages the file holds.
+    pub fn count(&self) -> u64 {
+        let count =
+            self.connection.query_row("SELECT count(*) FROM messages", [], |row| row.get(0));
+        count.unwrap()
+    }
+}
+
 impl Batch<'_> {
     /// What is stored under the draft's key in its room, if anything.
     pub fn find(&self, draft: &Draft) -> Result<Option<Found>, rusqlite::Error> {
