@@ -12,7 +12,8 @@ use bytes::Bytes;
 
 use crate::{
     hub::Item,
-    message::{Epoch, Message, Seq},
+    journal::Gap,
+    message::{Epoch, Message, MessageId, Seq},
     view,
 };
 
@@ -39,8 +40,9 @@ impl Frame {
         let Inner { message, event_stream } = &*self.0;
         event_stream
             .get_or_init(|| {
-                let html = view::message::fragment(message).into_string();
-                event(Some(&message.id.to_string()), "NewMessage", &html)
+                let mut frame = String::new();
+                new_message(&mut frame, message);
+                frame.into()
             })
             .clone()
     }
@@ -65,26 +67,49 @@ pub fn keep_alive() -> Bytes {
     Bytes::from_static(b":\n\n")
 }
 
-/// One event in the format of the WHATWG HTML standard, section 9.2.6 ("Interpreting an event
-/// stream"): a line ends with CR, LF or both, so each such line of `data` gets a field of its own.
-/// `id` and `name` are ours and hold none.
-fn event(id: Option<&str>, name: &str, data: &str) -> Bytes {
-    let mut frame = String::with_capacity(data.len() + 96);
-    if let Some(id) = id {
-        let _ = writeln!(frame, "id: {id}");
-    }
-    let _ = writeln!(frame, "event: {name}");
-    for line in data.replace("\r\n", "\n").split(['\n', '\r']) {
-        let _ = writeln!(frame, "data: {line}");
-    }
-    frame.push('\n');
-    frame.into()
-}
-
 /// Word of messages that are gone for good.
 #[must_use]
 pub fn gap(gone: Option<u64>, epoch: &Epoch) -> Bytes {
-    event(None, "Gap", &view::message::gap(gone, epoch).into_string())
+    let mut frame = String::new();
+    event(&mut frame, None, "Gap", &view::message::gap(gone, epoch).into_string());
+    frame.into()
+}
+
+/// Messages for one reader that catches up, in one piece: frames of their own would live too
+/// short to be shared.
+#[must_use]
+pub fn page(gap: Option<Gap>, epoch: &Epoch, messages: &[Message]) -> Bytes {
+    // A short text's frame has about 200 bytes.
+    let mut page = String::with_capacity(messages.len() * 256);
+    if let Some(gap) = gap {
+        event(&mut page, None, "Gap", &view::message::gap(gap.gone, epoch).into_string());
+    }
+    for message in messages {
+        new_message(&mut page, message);
+    }
+    page.into()
+}
+
+fn new_message(out: &mut String, message: &Message) {
+    let html = view::message::fragment(message).into_string();
+    event(out, Some(&message.id), "NewMessage", &html);
+}
+
+/// Writes one event in the format of the WHATWG HTML standard, section 9.2.6 ("Interpreting an
+/// event stream"): a line ends with CR, LF or both, so each such line of `data` gets a field of
+/// its own. `id` and `name` are ours and hold none.
+fn event(out: &mut String, id: Option<&MessageId>, name: &str, data: &str) {
+    if let Some(id) = id {
+        let _ = writeln!(out, "id: {id}");
+    }
+    let _ = writeln!(out, "event: {name}");
+    // CR and LF together end one line, not two.
+    for line in data.split("\r\n").flat_map(|part| part.split(['\n', '\r'])) {
+        out.push_str("data: ");
+        out.push_str(line);
+        out.push('\n');
+    }
+    out.push('\n');
 }
 
 #[cfg(test)]
@@ -105,8 +130,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_data_comes_out_as_it_went_in(raw in "(?s)(.|\r|\n|\r\n|data: |id: ){0,40}x") {
-            let frame = event(Some("e-1"), "NewMessage", &raw);
-            prop_assert_eq!(data(&frame), raw.replace("\r\n", "\n").replace('\r', "\n"));
+            let mut frame = String::new();
+            event(&mut frame, Some(&"e-1".parse().unwrap()), "NewMessage", &raw);
+            prop_assert_eq!(data(frame.as_bytes()), raw.replace("\r\n", "\n").replace('\r', "\n"));
         }
     }
 }

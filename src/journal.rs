@@ -90,7 +90,7 @@ impl Journal {
         self.sequencer.append(draft).await
     }
 
-    /// Up to `limit` messages of `room` after `seq`, oldest first.
+    /// Up to `limit` messages of `room` after `seq`, oldest first; fewer where they are long.
     ///
     /// # Errors
     ///

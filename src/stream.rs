@@ -21,9 +21,9 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// Messages read from the journal at once: large enough to be worth a reading, small enough that
-/// thousands of readers that catch up together fit in memory (1 MB each with the longest texts).
-const PAGE: usize = 256;
+/// Messages read from the journal at once: enough to be worth a reading (the journal ends a page
+/// earlier where texts are long), few enough that thousands can catch up together.
+const PAGE: usize = 512;
 
 /// Frames taken from the ring under one lock.
 const TAKE: usize = 64;
@@ -123,11 +123,8 @@ fn run<P: Past>(
         loop {
             match live.after(reader.sent, TAKE) {
                 None => match reader.replay().await {
-                    Ok(pieces) => {
-                        for piece in pieces {
-                            yield Ok(piece);
-                        }
-                    }
+                    Ok(page) if page.is_empty() => {}
+                    Ok(page) => yield Ok(page),
                     Err(why) => {
                         // The reader comes back with its cursor; until then nothing is skipped.
                         tracing::error!(%why, room = %reader.room, "a stream was ended");
@@ -157,15 +154,14 @@ fn run<P: Past>(
 }
 
 impl<P: Past> Reader<P> {
-    /// One page from the journal, and word of a gap before it.
-    async fn replay(&mut self) -> Result<Vec<Bytes>, ReadError> {
+    /// One page from the journal in one piece, word of a gap before it; empty where nothing was
+    /// due up to where it reaches.
+    async fn replay(&mut self) -> Result<Bytes, ReadError> {
         let page = self.past.after(&self.room, self.sent, PAGE).await?;
         self.sent = page.upto;
         // A reader whose cursor meant nothing was told so already, before this first page.
         let lost = std::mem::take(&mut self.lost);
         let gap = page.gap.filter(|_| !lost);
-        let gap = gap.map(|gap| frame::gap(gap.gone, self.past.epoch()));
-        let messages = page.messages.into_iter().map(|m| Frame::new(m).event_stream());
-        Ok(gap.into_iter().chain(messages).collect())
+        Ok(frame::page(gap, self.past.epoch(), &page.messages))
     }
 }

@@ -48,6 +48,10 @@ struct Room {
     dropped_seq: u64,
 }
 
+/// How many bytes of text one page of [`Reader::after`] has: thousands of readers that catch up
+/// together hold a page each.
+const PAGE_BYTES: usize = 64 * 1024;
+
 const COLUMNS: &str = "m.seq, m.sent_at, m.name, m.text";
 
 impl<'a> Reader<'a> {
@@ -64,15 +68,13 @@ impl<'a> Reader<'a> {
         let Some(room) = self.room(name)? else {
             return Ok(Page { gap: None, messages: Vec::new(), upto: last.max(seq) });
         };
-        let messages = self.messages(
-            name,
-            &format!(
-                "SELECT {COLUMNS} FROM messages m WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
-            ),
-            params![room.id, signed(seq.get()), limit],
-        )?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM messages m WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+        );
+        let (messages, all) =
+            self.messages(name, &sql, params![room.id, signed(seq.get()), limit], PAGE_BYTES)?;
         let upto = match messages.last() {
-            Some(newest) if messages.len() == limit => newest.seq(),
+            Some(newest) if !all || messages.len() == limit => newest.seq(),
             _ => last.max(seq),
         };
         Ok(Page { gap: self.gap(&room, seq)?, messages, upto })
@@ -90,14 +92,12 @@ impl<'a> Reader<'a> {
             return Ok(Newest { messages: Vec::new(), more: false, upto });
         };
         let before = seq.map_or(i64::MAX, |seq| signed(seq.get()));
-        let mut messages = self.messages(
-            name,
-            &format!(
-                "SELECT {COLUMNS} FROM messages m WHERE room = ?1 AND seq < ?2
-                 ORDER BY seq DESC LIMIT ?3"
-            ),
-            params![room.id, before, limit + 1],
-        )?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM messages m WHERE room = ?1 AND seq < ?2
+             ORDER BY seq DESC LIMIT ?3"
+        );
+        let (mut messages, _) =
+            self.messages(name, &sql, params![room.id, before, limit + 1], usize::MAX)?;
         let more = messages.len() > limit;
         messages.truncate(limit);
         messages.reverse();
@@ -166,19 +166,28 @@ impl<'a> Reader<'a> {
         Ok(Some(Gap { gone: seen.map(|seen| room.dropped.saturating_sub(seen)) }))
     }
 
+    /// The messages that `sql` finds, until their texts fill `most` bytes; and whether that was
+    /// all of them.
     fn messages(
         &self,
         room: &RoomName,
         sql: &str,
         params: impl rusqlite::Params,
-    ) -> Result<Vec<Message>, ReadError> {
+        most: usize,
+    ) -> Result<(Vec<Message>, bool), ReadError> {
         let mut statement = self.moment.prepare_cached(sql)?;
         let mut rows = statement.query(params)?;
         let mut messages = Vec::new();
+        let mut bytes = 0;
         while let Some(row) = rows.next()? {
-            messages.push(self.message(row, room)?);
+            if bytes >= most {
+                return Ok((messages, false));
+            }
+            let message = self.message(row, room)?;
+            bytes += message.text.as_str().len();
+            messages.push(message);
         }
-        Ok(messages)
+        Ok((messages, true))
     }
 
     /// The message in a row that begins with [`COLUMNS`].
