@@ -24,7 +24,7 @@ use crate::{
 const MESSAGES: u64 = 3;
 
 /// The reader's steps that are ordered against the others'; what is left it does at the end.
-const READER_STEPS: usize = 5;
+const READER_STEPS: usize = 4;
 
 /// A journal that stops its reader before and after it looks.
 #[derive(Clone)]
@@ -240,7 +240,7 @@ fn in_every_order_a_reader_gets_each_message_after_its_cursor_once_and_in_order(
             });
         }
     }
-    assert_eq!(orders, 2 * 6 * 9_240, "11! / (3! 3! 5!) orders of each");
+    assert_eq!(orders, 2 * 6 * 4_200, "10! / (3! 3! 4!) orders of each");
 }
 
 #[test]
