@@ -13,6 +13,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::message::{RoomName, Seq};
@@ -62,6 +63,8 @@ struct Ring<T> {
     size: usize,
     floor: Seq,
     items: VecDeque<T>,
+    /// The newest notice and its number; what it replaced is of no use to anybody.
+    notice: (u64, Bytes),
 }
 
 /// One reader's hold on a topic; the topic goes away with its last one.
@@ -70,6 +73,7 @@ pub struct Subscription<T> {
     room: RoomName,
     topic: Arc<Topic<T>>,
     newest: watch::Receiver<Seq>,
+    noticed: u64,
 }
 
 impl<T: Item> Hub<T> {
@@ -100,6 +104,19 @@ impl<T: Item> Hub<T> {
         }
     }
 
+    /// Hands the readers of a room a notice: something about now, which has no place in the order
+    /// and replaces the notice before it.
+    pub fn announce(&self, room: &RoomName, notice: Bytes) {
+        let topic = lock(&self.0).by_room.get(room).map(|open| Arc::clone(&open.topic));
+        if let Some(topic) = topic {
+            {
+                let mut ring = lock(&topic.ring);
+                ring.notice = (ring.notice.0 + 1, notice);
+            }
+            topic.newest.send_modify(|_| {});
+        }
+    }
+
     /// Opens a room for one reader. Everything that is published from here on passes its ring.
     #[must_use]
     pub fn subscribe(&self, room: &RoomName) -> Subscription<T> {
@@ -107,7 +124,12 @@ impl<T: Item> Hub<T> {
         let (floor, size) = (topics.published, topics.ring);
         let open = topics.by_room.entry(room.clone()).or_insert_with(|| Open {
             topic: Arc::new(Topic {
-                ring: Mutex::new(Ring { size, floor, items: VecDeque::new() }),
+                ring: Mutex::new(Ring {
+                    size,
+                    floor,
+                    items: VecDeque::new(),
+                    notice: (0, Bytes::new()),
+                }),
                 newest: watch::Sender::new(floor),
             }),
             readers: 0,
@@ -117,6 +139,7 @@ impl<T: Item> Hub<T> {
             hub: self.clone(),
             room: room.clone(),
             newest: open.topic.newest.subscribe(),
+            noticed: lock(&open.topic.ring).notice.0,
             topic: Arc::clone(&open.topic),
         }
     }
@@ -141,7 +164,19 @@ impl<T: Item> Subscription<T> {
         Some(ring.items.range(start..).take(most).cloned().collect())
     }
 
-    /// Waits until something was published to the room since the last wait.
+    /// The newest notice, where there is one that this reader has not had. Those from before it
+    /// came are not for it.
+    pub fn notice(&mut self) -> Option<Bytes> {
+        let ring = lock(&self.topic.ring);
+        let (number, notice) = &ring.notice;
+        if *number == self.noticed {
+            return None;
+        }
+        self.noticed = *number;
+        Some(notice.clone())
+    }
+
+    /// Waits until something was published to the room, or announced, since the last wait.
     pub async fn changed(&mut self) {
         // The sender lives in the topic that this subscription holds.
         let _ = self.newest.changed().await;

@@ -19,6 +19,7 @@ mod store;
 
 use std::{path::Path, time::Duration};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_stream::Stream;
 
@@ -113,6 +114,26 @@ impl Journal {
     ) -> Result<Newest, ReadError> {
         let room = room.clone();
         self.store.read(move |reader| reader.before(&room, seq, limit)).await
+    }
+
+    /// The place after which the `count` newest messages of `room` stand, or all that are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the file cannot be read.
+    pub async fn before_newest(&self, room: &RoomName, count: usize) -> Result<Seq, ReadError> {
+        let room = room.clone();
+        self.store.read(move |reader| reader.before_newest(&room, count)).await
+    }
+
+    /// Up to `limit` rooms that were written to, those with the newest messages first, and when
+    /// that was.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the file cannot be read.
+    pub async fn rooms(&self, limit: usize) -> Result<Vec<(RoomName, Timestamp)>, ReadError> {
+        self.store.read(move |reader| reader.rooms(limit)).await
     }
 
     /// Every message after `seq`, of all rooms, in order, and then each new one as soon as it is

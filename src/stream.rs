@@ -7,17 +7,21 @@
 #[cfg(test)]
 mod handover;
 
-use std::convert::Infallible;
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio_stream::Stream;
 
 use crate::{
-    frame::{self, Frame},
+    frame::{self, Frame, Representation},
     hub::{Hub, Item as _, Subscription},
-    journal::{Journal, Page, ReadError},
-    message::{Epoch, RoomName, Seq},
+    journal::{Gap, Journal, Page, ReadError},
+    message::{Epoch, MessageId, RoomName, Seq},
     shutdown::Shutdown,
 };
 
@@ -28,6 +32,13 @@ const PAGE: usize = 512;
 /// Frames taken from the ring under one lock.
 const TAKE: usize = 64;
 
+/// The life of a document without an end, in messages and in time: a browser holds all of it in
+/// memory. Then it goes on with the next, from its cursor.
+const LIFE: (u64, Duration) = (10_000, Duration::from_secs(3600));
+
+/// Messages that the next document repeats from the one before, so that it does not begin empty.
+const CONTEXT: usize = 50;
+
 /// Where a reader begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
@@ -37,6 +48,18 @@ pub enum Start {
     After(Seq),
     /// With a gap of unknown size, then all that is kept: the reader's cursor means nothing here.
     Lost,
+}
+
+/// What a reader asks for.
+pub struct Asked {
+    /// Which room.
+    pub room: RoomName,
+    /// From where.
+    pub start: Start,
+    /// How it is written.
+    pub representation: Representation,
+    /// Whether word of who is here is wanted, which only an event stream has a place for.
+    pub presence: bool,
 }
 
 /// What every stream is made from; clones share it.
@@ -53,21 +76,33 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens the stream of a room. From when this returns, nothing that is sent is missed.
-    pub fn open(
+    /// Opens a stream. From when this returns, nothing that is sent is missed. `held` is dropped
+    /// with the stream: by it others see that this reader is there.
+    pub fn open<H: Send + 'static>(
         &self,
-        room: RoomName,
-        start: Start,
-    ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + use<> {
+        asked: Asked,
+        held: H,
+    ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + use<H> {
         let Self { journal, hub, shutdown, pulse } = self.clone();
-        let live = hub.subscribe(&room);
-        let (sent, lost) = match start {
+        let live = hub.subscribe(&asked.room);
+        let (sent, lost) = match asked.start {
             // Read after subscribing: whatever is newer passes the ring.
             Start::Now => (journal.last(), false),
             Start::After(seq) => (seq, false),
             Start::Lost => (Seq::ZERO, true),
         };
-        run(Reader { past: journal, room, sent, lost }, live, shutdown, pulse)
+        let Asked { room, representation, presence, .. } = asked;
+        let reader = Reader {
+            past: journal,
+            room,
+            representation,
+            presence,
+            sent,
+            lost,
+            taken: 0,
+            recent: VecDeque::new(),
+        };
+        run(reader, live, shutdown, pulse, held)
     }
 }
 
@@ -102,23 +137,36 @@ impl Past for Journal {
 struct Reader<P> {
     past: P,
     room: RoomName,
+    representation: Representation,
+    presence: bool,
     /// The cursor: everything up to here was handed over, or was never due.
     sent: Seq,
     /// Whether its cursor meant nothing, and all that is kept is still to come.
     lost: bool,
+    /// How many messages it was given.
+    taken: u64,
+    /// The last few of them, where the next document begins; empty for other representations.
+    recent: VecDeque<Seq>,
 }
 
-fn run<P: Past>(
+fn run<P: Past, H: Send + 'static>(
     mut reader: Reader<P>,
     mut live: Subscription<Frame>,
     shutdown: Shutdown,
     mut pulse: watch::Receiver<()>,
-) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + use<P> {
+    held: H,
+) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + use<P, H> {
     pulse.mark_unchanged();
+    let representation = reader.representation;
+    let born = Instant::now();
     async_stream::stream! {
-        yield Ok(frame::opening());
+        let _held = held;
+        let opening = representation.opening(&reader.room);
+        if !opening.is_empty() {
+            yield Ok(opening);
+        }
         if reader.lost {
-            yield Ok(frame::gap(None, reader.past.epoch()));
+            yield Ok(representation.page(Some(Gap { gone: None }), reader.past.epoch(), &[]));
         }
         loop {
             match live.after(reader.sent, TAKE) {
@@ -132,21 +180,32 @@ fn run<P: Past>(
                     }
                 },
                 Some(frames) if frames.is_empty() => {
+                    if reader.presence && let Some(notice) = live.notice() {
+                        yield Ok(notice);
+                    }
                     tokio::select! {
                         biased;
                         () = shutdown.begun() => return,
                         () = live.changed() => {}
-                        _ = pulse.changed() => yield Ok(frame::keep_alive()),
+                        _ = pulse.changed() => yield Ok(representation.keep_alive()),
                     }
                 }
                 Some(frames) => {
                     for frame in frames {
+                        reader.took(frame.seq());
                         reader.sent = frame.seq();
-                        yield Ok(frame.event_stream());
+                        yield Ok(frame.bytes(representation));
                     }
                 }
             }
             if shutdown.has_begun() {
+                return;
+            }
+            // Looked at with every message and comment: no timer of its own is due.
+            if representation == Representation::Html
+                && (reader.taken >= LIFE.0 || born.elapsed() >= LIFE.1)
+            {
+                yield Ok(frame::onward(&reader.room, &reader.onward()));
                 return;
             }
         }
@@ -159,9 +218,28 @@ impl<P: Past> Reader<P> {
     async fn replay(&mut self) -> Result<Bytes, ReadError> {
         let page = self.past.after(&self.room, self.sent, PAGE).await?;
         self.sent = page.upto;
+        for message in &page.messages {
+            self.took(message.seq());
+        }
         // A reader whose cursor meant nothing was told so already, before this first page.
         let lost = std::mem::take(&mut self.lost);
         let gap = page.gap.filter(|_| !lost);
-        Ok(frame::page(gap, self.past.epoch(), &page.messages))
+        Ok(self.representation.page(gap, self.past.epoch(), &page.messages))
+    }
+
+    fn took(&mut self, seq: Seq) {
+        self.taken += 1;
+        if self.representation == Representation::Html {
+            if self.recent.len() > CONTEXT {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(seq);
+        }
+    }
+
+    /// The cursor of the next document: nothing after it is lost, and a little comes again.
+    fn onward(&self) -> MessageId {
+        let seq = self.recent.front().copied().unwrap_or(self.sent);
+        MessageId::new(self.past.epoch().clone(), seq)
     }
 }

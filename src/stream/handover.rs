@@ -15,10 +15,7 @@ use std::{
 };
 
 use super::*;
-use crate::{
-    journal::Gap,
-    message::{Message, MessageId, Name, Text},
-};
+use crate::message::{Message, MessageId, Name, Text};
 
 /// Messages that the writer commits in each run.
 const MESSAGES: u64 = 3;
@@ -126,8 +123,17 @@ impl Run {
         let hub = Hub::with_ring(Seq::new(fed), ring);
         let live = hub.subscribe(&room());
         let (beat, pulse) = watch::channel(());
-        let reader = Reader { past: model.clone(), room: room(), sent: Seq::new(sent), lost };
-        let stream = Box::pin(run(reader, live, Shutdown::new(), pulse));
+        let reader = Reader {
+            past: model.clone(),
+            room: room(),
+            representation: Representation::EventStream,
+            presence: false,
+            sent: Seq::new(sent),
+            lost,
+            taken: 0,
+            recent: VecDeque::new(),
+        };
+        let stream = Box::pin(run(reader, live, Shutdown::new(), pulse, ()));
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         Self { model, hub, fed, stream, woken, got: Vec::new(), _beat: beat }
     }

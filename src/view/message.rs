@@ -38,14 +38,17 @@ pub fn list(messages: &[Message], older: bool, page: &str) -> Markup {
 /// The line that stands where messages are missing for good. It names the journal's epoch: what a
 /// page shows of another one is not in this journal.
 #[must_use]
-pub fn gap(gone: Option<u64>, epoch: &Epoch) -> Markup {
+pub fn gap(number: Option<u64>, epoch: &Epoch) -> Markup {
     html! {
-        p class="gap" data-epoch=(epoch.as_str()) {
-            @match gone {
-                Some(1) => { "1 earlier message is no longer kept." }
-                Some(gone) => { (gone) " earlier messages are no longer kept." }
-                None => { "Some earlier messages may be missing." }
-            }
-        }
+        p class="gap" data-epoch=(epoch.as_str()) { (gone(number)) }
+    }
+}
+
+/// That messages are gone, in words; `None` where their number is not known.
+pub fn gone(number: Option<u64>) -> String {
+    match number {
+        Some(1) => "1 earlier message is no longer kept.".into(),
+        Some(number) => format!("{number} earlier messages are no longer kept."),
+        None => "Some earlier messages may be missing.".into(),
     }
 }

@@ -42,6 +42,8 @@ pub struct Tab<'a> {
     pub name: &'a Name,
     /// Messages, oldest first.
     pub messages: &'a [Message],
+    /// Who is here.
+    pub people: &'a Markup,
     /// Whether there are older ones.
     pub older: bool,
     /// Where its stream goes on from: everything up to here that was due is on the page. `None`
@@ -54,7 +56,7 @@ pub struct Tab<'a> {
 /// The joined page.
 #[must_use]
 pub fn tab(tab: &Tab<'_>) -> Markup {
-    let Tab { room, path, name, messages, older, cursor, form } = tab;
+    let Tab { room, path, name, messages, people, older, cursor, form } = tab;
     let stream = cursor.map(|cursor| format!("{path}/events?after={cursor}"));
     layout::page(
         &format!("#{room}"),

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{AppState, Error, room::Room, tab};
+use super::{AppState, Error, negotiate, room::Room, tab};
 use crate::{
     message::{MessageId, Seq},
     view,
@@ -59,9 +59,8 @@ pub async fn show(
 ) -> Result<Response, Error> {
     let (before, limit) = (asked.before(&state)?, asked.limit()?);
     let past = state.journal().before(&room, before, limit).await?;
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let vary = [(header::VARY, "accept")];
-    Ok(if accept.is_some_and(|accept| accept.contains("application/json")) {
+    Ok(if negotiate::json(&headers) {
         (tab::not_stored(), vary, Json(past.messages)).into_response()
     } else {
         let here = format!("/rooms/{room}/messages");

@@ -9,7 +9,7 @@ use axum::{
 use maud::Markup;
 use serde::Deserialize;
 
-use super::{AppState, Error, form::Posted, room::Room, tab, tab::Tab};
+use super::{AppState, Error, error::invalid, form::Posted, room::Room, tab, tab::Tab};
 use crate::{
     message::{Draft, Key, Message, Name, Text},
     view::room::{SendForm, send_form, sent},
@@ -93,6 +93,7 @@ pub async fn from_script(
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Message>), Error> {
     let name = Name::parse(&scripted.username).map_err(invalid)?;
     let text = Text::parse(&scripted.text).map_err(invalid)?;
+    state.presence.check(&room, &name)?;
     let draft = Draft { room, name, text, key: key(&scripted.key)? };
     let message = state.journal().append(draft).await?.message;
     let place = format!("/rooms/{}#m{}", message.room, message.seq());
@@ -102,8 +103,4 @@ pub async fn from_script(
 /// The client's key, or one of ours where it sent none.
 fn key(raw: &str) -> Result<Key, Error> {
     if raw.is_empty() { Ok(Key::fresh()) } else { Key::parse(raw).map_err(invalid) }
-}
-
-fn invalid(why: impl std::error::Error) -> Error {
-    Error::Invalid(why.to_string())
 }

@@ -43,6 +43,11 @@ impl Tab {
         &self.room
     }
 
+    /// What tells it from other tabs.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Whom it posts as.
     pub fn name(&self) -> &Name {
         &self.name
@@ -112,6 +117,7 @@ pub async fn page(
     problem: Option<&str>,
 ) -> Result<Markup, Error> {
     let past = state.journal().before(&tab.room, before, SHOWN).await?;
+    let people = state.presence.people(&tab.room);
     let path = tab.path();
     let cursor = MessageId::new(state.journal().epoch().clone(), past.upto);
     Ok(view::room::tab(&view::room::Tab {
@@ -120,6 +126,7 @@ pub async fn page(
         name: &tab.name,
         messages: &past.messages,
         older: past.more,
+        people: &view::presence::list(&people.names, people.count, people.watching, false),
         cursor: before.is_none().then_some(&cursor),
         form: &view::room::SendForm { path: &path, key, text, problem },
     }))
@@ -129,10 +136,14 @@ pub async fn page(
 pub async fn leave(
     Room(room): Room,
     tab: Result<Tab, Error>,
+    State(state): State<AppState>,
     jar: SignedCookieJar,
 ) -> (SignedCookieJar, Redirect) {
     let jar = match tab {
-        Ok(tab) => jar.remove(Cookie::build(COOKIE).path(tab.path())),
+        Ok(tab) => {
+            state.presence.leave(&room, &tab.id);
+            jar.remove(Cookie::build(COOKIE).path(tab.path()))
+        }
         Err(_) => jar,
     };
     (jar, Redirect::to(&format!("/rooms/{room}")))

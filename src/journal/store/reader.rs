@@ -104,6 +104,34 @@ impl<'a> Reader<'a> {
         Ok(Newest { messages, more, upto })
     }
 
+    /// See [`Journal::before_newest`](crate::journal::Journal::before_newest).
+    pub fn before_newest(&self, name: &RoomName, count: usize) -> Result<Seq, ReadError> {
+        let Some(room) = self.room(name)? else { return self.last() };
+        let mut statement = self.moment.prepare_cached(
+            "SELECT seq FROM messages WHERE room = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2",
+        )?;
+        let next: Option<u64> =
+            statement.query_row(params![room.id, count], |row| row.get(0)).optional()?;
+        match next {
+            Some(seq) => Ok(Seq::new(seq)),
+            None => Ok(Seq::new(room.dropped_seq)),
+        }
+    }
+
+    /// See [`Journal::rooms`](crate::journal::Journal::rooms).
+    pub fn rooms(&self, limit: usize) -> Result<Vec<(RoomName, Timestamp)>, ReadError> {
+        let mut statement = self.moment.prepare_cached(
+            "SELECT name, last_sent_at FROM rooms WHERE sent > dropped
+             ORDER BY last_sent_at DESC LIMIT ?1",
+        )?;
+        let mut rows = statement.query([limit])?;
+        let mut rooms = Vec::new();
+        while let Some(row) = rows.next()? {
+            rooms.push((RoomName::stored(text(row, 0)?), time(row.get(1)?).unwrap_or_default()));
+        }
+        Ok(rooms)
+    }
+
     /// Up to `limit` messages of all rooms after `seq`.
     pub fn follow(&self, seq: Seq, limit: usize) -> Result<Vec<Message>, ReadError> {
         let mut statement = self.moment.prepare_cached(&format!(
