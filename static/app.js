@@ -2,25 +2,23 @@
 (() => {
     const list = () => document.getElementById('messages')
     const outbox = () => document.getElementById('outbox')
-    const seq = (element) => Number(element.id.slice(1))
 
     // htmx swaps unnamed events only; a named one becomes a DOM event. These two are content.
-    // The message may be on the page already: from the page itself (sent between its rendering and
-    // the stream's opening), from before a reconnect, or from the sender's own answer.
     document.addEventListener('htmx:sse:before:message', (event) => {
         const message = event.detail.message
-        if (message.event !== 'NewMessage' && message.event !== 'Gap') return
-        const id = /^<p id="(m\d+)"/.exec(message.data)?.[1]
-        if (id && list().querySelector(`#${id}`)) return event.preventDefault()
-        if (id) outbox().querySelector(`#${id}`)?.remove()
-        message.event = ''
+        if (message.event === 'NewMessage' || message.event === 'Gap') message.event = ''
     })
 
-    // The sender's own message waits in the outbox until the stream brings it to its place; if the
-    // stream was quicker, it goes.
-    document.addEventListener('htmx:after:swap', () => {
-        for (const sent of outbox()?.querySelectorAll('.message') ?? [])
-            if (list().querySelector(`#${sent.id}`)) sent.remove()
+    // A message may be on the page already: from the page itself (sent between its rendering and
+    // the stream's opening), from before a reconnect, or from the sender's own answer. That one
+    // waits in the outbox until the stream brings it to its place; if the stream was quicker, it
+    // is not needed. Decided here, at the last moment before either swap, so that no frame shows a
+    // message twice or not at all.
+    document.addEventListener('htmx:before:swap', (event) => {
+        for (const { fragment } of event.detail.tasks)
+            for (const message of fragment.querySelectorAll('.message'))
+                if (list().querySelector(`#${message.id}`)) message.remove()
+                else outbox().querySelector(`#${message.id}`)?.remove()
     })
 
     // A send that failed leaves the draft where it is, and says so.
