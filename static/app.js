@@ -21,6 +21,18 @@
                 else outbox().querySelector(`#${message.id}`)?.remove()
     })
 
+    // The answer to a send brings a new form; what was typed since then moves into it.
+    document.addEventListener('htmx:before:swap', ({ detail: { ctx, tasks } }) => {
+        for (const { fragment } of tasks) {
+            const next = fragment.querySelector('#text')
+            if (!next) continue
+            const sent = ctx.request.body.get('text')
+            const now = document.getElementById('text').value
+            if (now === sent) continue
+            next.value = ctx.response.status === 200 && now.startsWith(sent) ? now.slice(sent.length) : now
+        }
+    })
+
     // A send that failed leaves the draft where it is, and says so.
     const note = (text) => {
         const line = document.getElementById('send-note')

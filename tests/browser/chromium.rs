@@ -12,7 +12,8 @@ use std::{
 
 use tempfile::TempDir;
 use thirtyfour::{
-    ChromiumLikeCapabilities as _, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver, WindowHandle,
+    ChromiumLikeCapabilities as _, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver,
+    WindowHandle,
 };
 
 use crate::tab::Tab;
@@ -83,7 +84,8 @@ impl Chromium {
     /// violations of the content policy.
     pub async fn complaints(&self) -> Vec<String> {
         let entries = self.driver.browser_log().await.expect("the console");
-        let bad = entries.into_iter().filter(|entry| ["SEVERE", "WARNING"].contains(&&*entry.level));
+        let bad =
+            entries.into_iter().filter(|entry| ["SEVERE", "WARNING"].contains(&&*entry.level));
         bad.map(|entry| entry.message).collect()
     }
 }
@@ -146,7 +148,10 @@ impl Drop for Chromedriver {
         // Asked, it ends its browsers too; killed, it would leave them. It goes in either case.
         if let Ok(mut socket) = TcpStream::connect(("127.0.0.1", self.port)) {
             let _ = socket.set_read_timeout(Some(Duration::from_secs(10)));
-            let _ = write!(socket, "GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+            let _ = write!(
+                socket,
+                "GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+            );
             let _ = socket.read_to_end(&mut Vec::new());
         }
         let _ = self.child.kill();

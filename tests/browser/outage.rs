@@ -61,9 +61,7 @@ async fn a_send_to_a_server_that_is_gone_keeps_the_draft_and_says_so() {
 }
 
 async fn noted(tab: &Tab) {
-    let note = until("a note", async || {
-        Some(tab.note().await).filter(|note| !note.is_empty())
-    });
+    let note = until("a note", async || Some(tab.note().await).filter(|note| !note.is_empty()));
     let note = note.await;
     assert!(note.starts_with("Not sent: "), "{note}");
 }

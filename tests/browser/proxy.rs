@@ -1,8 +1,10 @@
-//! A proxy between browser and hubbub that can refuse, cut and hold back the streams, and leaves
-//! everything else alone.
+//! A proxy between browser and hubbub that can refuse, cut and hold back the streams, and hold back
+//! what forms post. It leaves everything else alone.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
@@ -24,11 +26,16 @@ pub enum Streams {
     RefuseOnce,
 }
 
+struct State {
+    streams: watch::Sender<Streams>,
+    seen: AtomicUsize,
+    posts_held: watch::Sender<bool>,
+}
+
 /// Stops with the test.
 pub struct Proxy {
     address: String,
-    streams: Arc<watch::Sender<Streams>>,
-    seen: Arc<AtomicUsize>,
+    state: Arc<State>,
     task: JoinHandle<()>,
 }
 
@@ -37,10 +44,13 @@ impl Proxy {
     pub async fn before(upstream: &str, streams: Streams) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound").to_string();
-        let streams = Arc::new(watch::Sender::new(streams));
-        let seen = Arc::new(AtomicUsize::new(0));
-        let task = tokio::spawn(accept(listener, upstream.to_owned(), streams.clone(), seen.clone()));
-        Self { address, streams, seen, task }
+        let state = Arc::new(State {
+            streams: watch::Sender::new(streams),
+            seen: AtomicUsize::new(0),
+            posts_held: watch::Sender::new(false),
+        });
+        let task = tokio::spawn(accept(listener, upstream.to_owned(), state.clone()));
+        Self { address, state, task }
     }
 
     /// `http://ADDR` of the hubbub behind it.
@@ -50,17 +60,22 @@ impl Proxy {
 
     /// Changes what it does with streams.
     pub fn set(&self, streams: Streams) {
-        self.streams.send_replace(streams);
+        self.state.streams.send_replace(streams);
     }
 
     /// What it does with streams now.
     pub fn streams(&self) -> Streams {
-        *self.streams.borrow()
+        *self.state.streams.borrow()
+    }
+
+    /// Whether what forms post waits until this changes.
+    pub fn hold_posts(&self, held: bool) {
+        self.state.posts_held.send_replace(held);
     }
 
     /// How many streams were asked for so far.
     pub fn seen(&self) -> usize {
-        self.seen.load(Ordering::SeqCst)
+        self.state.seen.load(Ordering::SeqCst)
     }
 }
 
@@ -70,29 +85,19 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    upstream: String,
-    streams: Arc<watch::Sender<Streams>>,
-    seen: Arc<AtomicUsize>,
-) {
+async fn accept(listener: TcpListener, upstream: String, state: Arc<State>) {
     while let Ok((browser, _)) = listener.accept().await {
-        let (upstream, streams, seen) = (upstream.clone(), streams.clone(), seen.clone());
+        let (upstream, state) = (upstream.clone(), state.clone());
         // Ends with its sockets.
         tokio::spawn(async move {
-            let _ = pass(browser, &upstream, &streams, &seen).await;
+            let _ = pass(browser, &upstream, &state).await;
         });
     }
 }
 
 /// Passes one request on. `Connection: close` keeps it to one for each socket, so that a stream is
 /// known by its first line.
-async fn pass(
-    mut browser: TcpStream,
-    upstream: &str,
-    streams: &watch::Sender<Streams>,
-    seen: &AtomicUsize,
-) -> std::io::Result<()> {
+async fn pass(mut browser: TcpStream, upstream: &str, state: &State) -> std::io::Result<()> {
     let mut read = Vec::new();
     let head = loop {
         if browser.read_buf(&mut read).await? == 0 {
@@ -105,11 +110,11 @@ async fn pass(
     let lines = String::from_utf8_lossy(&read[..head]).into_owned();
     let is_stream = lines.lines().next().is_some_and(|line| line.contains("/events?"));
     if is_stream {
-        seen.fetch_add(1, Ordering::SeqCst);
-        let mut changes = streams.subscribe();
+        state.seen.fetch_add(1, Ordering::SeqCst);
+        let mut changes = state.streams.subscribe();
         let now = *changes.wait_for(|now| *now != Streams::Hold).await.expect("a sender");
         if now != Streams::Pass {
-            streams.send_if_modified(|now| {
+            state.streams.send_if_modified(|now| {
                 let once = *now == Streams::RefuseOnce;
                 if once {
                     *now = Streams::Pass;
@@ -121,6 +126,9 @@ async fn pass(
             return browser.write_all(answer.as_bytes()).await;
         }
     }
+    if lines.starts_with("POST ") {
+        state.posts_held.subscribe().wait_for(|held| !held).await.expect("a sender");
+    }
     let mut hubbub = TcpStream::connect(upstream).await?;
     for line in lines.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:")) {
         hubbub.write_all(line.as_bytes()).await?;
@@ -130,7 +138,7 @@ async fn pass(
     hubbub.write_all(&read[head..]).await?;
     let piped = copy_bidirectional(&mut browser, &mut hubbub);
     if is_stream {
-        let mut changes = streams.subscribe();
+        let mut changes = state.streams.subscribe();
         tokio::select! {
             _ = piped => {}
             _ = changes.wait_for(|now| *now != Streams::Pass) => {}

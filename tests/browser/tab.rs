@@ -5,7 +5,7 @@ use thirtyfour::{By, Key, WebDriver, WebElement, WindowHandle};
 
 use crate::support::until;
 
-/// One open page. WebDriver speaks to one window at a time, so every method turns to its own first.
+/// One open page. The driver speaks to one window at a time, so every method turns to its own first.
 pub struct Tab {
     driver: WebDriver,
     window: WindowHandle,
@@ -73,7 +73,8 @@ impl Tab {
     /// Types, presses Enter, and waits for the server's word: the field is empty again.
     pub async fn say(&self, text: &str) {
         self.send(text).await;
-        until("the field is empty again", async || self.draft().await.is_empty().then_some(())).await;
+        until("the field is empty again", async || self.draft().await.is_empty().then_some(()))
+            .await;
     }
 
     pub async fn field(&self) -> WebElement {

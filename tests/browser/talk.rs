@@ -3,6 +3,7 @@
 use crate::{
     chromium::Chromium,
     post,
+    proxy::{Proxy, Streams},
     support::{App, until},
 };
 
@@ -50,6 +51,52 @@ async fn a_reload_keeps_the_name() {
     bob.shows(&["still ann", "still bob"]).await;
     let names: Vec<_> = bob.shown().await.into_iter().map(|shown| shown.name).collect();
     assert_eq!(names, ["ann", "bob"]);
+}
+
+#[tokio::test]
+async fn what_is_typed_while_a_send_is_under_way_stays() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    let proxy = Proxy::before(app.address(), Streams::Pass).await;
+    let ann = chromium.join(&proxy.home(), "ann").await;
+
+    proxy.hold_posts(true);
+    ann.send("first").await;
+    ann.field().await.send_keys(" and sec").await.unwrap();
+    proxy.hold_posts(false);
+    ann.shows(&["first"]).await;
+    let left = async || (ann.draft().await == " and sec").then_some(());
+    until("the field holds what was typed since", left).await;
+    ann.field().await.send_keys("ond").await.unwrap();
+    ann.say("").await;
+
+    // Written anew, it is no less the sender's.
+    proxy.hold_posts(true);
+    ann.send("third").await;
+    ann.field().await.clear().await.unwrap();
+    ann.field().await.send_keys("fourth").await.unwrap();
+    proxy.hold_posts(false);
+    ann.shows(&["first", "and second", "third"]).await;
+    let left = async || (ann.draft().await == "fourth").then_some(());
+    until("the field holds what was written anew", left).await;
+    ann.say("").await;
+    ann.shows(&["first", "and second", "third", "fourth"]).await;
+}
+
+#[tokio::test]
+async fn enter_pressed_twice_sends_once() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    let proxy = Proxy::before(app.address(), Streams::Pass).await;
+    let ann = chromium.join(&proxy.home(), "ann").await;
+    proxy.hold_posts(true);
+    ann.send("once").await;
+    ann.send("").await;
+    proxy.hold_posts(false);
+    ann.shows(&["once"]).await;
+    ann.say("again").await;
+    post(&app, "eve", "after").await;
+    ann.shows(&["once", "again", "after"]).await;
 }
 
 #[tokio::test]

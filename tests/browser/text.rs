@@ -28,7 +28,8 @@ async fn a_text_with_markup_shows_as_that_text() {
 
     for tab in [&ann, &bob] {
         assert_eq!(tab.eval::<String>("document.title").await, "#lobby");
-        let grown = "document.querySelectorAll('.message span *, .message strong *, main img').length";
+        let grown =
+            "document.querySelectorAll('.message span *, .message strong *, main img').length";
         assert_eq!(tab.eval::<u32>(grown).await, 0);
         tab.element("#send").await;
     }
