@@ -1,9 +1,12 @@
 //! A proxy between browser and hubbub that can refuse, cut and hold back the streams, and hold back
-//! what forms post. It leaves everything else alone.
+//! what forms post and a slow script. It leaves everything else alone.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{
@@ -12,6 +15,9 @@ use tokio::{
     sync::watch,
     task::JoinHandle,
 };
+
+/// Much longer than a page takes to get and run everything else.
+const SLOW: Duration = Duration::from_millis(500);
 
 /// What the proxy does with streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +36,7 @@ struct State {
     streams: watch::Sender<Streams>,
     seen: AtomicUsize,
     posts_held: watch::Sender<bool>,
+    slow: Mutex<Option<&'static str>>,
 }
 
 /// Stops with the test.
@@ -48,6 +55,7 @@ impl Proxy {
             streams: watch::Sender::new(streams),
             seen: AtomicUsize::new(0),
             posts_held: watch::Sender::new(false),
+            slow: Mutex::new(None),
         });
         let task = tokio::spawn(accept(listener, upstream.to_owned(), state.clone()));
         Self { address, state, task }
@@ -71,6 +79,11 @@ impl Proxy {
     /// Whether what forms post waits until this changes.
     pub fn hold_posts(&self, held: bool) {
         self.state.posts_held.send_replace(held);
+    }
+
+    /// Makes the answer to every request whose path contains this arrive after all others.
+    pub fn slow(&self, path: &'static str) {
+        *self.state.slow.lock().expect("not poisoned") = Some(path);
     }
 
     /// How many streams were asked for so far.
@@ -128,6 +141,10 @@ async fn pass(mut browser: TcpStream, upstream: &str, state: &State) -> std::io:
     }
     if lines.starts_with("POST ") {
         state.posts_held.subscribe().wait_for(|held| !held).await.expect("a sender");
+    }
+    let slow = *state.slow.lock().expect("not poisoned");
+    if slow.is_some_and(|slow| lines.lines().next().is_some_and(|line| line.contains(slow))) {
+        tokio::time::sleep(SLOW).await;
     }
     let mut hubbub = TcpStream::connect(upstream).await?;
     for line in lines.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:")) {

@@ -26,6 +26,19 @@ async fn what_lands_between_the_page_and_its_stream_appears_once() {
 }
 
 #[tokio::test]
+async fn the_stream_opens_though_a_script_is_slow_to_arrive() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    for script in ["/static/hx-sse.", "/static/app.", "/static/htmx."] {
+        let proxy = Proxy::before(app.address(), Streams::Pass).await;
+        proxy.slow(script);
+        let ann = chromium.join(&proxy.home(), "ann").await;
+        post(&app, "eve", script).await;
+        until(script, async || (ann.shown().await.last()?.text == script).then_some(())).await;
+    }
+}
+
+#[tokio::test]
 async fn a_first_opening_that_gets_a_503_is_tried_again_and_nothing_is_missed() {
     let Some(mut chromium) = Chromium::start().await else { return };
     let app = App::start();

@@ -93,7 +93,7 @@ async fn enter_pressed_twice_sends_once() {
     ann.send("once").await;
     ann.send("").await;
     proxy.hold_posts(false);
-    ann.shows(&["once"]).await;
+    until("the answer", async || ann.draft().await.is_empty().then_some(())).await;
     ann.say("again").await;
     post(&app, "eve", "after").await;
     ann.shows(&["once", "again", "after"]).await;
