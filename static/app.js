@@ -3,28 +3,41 @@
     const list = () => document.getElementById('messages')
     const outbox = () => document.getElementById('outbox')
 
-    // htmx swaps unnamed events only; a named one becomes a DOM event. These two are content.
-    // The message may be on the page already: from the page itself (sent between its rendering and
-    // the stream's opening), from before a reconnect, or from the sender's own answer.
+    // htmx swaps unnamed events only; a named one becomes a DOM event. These are content.
+    const CONTENT = ['NewMessage', 'Gap', 'PresenceChanged']
     document.addEventListener('htmx:sse:before:message', (event) => {
         const message = event.detail.message
-        if (message.event !== 'NewMessage' && message.event !== 'Gap') return
-        const [, key, epoch] = /^<p [^>]*data-(?:key="([^"-]+-\d+)"|epoch="([^"]+)")/.exec(message.data) ?? []
-        // Another epoch is another journal: what is shown is not in it, and its numbers come again.
-        const current = epoch ?? key?.split('-')[0]
-        const shown = list().querySelector('.message')
-        if (current && shown && !shown.dataset.key.startsWith(`${current}-`))
-            list().querySelectorAll('.message, .gap, .older').forEach((line) => line.remove())
-        if (key && list().querySelector(`[data-key="${key}"]`)) return event.preventDefault()
-        if (key) outbox().querySelector(`[data-key="${key}"]`)?.remove()
-        message.event = ''
+        if (CONTENT.includes(message.event)) message.event = ''
     })
 
-    // The sender's own message waits in the outbox until the stream brings it to its place; if the
-    // stream was quicker, it goes.
-    document.addEventListener('htmx:after:swap', () => {
-        for (const sent of outbox()?.querySelectorAll('.message') ?? [])
-            if (list().querySelector(`[data-key="${sent.dataset.key}"]`)) sent.remove()
+    // A message may be on the page already: from the page itself (sent between its rendering and
+    // the stream's opening), from before a reconnect, or from the sender's own answer. That one
+    // waits in the outbox until the stream brings it to its place; if the stream was quicker, it
+    // is not needed. Decided here, at the last moment before either swap, so that no frame shows a
+    // message twice or not at all.
+    document.addEventListener('htmx:before:swap', (event) => {
+        for (const { fragment } of event.detail.tasks)
+            for (const line of fragment.querySelectorAll('.message, .gap')) {
+                // Another epoch is another journal: what is shown is not in it, and goes.
+                const epoch = line.dataset.epoch ?? line.dataset.key.split('-')[0]
+                for (const shown of list().querySelectorAll(`.message:not([data-key^="${epoch}-"])`)) shown.remove()
+                const same = line.dataset.key && `[data-key="${line.dataset.key}"]`
+                if (!same) continue
+                if (list().querySelector(same)) line.remove()
+                else outbox().querySelector(same)?.remove()
+            }
+    })
+
+    // The answer to a send brings a new form; what was typed since then moves into it.
+    document.addEventListener('htmx:before:swap', ({ detail: { ctx, tasks } }) => {
+        for (const { fragment } of tasks) {
+            const next = fragment.querySelector('#text')
+            if (!next) continue
+            const sent = ctx.request.body.get('text')
+            const now = document.getElementById('text').value
+            if (now === sent) continue
+            next.value = ctx.response.status === 200 && now.startsWith(sent) ? now.slice(sent.length) : now
+        }
     })
 
     // A send that failed leaves the draft where it is, and says so.

@@ -18,13 +18,18 @@ pub fn page(title: &str, scripted: bool, body: &Markup) -> Markup {
                 link rel="icon" type="image/svg+xml" href=(href("favicon.svg"));
                 link rel="stylesheet" href=(href("pico.css"));
                 link rel="stylesheet" href=(href("app.css"));
+            }
+            body {
+                (body)
+                // Not `defer`: htmx would start without waiting for the two scripts after it, and
+                // on a slow line the stream would never open. From here they hold back nothing
+                // that can be read, and htmx waits for the end of the page.
                 @if scripted {
-                    script defer src=(href("htmx.js")) {}
-                    script defer src=(href("hx-sse.js")) {}
-                    script defer src=(href("app.js")) {}
+                    script src=(href("htmx.js")) {}
+                    script src=(href("hx-sse.js")) {}
+                    script src=(href("app.js")) {}
                 }
             }
-            body { (body) }
         }
     }
 }

@@ -1,5 +1,25 @@
-//! The page in a real Chromium.
+//! The page in a real Chromium, over the real binary.
+//!
+//! They need `chromium` and `chromedriver`. Where these are missing, each test says on stderr that
+//! it did not run, and passes; with `HUBBUB_BROWSER=required` it fails instead.
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
 mod support;
+
+mod chromium;
+mod proxy;
+mod tab;
+
+mod outage;
+mod stream;
+mod talk;
+mod text;
+
+/// Sends to the lobby as a script would, and returns once it is durable.
+async fn post(app: &support::App, name: &str, text: &str) {
+    let form = [("username", name), ("text", text)];
+    let url = app.url("/rooms/lobby/messages");
+    let answer = reqwest::Client::new().post(url).form(&form).send().await.expect("an answer");
+    assert_eq!(answer.status(), 201);
+}

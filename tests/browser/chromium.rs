@@ -1,0 +1,160 @@
+//! A Chromium of its own for each test, driven through a chromedriver of its own; both gone with
+//! the test.
+
+use std::{
+    env,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use thirtyfour::{
+    ChromiumLikeCapabilities as _, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver,
+    WindowHandle,
+};
+
+use crate::tab::Tab;
+
+/// Nothing but the pages of the test: no window, no first-run pages, no traffic of its own. It
+/// runs as root in containers, where its sandbox cannot.
+const FLAGS: [&str; 8] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+];
+
+/// One browser: all its tabs share its cookies.
+pub struct Chromium {
+    driver: WebDriver,
+    first: Option<WindowHandle>,
+    // In this order: the browser ends before its profile goes.
+    _chromedriver: Chromedriver,
+    _profile: TempDir,
+}
+
+impl Chromium {
+    /// Starts one, or says why the test cannot run.
+    pub async fn start() -> Option<Self> {
+        let (Some(chromium), Some(chromedriver)) = (find("chromium"), find("chromedriver")) else {
+            skip();
+            return None;
+        };
+        let chromedriver = Chromedriver::start(&chromedriver);
+        let profile = tempfile::tempdir().expect("a directory for the profile");
+        let mut wanted = DesiredCapabilities::chrome();
+        wanted.set_binary(chromium.to_str().expect("UTF-8")).expect("a capability");
+        for flag in FLAGS {
+            wanted.add_arg(flag).expect("a capability");
+        }
+        let profile_flag = format!("--user-data-dir={}", profile.path().display());
+        wanted.add_arg(&profile_flag).expect("a capability");
+        wanted.set_browser_log_level(LoggingPrefsLogLevel::All).expect("a capability");
+        let driver = WebDriver::new(chromedriver.url(), wanted).await.expect("chromium starts");
+        // Chromedriver ends the browser; the client would do it on drop, and would block there.
+        driver.clone().leak().expect("it runs");
+        let first = driver.window().await.expect("it opens with a window");
+        Some(Self { driver, first: Some(first), _chromedriver: chromedriver, _profile: profile })
+    }
+
+    /// An empty tab in a window of its own, so that none hides another.
+    pub async fn open(&mut self) -> Tab {
+        let window = match self.first.take() {
+            Some(first) => first,
+            None => self.driver.new_window().await.expect("a window"),
+        };
+        Tab::new(self.driver.clone(), window)
+    }
+
+    /// A tab that joined the lobby of the hubbub at `home` (`http://ADDR`).
+    pub async fn join(&mut self, home: &str, name: &str) -> Tab {
+        let tab = self.open().await;
+        tab.join(home, name).await;
+        tab
+    }
+
+    /// What the consoles complained of since the last call: script errors, refused loads,
+    /// violations of the content policy.
+    pub async fn complaints(&self) -> Vec<String> {
+        let entries = self.driver.browser_log().await.expect("the console");
+        let bad =
+            entries.into_iter().filter(|entry| ["SEVERE", "WARNING"].contains(&&*entry.level));
+        bad.map(|entry| entry.message).collect()
+    }
+}
+
+/// A program on PATH, or where Debian puts it.
+fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain([PathBuf::from("/usr/bin")]);
+    folders.map(|folder| folder.join(program)).find(|place| place.is_file())
+}
+
+fn skip() {
+    let why = "chromium and chromedriver are not both installed";
+    assert!(
+        env::var("HUBBUB_BROWSER").as_deref() != Ok("required"),
+        "{why}, and HUBBUB_BROWSER=required"
+    );
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a browser test");
+    // Not `eprintln!`, which the test harness keeps to itself when a test passes.
+    let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: {why}");
+}
+
+struct Chromedriver {
+    child: Child,
+    port: u16,
+    // Open as long as it runs: a closed pipe would end it at its next line.
+    _says: BufReader<ChildStdout>,
+}
+
+impl Chromedriver {
+    fn start(program: &PathBuf) -> Self {
+        let mut child = Command::new(program)
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("chromedriver can be run");
+        let mut says = BufReader::new(child.stdout.take().expect("piped"));
+        let mut line = String::new();
+        let port = loop {
+            line.clear();
+            let read = says.read_line(&mut line).expect("UTF-8");
+            assert!(read > 0, "chromedriver ended before it said its port");
+            let told = line.trim().strip_prefix("ChromeDriver was started successfully on port ");
+            if let Some(port) = told {
+                break port.trim_end_matches('.').parse().expect("a port");
+            }
+        };
+        Self { child, port, _says: says }
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Chromedriver {
+    fn drop(&mut self) {
+        // Asked, it ends its browsers too; killed, it would leave them. It goes in either case.
+        if let Ok(mut socket) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let _ = socket.set_read_timeout(Some(Duration::from_secs(10)));
+            let _ = write!(
+                socket,
+                "GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+            );
+            let _ = socket.read_to_end(&mut Vec::new());
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

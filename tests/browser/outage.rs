@@ -1,0 +1,67 @@
+//! Pages over a server that goes and comes back.
+
+use crate::{
+    chromium::Chromium,
+    post,
+    support::{App, until},
+    tab::Tab,
+};
+
+#[tokio::test]
+async fn tabs_carry_on_by_themselves_when_the_server_comes_back() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let mut app = App::start();
+    let ann = chromium.join(&app.url(""), "ann").await;
+    let bob = chromium.join(&app.url(""), "bob").await;
+    ann.say("before").await;
+    bob.shows(&["before"]).await;
+
+    app.kill();
+    app.start_again();
+    for text in ["meanwhile 1", "meanwhile 2", "meanwhile 3"] {
+        post(&app, "eve", text).await;
+    }
+
+    let mut expected = vec!["before", "meanwhile 1", "meanwhile 2", "meanwhile 3"];
+    ann.shows(&expected).await;
+    bob.shows(&expected).await;
+    bob.say("after").await;
+    expected.push("after");
+    for tab in [&ann, &bob] {
+        tab.shows(&expected).await;
+        assert!(tab.is_marked().await, "the page was loaded anew");
+        assert_eq!(tab.twice().await, <[String; 0]>::default());
+    }
+    assert_eq!(ann.shown().await, bob.shown().await);
+}
+
+#[tokio::test]
+async fn a_send_to_a_server_that_is_gone_keeps_the_draft_and_says_so() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let mut app = App::start();
+    let ann = chromium.join(&app.url(""), "ann").await;
+    ann.say("before").await;
+
+    app.kill();
+    ann.send("kept").await;
+    noted(&ann).await;
+    assert_eq!(ann.draft().await, "kept");
+    assert!(ann.element("#send-note").await.is_displayed().await.unwrap());
+
+    app.start_again();
+    ann.say("").await;
+    assert_eq!(ann.note().await, "", "what was said is no longer so");
+    ann.shows(&["before", "kept"]).await;
+    post(&app, "eve", "after").await;
+    ann.shows(&["before", "kept", "after"]).await;
+
+    // On disk once, too, and not only on this page.
+    let bob = chromium.join(&app.url(""), "bob").await;
+    bob.shows(&["before", "kept", "after"]).await;
+}
+
+async fn noted(tab: &Tab) {
+    let note = until("a note", async || Some(tab.note().await).filter(|note| !note.is_empty()));
+    let note = note.await;
+    assert!(note.starts_with("Not sent: "), "{note}");
+}

@@ -1,0 +1,167 @@
+//! A proxy between browser and hubbub that can refuse, cut and hold back the streams, and hold back
+//! what forms post and a slow script. It leaves everything else alone.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinHandle,
+};
+
+/// Much longer than a page takes to get and run everything else.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// What the proxy does with streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Streams {
+    /// They pass.
+    Pass,
+    /// Open ones are cut, new ones wait until this changes.
+    Hold,
+    /// Open ones are cut, new ones get a 503.
+    Refuse,
+    /// Open ones are cut, one gets a 503, the next one passes.
+    RefuseOnce,
+}
+
+struct State {
+    streams: watch::Sender<Streams>,
+    seen: AtomicUsize,
+    posts_held: watch::Sender<bool>,
+    slow: Mutex<Option<&'static str>>,
+}
+
+/// Stops with the test.
+pub struct Proxy {
+    address: String,
+    state: Arc<State>,
+    task: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Before the hubbub at `upstream` (`127.0.0.1:PORT`).
+    pub async fn before(upstream: &str, streams: Streams) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound").to_string();
+        let state = Arc::new(State {
+            streams: watch::Sender::new(streams),
+            seen: AtomicUsize::new(0),
+            posts_held: watch::Sender::new(false),
+            slow: Mutex::new(None),
+        });
+        let task = tokio::spawn(accept(listener, upstream.to_owned(), state.clone()));
+        Self { address, state, task }
+    }
+
+    /// `http://ADDR` of the hubbub behind it.
+    pub fn home(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Changes what it does with streams.
+    pub fn set(&self, streams: Streams) {
+        self.state.streams.send_replace(streams);
+    }
+
+    /// What it does with streams now.
+    pub fn streams(&self) -> Streams {
+        *self.state.streams.borrow()
+    }
+
+    /// Whether what forms post waits until this changes.
+    pub fn hold_posts(&self, held: bool) {
+        self.state.posts_held.send_replace(held);
+    }
+
+    /// Makes the answer to every request whose path contains this arrive after all others.
+    pub fn slow(&self, path: &'static str) {
+        *self.state.slow.lock().expect("not poisoned") = Some(path);
+    }
+
+    /// How many streams were asked for so far.
+    pub fn seen(&self) -> usize {
+        self.state.seen.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, upstream: String, state: Arc<State>) {
+    while let Ok((browser, _)) = listener.accept().await {
+        let (upstream, state) = (upstream.clone(), state.clone());
+        // Ends with its sockets.
+        tokio::spawn(async move {
+            let _ = pass(browser, &upstream, &state).await;
+        });
+    }
+}
+
+/// Passes one request on. `Connection: close` keeps it to one for each socket, so that a stream is
+/// known by its first line.
+async fn pass(mut browser: TcpStream, upstream: &str, state: &State) -> std::io::Result<()> {
+    let mut read = Vec::new();
+    let head = loop {
+        if browser.read_buf(&mut read).await? == 0 {
+            return Ok(());
+        }
+        if let Some(at) = read.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at + 2;
+        }
+    };
+    let lines = String::from_utf8_lossy(&read[..head]).into_owned();
+    let is_stream = lines.lines().next().is_some_and(|line| line.contains("/events?"));
+    if is_stream {
+        state.seen.fetch_add(1, Ordering::SeqCst);
+        let mut changes = state.streams.subscribe();
+        let now = *changes.wait_for(|now| *now != Streams::Hold).await.expect("a sender");
+        if now != Streams::Pass {
+            state.streams.send_if_modified(|now| {
+                let once = *now == Streams::RefuseOnce;
+                if once {
+                    *now = Streams::Pass;
+                }
+                once
+            });
+            let answer = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html\r\n\
+                          Content-Length: 22\r\nConnection: close\r\n\r\n<p>Down for a while</p>";
+            return browser.write_all(answer.as_bytes()).await;
+        }
+    }
+    if lines.starts_with("POST ") {
+        state.posts_held.subscribe().wait_for(|held| !held).await.expect("a sender");
+    }
+    let slow = *state.slow.lock().expect("not poisoned");
+    if slow.is_some_and(|slow| lines.lines().next().is_some_and(|line| line.contains(slow))) {
+        tokio::time::sleep(SLOW).await;
+    }
+    let mut hubbub = TcpStream::connect(upstream).await?;
+    for line in lines.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:")) {
+        hubbub.write_all(line.as_bytes()).await?;
+        hubbub.write_all(b"\r\n").await?;
+    }
+    hubbub.write_all(b"Connection: close\r\n").await?;
+    hubbub.write_all(&read[head..]).await?;
+    let piped = copy_bidirectional(&mut browser, &mut hubbub);
+    if is_stream {
+        let mut changes = state.streams.subscribe();
+        tokio::select! {
+            _ = piped => {}
+            _ = changes.wait_for(|now| *now != Streams::Pass) => {}
+        }
+    } else {
+        let _ = piped.await;
+    }
+    Ok(())
+}

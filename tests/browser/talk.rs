@@ -1,0 +1,133 @@
+//! Two tabs of one browser, with and without scripts.
+
+use crate::{
+    chromium::Chromium,
+    post,
+    proxy::{Proxy, Streams},
+    support::{App, until},
+};
+
+#[tokio::test]
+async fn what_one_tab_sends_appears_in_both_once_and_in_one_order_without_a_reload() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    let ann = chromium.join(&app.url(""), "ann").await;
+    let bob = chromium.join(&app.url(""), "bob").await;
+    assert!(ann.element("header").await.text().await.unwrap().contains("Posting as ann"));
+    assert!(bob.element("header").await.text().await.unwrap().contains("Posting as bob"));
+
+    ann.say("one").await;
+    assert_eq!(ann.focus().await, "text", "the sender can go on typing");
+    bob.say("two").await;
+    assert_eq!(bob.focus().await, "text", "the sender can go on typing");
+    ann.say("three").await;
+    ann.say("four").await;
+    bob.say("five").await;
+
+    for tab in [&ann, &bob] {
+        tab.shows(&["one", "two", "three", "four", "five"]).await;
+        assert!(tab.is_marked().await, "the page was loaded anew");
+        assert_eq!(tab.twice().await, <[String; 0]>::default());
+    }
+    assert_eq!(ann.shown().await, bob.shown().await);
+    let names: Vec<_> = ann.shown().await.into_iter().map(|shown| shown.name).collect();
+    assert_eq!(names, ["ann", "bob", "ann", "ann", "bob"]);
+    assert_eq!(chromium.complaints().await, <[String; 0]>::default());
+}
+
+#[tokio::test]
+async fn a_reload_keeps_the_name() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    let ann = chromium.join(&app.url(""), "ann").await;
+    let bob = chromium.join(&app.url(""), "bob").await;
+    for (tab, name) in [(&ann, "ann"), (&bob, "bob")] {
+        tab.driver().await.refresh().await.unwrap();
+        let header = tab.element("header").await.text().await.unwrap();
+        assert!(header.contains(&format!("Posting as {name}")), "{header}");
+        assert!(!tab.is_marked().await, "the page was not loaded anew");
+        tab.say(&format!("still {name}")).await;
+    }
+    bob.shows(&["still ann", "still bob"]).await;
+    let names: Vec<_> = bob.shown().await.into_iter().map(|shown| shown.name).collect();
+    assert_eq!(names, ["ann", "bob"]);
+}
+
+#[tokio::test]
+async fn what_is_typed_while_a_send_is_under_way_stays() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    let proxy = Proxy::before(app.address(), Streams::Pass).await;
+    let ann = chromium.join(&proxy.home(), "ann").await;
+
+    proxy.hold_posts(true);
+    ann.send("first").await;
+    ann.field().await.send_keys(" and sec").await.unwrap();
+    proxy.hold_posts(false);
+    ann.shows(&["first"]).await;
+    let left = async || (ann.draft().await == " and sec").then_some(());
+    until("the field holds what was typed since", left).await;
+    ann.field().await.send_keys("ond").await.unwrap();
+    ann.say("").await;
+
+    // Written anew, it is no less the sender's.
+    proxy.hold_posts(true);
+    ann.send("third").await;
+    ann.field().await.clear().await.unwrap();
+    ann.field().await.send_keys("fourth").await.unwrap();
+    proxy.hold_posts(false);
+    ann.shows(&["first", "and second", "third"]).await;
+    let left = async || (ann.draft().await == "fourth").then_some(());
+    until("the field holds what was written anew", left).await;
+    ann.say("").await;
+    ann.shows(&["first", "and second", "third", "fourth"]).await;
+}
+
+#[tokio::test]
+async fn enter_pressed_twice_sends_once() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    let proxy = Proxy::before(app.address(), Streams::Pass).await;
+    let ann = chromium.join(&proxy.home(), "ann").await;
+    proxy.hold_posts(true);
+    ann.send("once").await;
+    ann.send("").await;
+    proxy.hold_posts(false);
+    until("the answer", async || ann.draft().await.is_empty().then_some(())).await;
+    ann.say("again").await;
+    post(&app, "eve", "after").await;
+    ann.shows(&["once", "again", "after"]).await;
+}
+
+#[tokio::test]
+async fn without_scripts_plain_forms_join_send_and_read() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    let tab = chromium.open().await;
+    let off = serde_json::json!({ "value": true });
+    let cdp = tab.driver().await.cdp();
+    cdp.send_raw("Emulation.setScriptExecutionDisabled", off).await.unwrap();
+
+    tab.goto(&app.url("/")).await;
+    tab.element("#username").await.send_keys("ann").await.unwrap();
+    tab.element("#join button").await.click().await.unwrap();
+    tab.element("#text").await;
+    assert!(tab.element(".empty").await.is_displayed().await.unwrap());
+    let hint = tab.element(".hint").await;
+    assert!(hint.is_displayed().await.unwrap(), "a page without scripts says how to see more");
+
+    tab.element("#text").await.send_keys("by hand").await.unwrap();
+    tab.element("#send button").await.click().await.unwrap();
+    let own = tab.element(".message").await;
+    assert!(own.text().await.unwrap().starts_with("ann: by hand"));
+    assert!(!tab.element(".empty").await.is_displayed().await.unwrap());
+    assert_eq!(tab.draft().await, "");
+
+    post(&app, "bob", "read this").await;
+    tab.element(".hint a").await.click().await.unwrap();
+    until("the reload shows what was sent", async || {
+        (tab.shown().await.last()?.text == "read this").then_some(())
+    })
+    .await;
+    tab.shows(&["by hand", "read this"]).await;
+}

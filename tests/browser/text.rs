@@ -1,0 +1,37 @@
+//! Texts that would be markup, if they could.
+
+use crate::{chromium::Chromium, support::App};
+
+const EVIL: [&str; 5] = [
+    "<img src=x onerror=\"document.title = 'owned'\">",
+    "</span></p><script>document.title = 'owned'</script>",
+    "<div hx-get=\"/healthz\" hx-trigger=\"load\" hx-target=\"body\">x</div>",
+    "<hx-partial hx-target=\"#send\">gone</hx-partial>",
+    "&lt;b&gt; & \"quotes\" 'and' `ticks` \u{2028} <p id=\"m1\">",
+];
+
+#[tokio::test]
+async fn a_text_with_markup_shows_as_that_text() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    let ann = chromium.join(&app.url(""), "ann").await;
+    let bob = chromium.join(&app.url(""), "<b>bob</b>").await;
+    for evil in EVIL {
+        bob.say(evil).await; // Live in both, by the stream and by the sender's own answer.
+    }
+    ann.shows(&EVIL).await;
+    bob.shows(&EVIL).await;
+    let names: Vec<_> = ann.shown().await.into_iter().map(|shown| shown.name).collect();
+    assert_eq!(names, ["<b>bob</b>"; EVIL.len()]);
+    bob.driver().await.refresh().await.unwrap(); // And in the page itself.
+    bob.shows(&EVIL).await;
+
+    for tab in [&ann, &bob] {
+        assert_eq!(tab.eval::<String>("document.title").await, "#lobby");
+        let grown =
+            "document.querySelectorAll('.message span *, .message strong *, main img').length";
+        assert_eq!(tab.eval::<u32>(grown).await, 0);
+        tab.element("#send").await;
+    }
+    assert_eq!(chromium.complaints().await, <[String; 0]>::default());
+}
