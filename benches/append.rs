@@ -29,16 +29,24 @@ const TURN: Duration = Duration::from_secs(2);
 /// What a plain write appends: about what one message is with its name, key and time.
 const RECORD: [u8; 200] = [b'.'; 200];
 
-/// One measurement: how long each write took, and how long all of them.
+/// One measurement: how long each write took, how long all of them, and the server's part in it.
 struct Measured {
     waits: Vec<Duration>,
     took: Duration,
+    cpu: Duration,
 }
 
 impl Measured {
     #[expect(clippy::cast_precision_loss, reason = "not that many")]
     fn rate(&self) -> f64 {
         self.waits.len() as f64 / self.took.as_secs_f64()
+    }
+
+    /// Microseconds of the server's processor time per message: what bounds the rate where a sync
+    /// is short.
+    #[expect(clippy::cast_precision_loss, reason = "not that many")]
+    fn cpu(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.waits.len() as f64
     }
 
     fn median(&self) -> f64 {
@@ -74,11 +82,11 @@ async fn main() -> io::Result<()> {
     let mut acknowledged = Vec::new();
     let mut measured = Rounds::default();
     // Until caches are warm and files have grown a little.
-    send(&mut many, &request, TURN / 4, &mut acknowledged).await?;
+    send(&app, &mut many, &request, TURN / 4, &mut acknowledged).await?;
     for _ in 0..rounds {
         measured.plain.push(write_plainly(&mut plain, TURN)?);
-        measured.one.push(send(&mut one, &request, TURN, &mut acknowledged).await?);
-        measured.many.push(send(&mut many, &request, TURN, &mut acknowledged).await?);
+        measured.one.push(send(&app, &mut one, &request, TURN, &mut acknowledged).await?);
+        measured.many.push(send(&app, &mut many, &request, TURN, &mut acknowledged).await?);
     }
 
     report(&measured);
@@ -108,16 +116,18 @@ fn write_plainly(file: &mut File, turn: Duration) -> io::Result<Measured> {
         file.sync_data()?;
         waits.push(asked.elapsed());
     }
-    Ok(Measured { waits, took: begun.elapsed() })
+    Ok(Measured { waits, took: begun.elapsed(), cpu: Duration::ZERO })
 }
 
 /// All of `senders` at once, each sending its next message when its last is acknowledged.
 async fn send(
+    app: &App,
     senders: &mut Vec<Connection>,
     request: &Arc<[u8]>,
     turn: Duration,
     acknowledged: &mut Vec<u64>,
 ) -> io::Result<Measured> {
+    let used = app.cpu();
     let begun = Instant::now();
     let mut sending = JoinSet::new();
     for mut sender in senders.drain(..) {
@@ -146,7 +156,7 @@ async fn send(
         waits.extend(waited);
         acknowledged.extend(seqs);
     }
-    Ok(Measured { waits, took: begun.elapsed() })
+    Ok(Measured { waits, took: begun.elapsed(), cpu: app.cpu() - used })
 }
 
 /// The table, and the two figures that are goals.
@@ -160,16 +170,18 @@ fn report(Rounds { plain, one, many }: &Rounds) {
         let ratios: Vec<f64> = rates.iter().zip(&reference).map(|(a, b)| a / b).collect();
         let medians: Vec<f64> = turns.iter().map(Measured::median).collect();
         let p99s: Vec<f64> = turns.iter().map(Measured::p99).collect();
+        let cpus: Vec<f64> = turns.iter().map(Measured::cpu).collect();
         vec![
             what.to_owned(),
             format!("{:.0}", over(&rates)),
             format!("{:.2}", over(&ratios)),
             format!("{:.2}", over(&medians)),
             format!("{:.2}", over(&p99s)),
+            format!("{:.0}", over(&cpus)),
         ]
     };
     print_table(
-        &["", "per second", "ratio", "median ms", "p99 ms"],
+        &["", "per second", "ratio", "median ms", "p99 ms", "server CPU µs"],
         &[
             row("plain synced writes", plain),
             row("1 sender", one),

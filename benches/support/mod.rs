@@ -2,6 +2,7 @@
 //! costs next to nothing, and tables.
 
 use std::{
+    fs,
     io::{self, BufRead as _, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -57,6 +58,18 @@ impl App {
     /// Its data file.
     pub fn data(&self) -> PathBuf {
         self.home.path().join("hubbub.db")
+    }
+
+    /// The processor time it has used, in user and kernel mode; zero where there is no `/proc`.
+    pub fn cpu(&self) -> Duration {
+        /// Linux counts in hundredths of a second on every machine that it shows this file on.
+        const TICK: Duration = Duration::from_millis(10);
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        let stat = stat.unwrap_or_default();
+        // The fields after the name in parentheses begin with the third: proc_pid_stat(5).
+        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        let ticks = fields.skip(14 - 3).take(2).filter_map(|ticks| ticks.parse::<u32>().ok());
+        TICK * ticks.sum()
     }
 
     /// Ends it with no time to tidy up (`kill -9`).
