@@ -173,16 +173,7 @@ impl Batch<'_> {
         draft: &Draft,
         sent_at: Timestamp,
     ) -> Result<Message, rusqlite::Error> {
-        let mut count = self.transaction.prepare_cached(
-            "INSERT INTO rooms (name, sent, dropped, dropped_seq, last_sent_at)
-             VALUES (?1, 1, 0, 0, ?2)
-             ON CONFLICT (name) DO UPDATE SET sent = sent + 1, last_sent_at = excluded.last_sent_at
-             RETURNING id, sent, dropped",
-        )?;
-        let (room, sent, dropped): (i64, u64, u64) = count
-            .query_row(params![draft.room.as_str(), sent_at.as_millisecond()], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
+        let (room, sent, dropped) = self.count(draft, sent_at)?;
         let mut insert = self.transaction.prepare_cached(
             "INSERT INTO messages (seq, room, n, key, sent_at, name, text)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -205,6 +196,36 @@ impl Batch<'_> {
             text: draft.text.clone(),
             sent_at,
         })
+    }
+
+    /// Counts one more message in the draft's room: the room's row, and how many it was sent and
+    /// how many of them were trimmed.
+    ///
+    /// Two plain statements: as one, an upsert that returns the row, SQLite would prepare to undo
+    /// half of it, with 64 KB of memory taken and given back each time.
+    fn count(&self, draft: &Draft, now: Timestamp) -> Result<(i64, u64, u64), rusqlite::Error> {
+        let now = now.as_millisecond();
+        let known: Option<(i64, u64, u64)> = self
+            .transaction
+            .prepare_cached("SELECT id, sent, dropped FROM rooms WHERE name = ?1")?
+            .query_row([draft.room.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        if let Some((room, sent, dropped)) = known {
+            self.transaction
+                .prepare_cached(
+                    "UPDATE rooms SET sent = sent + 1, last_sent_at = ?2 WHERE id = ?1",
+                )?
+                .execute([room, now])?;
+            return Ok((room, sent + 1, dropped));
+        }
+        let room = self
+            .transaction
+            .prepare_cached(
+                "INSERT INTO rooms (name, sent, dropped, dropped_seq, last_sent_at)
+                 VALUES (?1, 1, 0, 0, ?2)",
+            )?
+            .insert(params![draft.room.as_str(), now])?;
+        Ok((room, 1, 0))
     }
 
     /// Makes the batch durable; `last` is the highest seq in it.
