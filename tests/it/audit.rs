@@ -134,7 +134,7 @@ async fn on_a_network_that_breaks_and_over_deaths_nothing_acknowledged_is_lost_o
         books.stored_although_given_up(&seen),
         total(|sent| sent.retried),
     );
-    println!("audit: deaths: {}", deaths.join(", "));
+    println!("audit: {} deaths: {}", deaths.len(), deaths.join(", "));
     println!("audit: connections: {}", proxy.struck());
     println!(
         "audit: {} readers reconnected {} / {} / {} times (least / median / most)",

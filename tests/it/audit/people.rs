@@ -56,7 +56,7 @@ impl Errand {
         timeout(ANSWER, answered).await.ok().flatten()
     }
 
-    /// Tries again until it is answered; says how often it had to.
+    /// Tries again until it is answered.
     async fn insist(&self, text: &str, key: &str, dice: &mut StdRng) -> Message {
         let begun = Instant::now();
         loop {

@@ -47,15 +47,15 @@ impl Fate {
     fn of_a_sender(dice: &mut StdRng) -> Self {
         match dice.random_range(0..100) {
             0..5 => Self::Delay(between(dice, 1, 20)),
-            5..8 => {
+            5..7 => {
                 let way = if dice.random() { Way::ToServer } else { Way::ToClient };
                 let every = dice.random_range(1..400);
-                Self::Stall { way, every, pause: between(dice, 20, 1500) }
+                Self::Stall { way, every, pause: between(dice, 20, 1200) }
             }
-            8..12 => Self::cut(dice, Way::ToServer, 0),
-            12..16 => Self::cut(dice, Way::ToServer, 600),
-            16..20 => Self::cut(dice, Way::ToClient, 0),
-            20..23 => Self::cut(dice, Way::ToClient, 400),
+            7..11 => Self::cut(dice, Way::ToServer, 0),
+            11..15 => Self::cut(dice, Way::ToServer, 600),
+            15..19 => Self::cut(dice, Way::ToClient, 0),
+            19..22 => Self::cut(dice, Way::ToClient, 400),
             _ => Self::Pass,
         }
     }
@@ -71,8 +71,11 @@ impl Fate {
             },
             30..35 => Self::cut(dice, Way::ToServer, 0),
             35..40 => Self::cut(dice, Way::ToClient, 0),
-            40..50 => Self::cut(dice, Way::ToClient, 2000),
-            50..85 => Self::cut(dice, Way::ToClient, 500_000),
+            40..85 => {
+                // Each size as likely as the next: within the head, within a page, far on.
+                let most = 1 << dice.random_range(7..20);
+                Self::cut(dice, Way::ToClient, most)
+            }
             _ => Self::Pass,
         }
     }
@@ -143,6 +146,7 @@ struct Link {
 impl Link {
     /// Carries one connection to whichever end it is meant for.
     async fn carry(self, client: TcpStream, mut dice: StdRng) {
+        self.count("in all");
         let mut first = [0];
         if !matches!(client.peek(&mut first).await, Ok(1)) {
             return;
@@ -152,9 +156,8 @@ impl Link {
             (false, [b'G']) => Fate::of_a_reader(&mut dice),
             (false, _) => Fate::of_a_sender(&mut dice),
         };
-        let server = match self.dial().await {
-            Ok(server) => server,
-            Err(_) => return self.count("found no server"),
+        let Ok(server) = self.dial().await else {
+            return self.count("found no server");
         };
         client.set_nodelay(true).expect("a socket");
         server.set_nodelay(true).expect("a socket");
@@ -165,11 +168,10 @@ impl Link {
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
         // Whichever ends first takes the other with it, as a broken line does.
-        let struck = tokio::select! {
-            struck = self.copy(from_client, to_server, Way::ToServer, fate) => struck,
-            struck = self.copy(from_server, to_client, Way::ToClient, fate) => struck,
-        };
-        self.count(struck.unwrap_or("passed"));
+        tokio::select! {
+            () = self.copy(from_client, to_server, Way::ToServer, fate) => {}
+            () = self.copy(from_server, to_client, Way::ToClient, fate) => {}
+        }
     }
 
     async fn dial(&self) -> io::Result<TcpStream> {
@@ -184,35 +186,33 @@ impl Link {
         Ok(server)
     }
 
-    /// Carries bytes one way until an end closes or the fate strikes; says what did.
-    async fn copy(
-        &self,
-        mut from: OwnedReadHalf,
-        mut to: OwnedWriteHalf,
-        here: Way,
-        fate: Fate,
-    ) -> Option<&'static str> {
+    /// Carries bytes one way until an end closes or the fate cuts.
+    async fn copy(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf, here: Way, fate: Fate) {
         let mut buffer = vec![0; 4096];
-        let mut struck = None;
-        let (mut carried, mut since_pause) = (0, 0);
+        let (mut carried, mut since_pause, mut held_back) = (0, 0, false);
         while let Ok(count @ 1..) = from.read(&mut buffer).await {
             let mut piece = &buffer[..count];
             match fate {
                 Fate::Delay(pause) => {
-                    struck = Some("delayed");
+                    // Both ways are: counted on one.
+                    if here == Way::ToServer && carried == 0 {
+                        self.count("delayed");
+                    }
                     self.pause(pause).await;
                 }
                 Fate::Stall { way, every, pause } if way == here => {
                     since_pause += count;
                     if since_pause >= every {
                         since_pause = 0;
-                        struck = Some("stalled");
+                        if !std::mem::replace(&mut held_back, true) {
+                            self.count("stalled");
+                        }
                         self.pause(pause).await;
                     }
                 }
                 Fate::Cut { way, after, .. } if way == here && carried + count > after => {
                     piece = &piece[..after - carried];
-                    struck = Some(match (way, after) {
+                    self.count(match (way, after) {
                         (Way::ToServer, 0) => "cut at once",
                         (Way::ToClient, 0) => "cut before the answer",
                         _ => "cut on the way",
@@ -222,10 +222,9 @@ impl Link {
             }
             carried += piece.len();
             if to.write_all(piece).await.is_err() || piece.len() < count {
-                break;
+                return;
             }
         }
-        struck
     }
 
     async fn pause(&self, pause: Duration) {

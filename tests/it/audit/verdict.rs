@@ -66,19 +66,24 @@ impl Books {
             if !ids.insert(id) {
                 fault(format!("{id} came twice"));
             } else if !texts.insert(text) {
-                fault(format!("{text:?} came twice, as {id} the second time"));
+                fault(format!("{:?} came twice, as {id} the second time", short(text)));
             }
             match self.acknowledged.get(id) {
                 Some(sent) if sent == text => {}
                 Some(sent) => fault(format!("{id} says {text:?} instead of {sent:?}")),
                 None if self.given_up.contains(text) => {}
-                None => fault(format!("{id} {text:?} was not sent, or not under this id")),
+                None => {
+                    fault(format!("{id} {:?} was not sent, or not under this id", short(text)));
+                }
             }
         }
-        for (id, text) in &self.acknowledged {
-            if !ids.contains(id) {
-                fault(format!("{id} {text:?} was acknowledged and is missing"));
-            }
+        let missing = self.acknowledged.iter().filter(|(id, _)| !ids.contains(id));
+        let mut missing: Vec<_> = missing.map(|(id, text)| (place(id), id, text)).collect();
+        missing.sort_unstable();
+        if let [(_, id, text), more @ ..] = &missing[..] {
+            let text = short(text);
+            let more = more.len();
+            fault(format!("{id} {text:?} was acknowledged and is missing, and {more} after it"));
         }
         for two in seen.windows(2) {
             let ((before, _), (after, _)) = (&two[0], &two[1]);
@@ -88,6 +93,11 @@ impl Books {
             }
         }
     }
+}
+
+/// Enough of a text to know it by: its number comes first.
+fn short(text: &str) -> String {
+    text.chars().take(40).collect()
 }
 
 /// The epoch and the seq in an id.
