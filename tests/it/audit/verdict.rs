@@ -25,6 +25,9 @@ impl Books {
                 faults.push(format!("{id} was given to {text:?} and to {other:?}"));
             }
         }
+        for (first, again) in sent.iter().flat_map(|sent| &sent.twice) {
+            faults.push(format!("one key was answered with {} and with {}", first.id, again.id));
+        }
         for two in sent.iter().flat_map(|sent| sent.acknowledged.windows(2)) {
             if two[0].seq >= two[1].seq {
                 faults
@@ -130,7 +133,7 @@ mod tests {
         let sent = Sent {
             acknowledged: vec![message(2, "a"), message(4, "b")],
             given_up: vec!["stored".into(), "lost".into()],
-            retried: 0,
+            ..Sent::default()
         };
         Books::new(&[sent], &message(5, "end"))
     }
@@ -184,5 +187,7 @@ mod tests {
         assert_eq!(Books::new(&twice, &message(2, "end")).faults.len(), 1);
         let falling = [sent(vec![message(2, "a"), message(1, "b")])];
         assert_eq!(Books::new(&falling, &message(3, "end")).faults.len(), 1);
+        let twice = Sent { twice: vec![(message(1, "a"), message(2, "a"))], ..Sent::default() };
+        assert_eq!(Books::new(&[twice], &message(3, "end")).faults.len(), 1);
     }
 }
