@@ -102,6 +102,11 @@ impl Events {
     pub async fn from(request: RequestBuilder) -> Self {
         let answer = soon("the stream opens", request.send()).await.expect("an answer");
         assert_eq!(answer.status(), 200);
+        Self::of(answer)
+    }
+
+    /// The events of an answer that is there.
+    pub fn of(answer: Response) -> Self {
         let events = SseStream::from_bytes_stream(answer.bytes_stream());
         // A stream ends with its connection, cleanly or not; what was whole was given.
         let events = Box::pin(events.take_while(Result::is_ok).filter_map(Result::ok));
@@ -120,10 +125,15 @@ impl Events {
 
     /// The next message's id and its text.
     pub async fn message(&mut self) -> (String, String) {
-        let event = self.next().await.expect("the stream goes on");
+        self.try_message().await.expect("the stream goes on")
+    }
+
+    /// The next message's id and its text; `None` when the stream has ended.
+    pub async fn try_message(&mut self) -> Option<(String, String)> {
+        let event = self.next().await?;
         assert_eq!(event.event.as_deref(), Some("NewMessage"), "{event:?}");
         let html = event.data.expect("a fragment");
-        (event.id.expect("an id"), text_of(&html))
+        Some((event.id.expect("an id"), text_of(&html)))
     }
 
     /// The next `count` messages' ids.
