@@ -309,7 +309,7 @@ mod tests {
         let stay = presence.enter(&room(), "1", &name("ann"));
         assert_eq!(news(&presence), Some(vec!["ann".into()]));
         drop(stay);
-        tokio::time::advance(GRACE - Duration::from_millis(1)).await;
+        tokio::time::advance(GRACE.mul_f32(0.99)).await;
         assert_eq!(news(&presence), None);
         let stay = presence.enter(&room(), "1", &name("ann"));
         tokio::time::advance(GRACE * 2).await;

@@ -34,7 +34,7 @@ const TAKE: usize = 64;
 
 /// The life of a document without an end, in messages and in time: a browser holds all of it in
 /// memory. Then it goes on with the next, from its cursor.
-const LIFE: (u64, Duration) = (10_000, Duration::from_secs(3600));
+const LIFE: (u64, Duration) = (10_000, Duration::from_hours(1));
 
 /// Messages that the next document repeats from the one before, so that it does not begin empty.
 const CONTEXT: usize = 50;

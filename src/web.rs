@@ -65,7 +65,7 @@ pub fn router(state: AppState) -> Router {
         .route("/rooms/{room}/events", get(stream::of_room))
         .route("/rooms/{room}/presence", get(presence::show))
         .route("/rooms/{room}/tabs/{tab}", get(tab::show))
-        .route("/rooms/{room}/tabs/{tab}/send", post(send::from_tab))
+        .route("/rooms/{room}/tabs/{tab}/send", get(send::frame).post(send::from_tab))
         .route("/rooms/{room}/tabs/{tab}/leave", post(tab::leave))
         .route("/rooms/{room}/tabs/{tab}/events", get(stream::of_tab))
         .route("/static/{file}", get(assets::show))

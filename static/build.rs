@@ -16,6 +16,7 @@ use std::{
 const FILES: &[(&str, &str, &str)] = &[
     ("pico.css", "npm/@picocss/pico/css/pico.classless.min.css", "text/css; charset=utf-8"),
     ("app.css", "static/app.css", "text/css; charset=utf-8"),
+    ("noscript.css", "static/noscript.css", "text/css; charset=utf-8"),
     ("htmx.js", "npm/htmx.org/dist/htmx.min.js", "text/javascript; charset=utf-8"),
     ("hx-sse.js", "npm/htmx.org/dist/ext/hx-sse.min.js", "text/javascript; charset=utf-8"),
     ("app.js", "static/app.js", "text/javascript; charset=utf-8"),

@@ -128,7 +128,7 @@ pub async fn page(
         older: past.more,
         people: &view::presence::list(&people.names, people.count, people.watching, false),
         cursor: before.is_none().then_some(&cursor),
-        form: &view::room::SendForm { path: &path, key, text, problem },
+        form: &view::room::SendForm { path: &path, key, text, problem, framed: false },
     }))
 }
 

@@ -123,6 +123,16 @@ impl Events {
         }
     }
 
+    /// The next event of this name; others are passed over.
+    pub async fn event(&mut self, name: &str) -> Sse {
+        loop {
+            let event = self.next().await.expect("the stream goes on");
+            if event.event.as_deref() == Some(name) {
+                return event;
+            }
+        }
+    }
+
     /// The next message's id and its text.
     pub async fn message(&mut self) -> (String, String) {
         self.try_message().await.expect("the stream goes on")
@@ -130,7 +140,10 @@ impl Events {
 
     /// The next message's id and its text; `None` when the stream has ended.
     pub async fn try_message(&mut self) -> Option<(String, String)> {
-        let event = self.next().await?;
+        let mut event = self.next().await?;
+        while event.event.as_deref() == Some("PresenceChanged") {
+            event = self.next().await?;
+        }
         assert_eq!(event.event.as_deref(), Some("NewMessage"), "{event:?}");
         let html = event.data.expect("a fragment");
         Some((event.id.expect("an id"), text_of(&html)))

@@ -74,7 +74,7 @@ async fn the_fragment_has_the_same_bytes_as_the_stream_and_leads_on_to_older_one
 #[tokio::test]
 async fn without_script_a_link_leads_through_the_past_and_back() {
     let app = App::start();
-    let tab = Tab::join(&app, "lobby", "ann").await;
+    let tab = Tab::join(&app, "lobby", "bob").await;
     let sent = fill(&app, 120).await;
     let mut page = tab.page().await;
     let mut all = ids_on(&page);

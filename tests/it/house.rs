@@ -13,11 +13,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["journal"]),
     ("view", &["message", "assets"]),
     ("frame", &["message", "journal", "hub", "view"]),
+    ("presence", &["message", "hub", "frame"]),
     ("feed", &["message", "journal", "frame", "hub"]),
     ("stream", &["message", "journal", "hub", "frame", "shutdown"]),
     (
         "web",
-        &["message", "journal", "hub", "frame", "stream", "view", "assets", "shutdown", "config"],
+        &[
+            "message", "presence", "journal", "hub", "frame", "stream", "view", "assets",
+            "shutdown", "config",
+        ],
     ),
     ("server", &["shutdown"]),
 ];

@@ -86,7 +86,7 @@ async fn every_file_that_a_page_names_is_there_for_good_and_compressed() {
 #[tokio::test]
 async fn a_page_shows_the_newest_messages_oldest_first() {
     let app = App::start();
-    let tab = Tab::join(&app, "lobby", "ann").await;
+    let tab = Tab::join(&app, "lobby", "bob").await;
     let mut sent = Vec::new();
     for number in 0..60 {
         sent.push(send(&app, "lobby", "ann", &number.to_string()).await.id);

@@ -41,8 +41,8 @@ async fn the_fragment_is_the_same_in_page_and_stream() {
     let app = App::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     let mut events = Events::from(tab.get("/events")).await;
-    send(&app, "lobby", "ann", "a & b\n<c>").await;
-    let fragment = events.next().await.unwrap().data.unwrap();
+    send(&app, "lobby", "bob", "a & b\n<c>").await;
+    let fragment = events.event("NewMessage").await.data.unwrap();
     assert!(tab.page().await.contains(&fragment));
 }
 
