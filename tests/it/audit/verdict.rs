@@ -5,6 +5,9 @@ use std::collections::{HashMap, HashSet};
 use super::people::{Seen, Sent};
 use crate::client::Message;
 
+/// Faults of one reader that are told: enough to see their kind, and room for the other readers'.
+const MOST: usize = 5;
+
 /// What the readers must have, and may have.
 pub struct Books {
     /// By id.
@@ -48,7 +51,16 @@ impl Books {
     pub fn faults(&self, seen: &[Seen]) -> Vec<String> {
         let mut faults = self.faults.clone();
         for (reader, seen) in seen.iter().enumerate() {
-            self.judge(seen, &mut |fault| faults.push(format!("reader {reader}: {fault}")));
+            let mut found = 0;
+            self.judge(seen, &mut |fault| {
+                found += 1;
+                if found <= MOST {
+                    faults.push(format!("reader {reader}: {fault}"));
+                }
+            });
+            if found > MOST {
+                faults.push(format!("reader {reader}: {} more", found - MOST));
+            }
         }
         for (reader, two) in seen.windows(2).enumerate() {
             if let Some(place) = first_difference(&two[0], &two[1]) {
