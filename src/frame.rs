@@ -118,8 +118,8 @@ impl Representation {
 }
 
 /// The end of a document that has lived its time: it goes on by itself after `cursor`.
-pub fn onward(room: &RoomName, cursor: &MessageId) -> Bytes {
-    html::onward(room, cursor)
+pub fn onward(cursor: &MessageId) -> Bytes {
+    html::onward(cursor)
 }
 
 /// Word of who is here, for event streams: `names` of `count`, and how many are watching.

@@ -205,7 +205,7 @@ fn run<P: Past, H: Send + 'static>(
             if representation == Representation::Html
                 && (reader.taken >= LIFE.0 || born.elapsed() >= LIFE.1)
             {
-                yield Ok(frame::onward(&reader.room, &reader.onward()));
+                yield Ok(frame::onward(&reader.onward()));
                 return;
             }
         }

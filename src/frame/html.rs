@@ -26,6 +26,6 @@ pub fn gap(out: &mut String, gap: Gap, epoch: &Epoch) {
 }
 
 /// What ends the document and makes the browser go on with the next.
-pub fn onward(room: &RoomName, cursor: &MessageId) -> Bytes {
-    view::endless::onward(room, cursor).into_string().into()
+pub fn onward(cursor: &MessageId) -> Bytes {
+    view::endless::onward(cursor).into_string().into()
 }

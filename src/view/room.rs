@@ -93,8 +93,7 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
                 @if cursor.is_some() {
                     noscript {
                         link rel="stylesheet" href=(href("noscript.css"));
-                        iframe.live title="Messages"
-                            src={ (path) "/events?format=html&last=" (SHOWN_WITHOUT_SCRIPT) } {}
+                        iframe.live title="Messages" src={ (path) "/live" } {}
                         iframe.send title="Write a message" src={ (path) "/send#text" } {}
                     }
                 }
@@ -102,9 +101,6 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
         },
     )
 }
-
-/// Messages that the frame without script begins with.
-const SHOWN_WITHOUT_SCRIPT: u32 = 50;
 
 /// The page inside the frame that holds the send form, for a browser without script.
 pub fn send_frame(form: &SendForm<'_>) -> Markup {

@@ -107,6 +107,14 @@ pub async fn show(
     Ok((not_stored(), page).into_response())
 }
 
+/// `GET /rooms/{room}/tabs/{tab}/live`: what the frame of a page without script begins with.
+pub async fn live(tab: Tab, State(state): State<AppState>) -> Result<Response, Error> {
+    let newest = state.journal().before(&tab.room, None, SHOWN).await?;
+    let stream = format!("{}/events?format=html&last={SHOWN}", tab.path());
+    let page = view::endless::entrance(&tab.room, &newest.messages, &stream);
+    Ok((not_stored(), page).into_response())
+}
+
 /// The joined page as it is now, with a draft in its form.
 pub async fn page(
     state: &AppState,
