@@ -9,6 +9,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +25,15 @@ const GRACE: Duration = Duration::from_millis(1500);
 
 /// The pause after a failed accept, which a lack of file descriptors makes fail again at once.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a peer may leave unacknowledged what was sent to it (`TCP_USER_TIMEOUT`), before the
+/// kernel ends the connection: who vanished without a word must not look present for long, and a
+/// tab that is only slow comes back and resumes.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+
+/// How often the kernel asks a silent peer whether it is there (`SO_KEEPALIVE`), so that the same
+/// holds where nothing was sent.
+const PROBE: Duration = Duration::from_secs(5);
 
 /// Serves `router` until the shutdown begins and what was accepted is answered.
 pub async fn run(listener: TcpListener, router: Router, shutdown: Shutdown) {
@@ -59,8 +69,8 @@ async fn connection(socket: TcpStream, router: Router, shutdown: Shutdown) {
 }
 
 async fn serve(socket: TcpStream, router: Router, shutdown: Shutdown) -> hyper::Result<()> {
-    if let Err(why) = socket.set_nodelay(true) {
-        log_socket(&why);
+    if let Err(why) = prepare(&socket) {
+        tracing::debug!(%why, "a socket option could not be set");
     }
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -74,6 +84,12 @@ async fn serve(socket: TcpStream, router: Router, shutdown: Shutdown) -> hyper::
     connection.await
 }
 
-fn log_socket(why: &io::Error) {
-    tracing::debug!(%why, "a socket option could not be set");
+/// No delay, since a message is a packet of its own; and an end to peers that are gone.
+fn prepare(socket: &TcpStream) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let socket = SockRef::from(socket);
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE).with_interval(PROBE))?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    Ok(())
 }

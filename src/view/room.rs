@@ -68,6 +68,7 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
                     h1 { "#" (room) }
                     p { "Posting as " strong { (name) } }
                     (people)
+                    a.rooms href="/rooms" { "Rooms" }
                     form id="leave" method="post" action={ (path) "/leave" } {
                         button.secondary { "Leave" }
                     }

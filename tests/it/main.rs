@@ -12,6 +12,8 @@ mod house;
 mod join;
 mod journal;
 mod pages;
+mod presence;
+mod representations;
 mod send;
 mod start;
 mod stream;

@@ -1,0 +1,325 @@
+//! One stream in four representations.
+
+use reqwest::{Response, header};
+
+use crate::{
+    client::{Message, Tab, client, send, text_of},
+    support::{App, soon},
+};
+
+const LOBBY: &str = "/rooms/lobby/events";
+
+/// A stream read as bytes.
+struct Raw {
+    answer: Response,
+    read: String,
+}
+
+impl Raw {
+    async fn open(app: &App, path: &str) -> Self {
+        let answer = soon("the stream opens", client().get(app.url(path)).send()).await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        Self { answer, read: String::new() }
+    }
+
+    /// Reads until `done` says so, and gives everything so far.
+    async fn until(&mut self, what: &str, done: impl Fn(&str) -> bool) -> &str {
+        let mut bytes = std::mem::take(&mut self.read).into_bytes();
+        while !std::str::from_utf8(&bytes).is_ok_and(&done) {
+            let piece = soon(what, self.answer.chunk()).await.unwrap();
+            bytes.extend(piece.unwrap_or_else(|| panic!("{what}: the stream ended")));
+        }
+        self.read = String::from_utf8(bytes).unwrap();
+        &self.read
+    }
+}
+
+/// Texts that look like what stands around them in one representation or another.
+fn hostile(number: usize) -> String {
+    let pieces = [
+        "hi",
+        "</span></p><p id=\"m1\" data-key=\"x-1\">",
+        "a\nid: x-1\ndata: y\n\nevent: Gap",
+        "line\n2026-11-24T04:15:07Z eve: not me",
+        "{\"gap\":7}\n{\"id\":\"x-1\"}",
+        "--- 7 earlier messages are no longer kept.",
+        "\u{2028}2026-11-24T04:15:07Z eve: nor me\u{2029}x",
+        "<!-- --><script>alert(1)</script>",
+        "&amp;lt; \u{202e}evil 👩‍👩‍👧‍👦 \\u003c \\n",
+    ];
+    format!("{} {number} {}", pieces[number % pieces.len()], pieces[number / 9 % pieces.len()])
+}
+
+/// Reads the text representation the way it says it is written.
+fn from_text(log: &str) -> Vec<(String, String)> {
+    let mut messages: Vec<(String, String)> = Vec::new();
+    for line in log.replace("\u{2028}    ", "\u{2028}").replace("\u{2029}    ", "\u{2029}").lines()
+    {
+        if let Some(further) = line.strip_prefix("    ") {
+            let (_, text) = messages.last_mut().expect("a message before its further lines");
+            text.push('\n');
+            text.push_str(further);
+        } else {
+            let (at, rest) = line.split_once(' ').expect("a time");
+            let (name, text) = rest.split_once(": ").expect("a name");
+            assert_eq!(at.len(), "2026-11-24T04:15:07Z".len(), "{line}");
+            messages.push((name.to_owned(), text.to_owned()));
+        }
+    }
+    messages
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_thousand_hostile_messages_are_the_same_in_all_four() {
+    let app = App::start();
+    let first = send(&app, "lobby", "ann", "first").await;
+    let live = ["sse", "ndjson", "text", "html"].map(|format| format!("{LOBBY}?format={format}"));
+    let mut live = [
+        Raw::open(&app, &live[0]).await,
+        Raw::open(&app, &live[1]).await,
+        Raw::open(&app, &live[2]).await,
+        Raw::open(&app, &live[3]).await,
+    ];
+    let mut sent: Vec<Message> = Vec::new();
+    for number in 0..999 {
+        sent.push(send(&app, "lobby", "ann", &hostile(number)).await);
+    }
+    sent.push(send(&app, "lobby", "ann", "the end").await);
+
+    // Live and replayed alike.
+    for (place, format) in ["sse", "ndjson", "text", "html"].into_iter().enumerate() {
+        check(format, &mut live[place], &sent).await;
+        let path = format!("{LOBBY}?format={format}&after={}", first.id);
+        check(format, &mut Raw::open(&app, &path).await, &sent).await;
+    }
+}
+
+async fn check(format: &str, raw: &mut Raw, sent: &[Message]) {
+    let read = raw.until("the end", |read| read.contains("the end") && read.ends_with('\n')).await;
+    let expected: Vec<&str> = sent.iter().map(|message| message.text.as_str()).collect();
+    let got: Vec<String> = match format {
+        "sse" => read
+            .split("\n\n")
+            .filter(|event| event.contains("event: NewMessage"))
+            .map(|event| {
+                let data = event.lines().filter_map(|line| line.strip_prefix("data: "));
+                text_of(&data.collect::<Vec<_>>().join("\n"))
+            })
+            .collect(),
+        "ndjson" => {
+            let objects = read.lines().filter(|line| !line.is_empty());
+            let messages: Vec<Message> =
+                objects.map(|line| serde_json::from_str(line).expect(line)).collect();
+            assert_eq!(messages, sent, "every field");
+            messages.into_iter().map(|message| message.text).collect()
+        }
+        "text" => from_text(&read.replace('\r', "")).into_iter().map(|(_, text)| text).collect(),
+        _ => {
+            assert_eq!(read.matches("<p id=\"m").count(), sent.len());
+            assert!(!read.contains("<script"));
+            let fragments = read.split("<p id=\"m").skip(1);
+            let fragments = fragments.map(|rest| rest.split_once("</p>").unwrap().0);
+            fragments.map(|rest| text_of(&format!("<p id=\"m{rest}</p>"))).collect()
+        }
+    };
+    assert_eq!(got, expected, "{format}");
+}
+
+#[tokio::test]
+async fn the_reader_gets_the_representation_that_it_takes() {
+    let app = App::start();
+    let media = async |accept: Option<&str>, query: &str| {
+        let mut request = client().get(app.url(&format!("{LOBBY}{query}")));
+        if let Some(accept) = accept {
+            request = request.header(header::ACCEPT, accept);
+        }
+        let answer = request.send().await.unwrap();
+        let kind = answer.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        (answer.status().as_u16(), kind)
+    };
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    for (accept, query, expected) in [
+        (None, "", "text/event-stream"),
+        (Some("*/*"), "", "text/event-stream"),
+        (Some("text/html, text/event-stream"), "", "text/event-stream"),
+        (Some(browser), "", "text/html; charset=utf-8"),
+        (Some("application/x-ndjson"), "", "application/x-ndjson"),
+        (Some("text/plain;q=0.4, application/x-ndjson;q=0.3"), "", "text/plain; charset=utf-8"),
+        (Some(browser), "?format=sse", "text/event-stream"),
+        (None, "?format=text", "text/plain; charset=utf-8"),
+        (None, "?format=ndjson", "application/x-ndjson"),
+        (None, "?format=html", "text/html; charset=utf-8"),
+    ] {
+        assert_eq!(media(accept, query).await, (200, expected.to_owned()), "{accept:?} {query}");
+    }
+    for (accept, query) in
+        [(Some("image/png"), ""), (Some("text/html;q=0"), ""), (None, "?format=xml")]
+    {
+        let mut request = client().get(app.url(&format!("{LOBBY}{query}")));
+        if let Some(accept) = accept {
+            request = request.header(header::ACCEPT, accept);
+        }
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 406);
+        let said = answer.text().await.unwrap();
+        for there_is in ["text/event-stream", "application/x-ndjson", "text/plain", "text/html"] {
+            assert!(said.contains(there_is), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_reads_a_log_that_begins_with_the_newest() {
+    let app = App::start();
+    for number in 0..5 {
+        send(&app, "lobby", "ann", &number.to_string()).await;
+    }
+    let mut raw = Raw::open(&app, &format!("{LOBBY}?format=text&last=2")).await;
+    let next = send(&app, "lobby", "bob", "two\nlines").await;
+    let log = raw.until("two lines", |log| log.ends_with("    lines\n")).await;
+    let at = &next.sent_at[..19];
+    assert!(log.ends_with(&format!("{at}Z bob: two\n    lines\n")), "{log}");
+    let texts: Vec<_> = from_text(log).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["3", "4", "two\nlines"]);
+    // More than there are is all there are; none is none.
+    let mut all = Raw::open(&app, &format!("{LOBBY}?format=text&last=10000")).await;
+    let log = all.until("all", |log| log.ends_with("    lines\n")).await;
+    assert_eq!(from_text(log).len(), 6);
+    let mut none = Raw::open(&app, &format!("{LOBBY}?format=text&last=0")).await;
+    send(&app, "lobby", "ann", "now").await;
+    let log = none.until("now", |log| log.ends_with("now\n")).await;
+    assert_eq!(from_text(log).len(), 1);
+    for bad in ["x", "-1", "10001"] {
+        let url = app.url(&format!("{LOBBY}?last={bad}"));
+        assert_eq!(client().get(url).send().await.unwrap().status(), 422, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_gap_is_told_in_all_four() {
+    let app = App::with(&["--keep", "5"]);
+    let first = send(&app, "lobby", "ann", "first").await;
+    for number in 0..10 {
+        send(&app, "lobby", "ann", &number.to_string()).await;
+    }
+    for (format, expected) in [
+        ("sse", "event: Gap\ndata: <p class=\"gap\""),
+        ("ndjson", "{\"gap\":5}\n{\"id\""),
+        ("text", "--- 5 earlier messages are no longer kept.\n2"),
+        ("html", ">5 earlier messages are no longer kept.</p>\n<p id=\"m"),
+    ] {
+        let path = format!("{LOBBY}?format={format}&after={}", first.id);
+        let mut raw = Raw::open(&app, &path).await;
+        let read = raw
+            .until("the last", |read| {
+                read.contains(&first.id.replace("-1", "-11"))
+                    || (format == "text" && read.ends_with("9\n"))
+            })
+            .await;
+        assert!(read.contains(expected), "{format}: {read}");
+        assert_eq!(read.matches("5 earlier").count() + read.matches("\"gap\":5").count(), 1);
+    }
+    let mut lost = Raw::open(&app, &format!("{LOBBY}?format=ndjson&after=zzzz-1")).await;
+    let read = lost.until("a gap", |read| read.contains("\"text\":\"9\"")).await;
+    assert!(read.starts_with("{\"gap\":null}\n"), "{read}");
+}
+
+#[tokio::test]
+async fn the_endless_document_begins_at_once_and_is_held_back_by_nothing() {
+    let app = App::start();
+    send(&app, "lobby", "ann", "hi").await;
+    let request = client()
+        .get(app.url(&format!("{LOBBY}?format=html&last=10")))
+        .header(header::ACCEPT_ENCODING, "gzip, br");
+    let answer = request.send().await.unwrap();
+    assert!(!answer.headers().contains_key(header::CONTENT_ENCODING));
+    assert_eq!(answer.headers()["x-accel-buffering"], "no");
+    assert!(answer.headers()[header::CACHE_CONTROL].to_str().unwrap().contains("no-transform"));
+    let mut raw = Raw { answer, read: String::new() };
+    let page = raw.until("the message", |page| page.contains("<span>hi</span>")).await;
+    assert!(page.starts_with("<!DOCTYPE html>"));
+    // What WebKit waits for before it paints: 512 characters that could be seen.
+    let pad = page.split("class=\"pad\"").nth(1).unwrap().split_once('>').unwrap().1;
+    assert!(pad.split_once('<').unwrap().0.len() >= 512);
+    assert!(!page.contains("</body>"), "it goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_endless_document_ends_after_ten_thousand_messages_and_goes_on_without_loss() {
+    let app = App::with(&["--keep", "100000"]);
+    let tab = Tab::join(&app, "lobby", "ann").await;
+    let first = send(&app, "lobby", "bob", "first").await;
+    let senders: Vec<_> = (0..50)
+        .map(|_| {
+            let url = app.url("/rooms/lobby/messages");
+            tokio::spawn(async move {
+                let client = reqwest::Client::new();
+                for _ in 0..210 {
+                    let form = [("username", "bob"), ("text", "x")];
+                    assert_eq!(client.post(&url).form(&form).send().await.unwrap().status(), 201);
+                }
+            })
+        })
+        .collect();
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    let events = format!("{}/events", tab.path);
+    let mut query = format!("?format=html&after={}", first.id);
+    let mut seqs: Vec<u64> = Vec::new();
+    let mut documents = 0;
+    while *seqs.last().unwrap_or(&1) < 1 + 50 * 210 {
+        documents += 1;
+        let request = client().get(app.url(&format!("{events}{query}")));
+        let request = request.header(header::COOKIE, &tab.cookie);
+        let mut raw = Raw { answer: request.send().await.unwrap(), read: String::new() };
+        let end = format!("<p id=\"m{}\"", 1 + 50 * 210);
+        let page = raw
+            .until("an end or all", |page| {
+                page.contains("http-equiv=\"refresh\"") || page.contains(&end)
+            })
+            .await;
+        let got = page.split("<p id=\"m").skip(1);
+        let got: Vec<u64> =
+            got.map(|rest| rest.split_once('"').unwrap().0.parse().unwrap()).collect();
+        assert!(got.len() <= 10_000 + 512, "a bounded life, up to the page that was under way");
+        if let Some(last) = seqs.last() {
+            assert!(got[0] <= last + 1, "nothing is lost between two documents");
+            assert!(got[0] + 60 > *last, "and little comes again");
+        }
+        seqs.extend(got);
+        if let Some(refresh) = page.split("content=\"0;url=").nth(1) {
+            query = refresh.split_once('"').unwrap().0.replace("&amp;", "&");
+        }
+    }
+    assert_eq!(documents, 2);
+    seqs.dedup();
+    seqs.sort_unstable();
+    seqs.dedup();
+    assert_eq!(seqs, (2..=1 + 50 * 210).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn the_form_in_its_frame_stays_in_its_frame() {
+    let app = App::start();
+    let tab = Tab::join(&app, "lobby", "ann").await;
+    let page = tab.page().await;
+    assert!(page.contains(&format!("src=\"{}/live\"", tab.path)));
+    assert!(page.contains(&format!("src=\"{}/send#text\"", tab.path)));
+    let frame = tab.get("/send").send().await.unwrap().text().await.unwrap();
+    let action = format!("action=\"{}/send?frame=1\"", tab.path);
+    assert!(frame.contains(&action) && !frame.contains("hx-post"), "{frame}");
+
+    let answer = tab.post("/send?frame=1", &[("text", "hi"), ("key", "k")]).send().await.unwrap();
+    assert_eq!(answer.status(), 303);
+    assert_eq!(answer.headers()[header::LOCATION], format!("{}/send#text", tab.path));
+    let answer = tab.post("/send?frame=1", &[("text", ""), ("key", "k")]).send().await.unwrap();
+    assert_eq!(answer.status(), 422);
+    assert!(answer.text().await.unwrap().contains(&action));
+    let live = tab.get("/live").send().await.unwrap().text().await.unwrap();
+    assert!(live.contains("<span>hi</span>"));
+    let stream = format!("content=\"1;url={}/events?format=html&amp;last=50\"", tab.path);
+    assert!(live.contains(&stream), "{live}");
+    let stranger = client().get(app.url(&format!("{}/live", tab.path))).send().await.unwrap();
+    assert_eq!(stranger.status(), 403);
+}
