@@ -159,3 +159,26 @@ impl Item for Frame {
         self.0.message.seq()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Text;
+
+    #[test]
+    fn a_frame_is_encoded_once_in_each_representation_that_is_read_and_in_no_other() {
+        let frame = Frame::new(Message {
+            id: "e-1".parse().unwrap(),
+            room: RoomName::parse("lobby").unwrap(),
+            name: Name::parse("ann").unwrap(),
+            text: Text::parse("hi").unwrap(),
+            sent_at: jiff::Timestamp::UNIX_EPOCH,
+        });
+        for (read, representation) in Representation::ALL.into_iter().enumerate() {
+            let encoded = frame.0.encoded.iter().filter(|bytes| bytes.get().is_some());
+            assert_eq!(encoded.count(), read);
+            let (one, other) = (frame.bytes(representation), frame.clone().bytes(representation));
+            assert_eq!(one.as_ptr(), other.as_ptr(), "the same bytes, not a copy");
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! Logs: to stderr, one line an event, never with a message's text or a cookie in it.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 /// Starts logging what `filter` lets through.
@@ -9,6 +11,8 @@ use tracing_subscriber::EnvFilter;
 /// The sentence that says what is wrong with the filter.
 pub fn init(filter: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|why| format!("--log {filter}: {why}"))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let stderr = std::io::stderr;
+    let colours = stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(colours).init();
     Ok(())
 }

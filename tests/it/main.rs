@@ -18,3 +18,4 @@ mod send;
 mod start;
 mod stream;
 mod texts;
+mod vanish;

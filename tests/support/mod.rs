@@ -52,8 +52,17 @@ impl App {
 
     /// Starts one over a directory that may hold data already.
     pub fn over(home: TempDir, flags: &[&str]) -> Self {
+        Self::at("127.0.0.1:0", home, flags)
+    }
+
+    /// Starts one on an address of another interface.
+    pub fn listening(listen: &str) -> Self {
+        Self::at(listen, tempfile::tempdir().expect("a directory for the data"), &[])
+    }
+
+    fn at(listen: &str, home: TempDir, flags: &[&str]) -> Self {
         let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
-        let (child, address) = spawn(home.path(), "127.0.0.1:0", &flags);
+        let (child, address) = spawn(home.path(), listen, &flags);
         Self { child, address, flags, home }
     }
 
