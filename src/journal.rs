@@ -137,7 +137,8 @@ impl Journal {
     }
 
     /// Every message after `seq`, of all rooms, in order, and then each new one as soon as it is
-    /// durable; in batches. Ends when the journal is closed.
+    /// durable; in batches. Ends when the journal is closed. What was not followed yet is not
+    /// trimmed: there is one follower.
     pub fn follow(
         &self,
         mut seq: Seq,
@@ -146,6 +147,7 @@ impl Journal {
         const BATCH: usize = 512;
         let store = self.store.clone();
         let mut committed: watch::Receiver<Seq> = self.sequencer.committed();
+        self.store.followed().upto(seq);
         async_stream::try_stream! {
             loop {
                 while seq < *committed.borrow_and_update() {
@@ -153,6 +155,7 @@ impl Journal {
                     // Trimmed before it could be followed: nothing is left to pass on up to there.
                     let Some(last) = messages.last() else { break };
                     seq = last.seq();
+                    store.followed().upto(seq);
                     yield messages;
                 }
                 if committed.changed().await.is_err() {

@@ -22,7 +22,7 @@ use crate::message::Epoch;
 use open::Mark;
 pub use open::OpenError;
 pub use reader::{Gap, Newest, Page, Reader};
-pub use writer::{Found, Writer};
+pub use writer::{Followed, Found, Writer};
 
 /// The file cannot be read, or not now.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     epoch: Epoch,
+    followed: Followed,
     /// Idle connections. A std mutex, since it is held only to push or pop.
     idle: Mutex<Vec<Connection>>,
     /// Readings under way at once: more than there are processors would only queue in SQLite.
@@ -58,12 +59,14 @@ impl Store {
     pub fn open(path: &std::path::Path, retention: Retention) -> Result<(Self, Writer), OpenError> {
         let mark = Mark::lock(path)?;
         let (connection, epoch) = open::writable(path, &mark)?;
-        let writer = Writer::new(connection, epoch.clone(), retention, mark)
+        let followed = Followed::new();
+        let writer = Writer::new(connection, epoch.clone(), retention, followed.clone(), mark)
             .map_err(|why| OpenError::sqlite(path, why))?;
         let processors = thread::available_parallelism().map_or(2, usize::from).max(2);
         let store = Self(Arc::new(Inner {
             path: path.to_owned(),
             epoch,
+            followed,
             idle: Mutex::default(),
             turns: Semaphore::new(processors),
             most: u32::try_from(processors).unwrap_or(u32::MAX),
@@ -76,6 +79,11 @@ impl Store {
 
     pub fn epoch(&self) -> &Epoch {
         &self.0.epoch
+    }
+
+    /// How far it is followed, for the writer to know what it may trim.
+    pub fn followed(&self) -> &Followed {
+        &self.0.followed
     }
 
     /// Runs one reading on a thread that may block.

@@ -216,3 +216,29 @@ async fn a_copy_taken_while_it_runs_is_whole_and_can_be_started_from() {
     assert!(texts.len() >= before.len());
     assert!(texts.iter().enumerate().all(|(place, text)| *text == place % 50), "a prefix, whole");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_trimmed_at_once_still_reaches_who_is_live() {
+    let app = App::with(&["--keep", "1"]);
+    let mut events = Events::open(&app, LOBBY, None).await;
+    for _ in 0..20 {
+        let burst: Vec<_> = (0..50)
+            .map(|_| {
+                let url = app.url("/rooms/lobby/messages");
+                tokio::spawn(async move {
+                    let form = [("username", "ann"), ("text", "x")];
+                    let answer = client().post(url).form(&form).send().await.unwrap();
+                    answer.json::<Message>().await.unwrap().seq
+                })
+            })
+            .collect();
+        let mut sent = Vec::new();
+        for sender in burst {
+            sent.push(sender.await.unwrap());
+        }
+        sent.sort_unstable();
+        let got = events.ids(50).await;
+        let got = got.iter().map(|id| id.split_once('-').unwrap().1.parse::<u64>().unwrap());
+        assert_eq!(got.collect::<Vec<_>>(), sent);
+    }
+}

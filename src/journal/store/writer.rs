@@ -1,4 +1,10 @@
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -23,8 +29,31 @@ pub struct Writer {
     connection: Connection,
     epoch: Epoch,
     retention: Retention,
+    /// What may be trimmed.
+    followed: Followed,
     /// Locked while the store is open, so that no second process gives out the same seqs.
     mark: Mark,
+}
+
+/// How far the journal was followed. What goes out live is read from the store, so nothing is
+/// trimmed before that, however little is kept.
+#[derive(Clone)]
+pub struct Followed(Arc<AtomicU64>);
+
+impl Followed {
+    /// By nobody: nothing waits to be read.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(u64::MAX)))
+    }
+
+    /// Notes that everything up to `seq` was read.
+    pub fn upto(&self, seq: Seq) {
+        self.0.store(seq.get(), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Seq {
+        Seq::new(self.0.load(Ordering::Relaxed))
+    }
 }
 
 /// What stands under a [`Draft`]'s key.
@@ -45,6 +74,7 @@ pub struct Batch<'a> {
     transaction: Transaction<'a>,
     epoch: &'a Epoch,
     mark: &'a Mark,
+    followed: Seq,
     keep: u64,
 }
 
@@ -53,11 +83,12 @@ impl Writer {
         connection: Connection,
         epoch: Epoch,
         retention: Retention,
+        followed: Followed,
         mark: Mark,
     ) -> Result<Self, rusqlite::Error> {
         // Bounds the log file that is left behind after a burst: 16 MB.
         connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
-        Ok(Self { connection, epoch, retention, mark })
+        Ok(Self { connection, epoch, retention, followed, mark })
     }
 
     /// The highest seq that was ever stored, trimmed or not.
@@ -71,6 +102,7 @@ impl Writer {
             transaction: self.connection.transaction()?,
             epoch: &self.epoch,
             mark: &self.mark,
+            followed: self.followed.get(),
             keep: self.retention.keep,
         })
     }
@@ -291,18 +323,23 @@ impl Batch<'_> {
         self.drop_oldest(room, count)
     }
 
-    /// Moves the `count` oldest messages of a room to what is remembered of it, and forgets the
-    /// oldest of that.
+    /// Moves the `count` oldest messages of a room, or as many as were followed, to what is
+    /// remembered of it, and forgets the oldest of that.
     fn drop_oldest(&self, room: i64, count: u64) -> Result<u64, rusqlite::Error> {
         if count == 0 {
             return Ok(0);
         }
-        let upto: i64 = self
+        let (count, upto): (u64, Option<i64>) = self
             .transaction
             .prepare_cached(
-                "SELECT seq FROM messages WHERE room = ?1 ORDER BY seq LIMIT 1 OFFSET ?2",
+                "SELECT count(*), max(seq) FROM (
+                     SELECT seq FROM messages WHERE room = ?1 AND seq <= ?3 ORDER BY seq LIMIT ?2
+                 )",
             )?
-            .query_row(params![room, signed(count - 1)], |row| row.get(0))?;
+            .query_row(params![room, signed(count), signed(self.followed.get())], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let Some(upto) = upto else { return Ok(0) };
         self.transaction
             .prepare_cached(
                 "INSERT INTO dropped SELECT room, seq, n, key, sent_at FROM messages
