@@ -1,5 +1,6 @@
 //! One message, rendered once: the same bytes in page, history and stream.
 
+use linkify::{LinkFinder, LinkKind};
 use maud::{Markup, html};
 
 use crate::message::{Epoch, Message};
@@ -11,10 +12,34 @@ pub fn fragment(message: &Message) -> Markup {
     html! {
         p id={ "m" (message.seq()) } data-key=(message.id) class="message" {
             strong { (message.name) ":" } " "
-            span { (message.text.as_str()) } " "
+            span { (linked(message.text.as_str())) } " "
             time datetime=(message.sent_at()) { (message.sent_at.strftime("%H:%M")) }
         }
     }
+}
+
+/// A text with its web addresses as links. They open elsewhere, so that a room is not left by a
+/// slip, and give the other site neither this window nor our good name.
+fn linked(text: &str) -> Markup {
+    let mut finder = LinkFinder::new();
+    finder.kinds(&[LinkKind::Url]);
+    html! {
+        @for span in finder.spans(text) {
+            // Of all schemes only these two: no `javascript:` and no application's own.
+            @if span.kind().is_some() && is_web(span.as_str()) {
+                a href=(span.as_str()) rel="noopener nofollow ugc" target="_blank" { (span.as_str()) }
+            } @else {
+                (span.as_str())
+            }
+        }
+    }
+}
+
+fn is_web(address: &str) -> bool {
+    let starts = |scheme: &str| {
+        address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    starts("http://") || starts("https://")
 }
 
 /// Messages in a list, and before them the way to older ones, where there are any. `page` is the
@@ -50,5 +75,36 @@ pub fn gone(number: Option<u64>) -> String {
         Some(1) => "1 earlier message is no longer kept.".into(),
         Some(number) => format!("{number} earlier messages are no longer kept."),
         None => "Some earlier messages may be missing.".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn web_addresses_are_links_and_nothing_else_is() {
+        let link = |address: &str| {
+            format!(
+                "<a href=\"{address}\" rel=\"noopener nofollow ugc\" target=\"_blank\">{address}</a>"
+            )
+        };
+        for (text, expected) in [
+            ("see https://a.example/x?y=1.", format!("see {}.", link("https://a.example/x?y=1"))),
+            ("(HTTP://a.example)", format!("({})", link("HTTP://a.example"))),
+            ("javascript:alert(1) data:text/html,x", "javascript:alert(1) data:text/html,x".into()),
+            ("javascript://a.example/%0aalert(1)", "javascript://a.example/%0aalert(1)".into()),
+            ("ann@a.example ftp://a.example", "ann@a.example ftp://a.example".into()),
+            (
+                "https://a.example/\"onclick=x",
+                format!("{}&quot;onclick=x", link("https://a.example/")),
+            ),
+            (
+                "https://a.example/?a&b<b>",
+                format!("{}&lt;b&gt;", link("https://a.example/?a&amp;b")),
+            ),
+        ] {
+            assert_eq!(linked(text).into_string(), expected);
+        }
     }
 }

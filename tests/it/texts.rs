@@ -23,6 +23,7 @@ fn hostile() -> impl Strategy<Value = String> {
         Just("\u{2028}\u{2029}\u{85}".to_owned()),
         Just("👩‍👩‍👧‍👦🏳️‍🌈".to_owned()),
         Just("' \" ` \\ %00 %0a +".to_owned()),
+        Just("https://a.example/?q=<b>&x=\"y\"".to_owned()),
         "\\PC{1,20}",
         "(?s).{1,20}",
     ];
@@ -59,7 +60,9 @@ async fn any_text_shows_as_itself_or_is_refused_whole() {
         let fragment = event.data.unwrap();
         assert_eq!(text_of(&fragment), expected);
         assert!(fragment.contains("<strong>&lt;b&gt;&amp;ann:</strong>"));
-        assert_eq!(fragment.matches('<').count(), 8, "the eight tags of the fragment: {fragment}");
+        let links = 2 * fragment.matches("<a href=").count();
+        let tags = fragment.matches('<').count() - links;
+        assert_eq!(tags, 8, "the eight tags of the fragment: {fragment}");
         if taken % 25 == 0 {
             assert!(tab.page().await.contains(&fragment), "the same bytes on the page");
         }
