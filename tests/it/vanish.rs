@@ -44,10 +44,11 @@ impl Host {
     }
 
     /// Reads `url` there, for as long as it goes on.
-    fn read(&self, url: &str, cookie: &str) -> Child {
+    fn read(&self, url: &str, cookie: &str) -> Reading {
         let mut curl = Command::new("ip");
         curl.args(["netns", "exec", &self.name, "curl", "-sN", "-H", &format!("Cookie: {cookie}")]);
-        curl.arg(url).stdout(Stdio::null()).spawn().expect("curl(1)")
+        curl.args(["--max-time", "120", url]).stdout(Stdio::null()).stderr(Stdio::null());
+        Reading(curl.spawn().expect("curl(1)"))
     }
 
     fn vanish(&self) {
@@ -59,6 +60,16 @@ impl Drop for Host {
     fn drop(&mut self) {
         ip(&["link", "del", &self.cable]);
         ip(&["netns", "del", &self.name]);
+    }
+}
+
+/// A reader that ends with the test, however that ends.
+struct Reading(Child);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -77,7 +88,7 @@ async fn who_vanished_from_the_network_is_gone_after_keep_alive_and_grace() {
     };
     let app = App::listening(&format!("{}:0", host.here));
     let tab = Tab::join(&app, "lobby", "ann").await;
-    let mut curl = host.read(&app.url(&format!("{}/events", tab.path)), &tab.cookie);
+    let _curl = host.read(&app.url(&format!("{}/events", tab.path)), &tab.cookie);
     let here = async |count: usize| {
         let request = client().get(app.url("/rooms/lobby/presence"));
         let request = request.header("accept", "application/json");
@@ -88,6 +99,4 @@ async fn who_vanished_from_the_network_is_gone_after_keep_alive_and_grace() {
     host.vanish();
     // 20 s until the kernel gives the connection up, 5 s of grace; `until` waits 30 s.
     until("ann is gone", async || here(0).await).await;
-    curl.kill().unwrap();
-    curl.wait().unwrap();
 }
