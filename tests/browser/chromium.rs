@@ -5,7 +5,7 @@ use std::{
     env,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
 };
@@ -117,7 +117,13 @@ struct Chromedriver {
 }
 
 impl Chromedriver {
-    fn start(program: &PathBuf) -> Self {
+    /// It takes a free port of IPv4, wants the same of IPv6, and ends where another has that one:
+    /// with many tests at once this happens, and hardly twice in a row.
+    fn start(program: &Path) -> Self {
+        (0..5).find_map(|_| Self::try_start(program)).expect("chromedriver starts")
+    }
+
+    fn try_start(program: &Path) -> Option<Self> {
         let mut child = Command::new(program)
             .arg("--port=0")
             .stdin(Stdio::null())
@@ -126,16 +132,18 @@ impl Chromedriver {
             .expect("chromedriver can be run");
         let mut says = BufReader::new(child.stdout.take().expect("piped"));
         let mut line = String::new();
-        let port = loop {
+        loop {
             line.clear();
-            let read = says.read_line(&mut line).expect("UTF-8");
-            assert!(read > 0, "chromedriver ended before it said its port");
+            if says.read_line(&mut line).expect("UTF-8") == 0 {
+                let _ = child.wait();
+                return None;
+            }
             let told = line.trim().strip_prefix("ChromeDriver was started successfully on port ");
             if let Some(port) = told {
-                break port.trim_end_matches('.').parse().expect("a port");
+                let port = port.trim_end_matches('.').parse().expect("a port");
+                return Some(Self { child, port, _says: says });
             }
-        };
-        Self { child, port, _says: says }
+        }
     }
 
     fn url(&self) -> String {
