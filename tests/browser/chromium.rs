@@ -113,7 +113,7 @@ struct Chromedriver {
     child: Child,
     port: u16,
     // Open as long as it runs: a closed pipe would end it at its next line.
-    _says: BufReader<ChildStdout>,
+    says: BufReader<ChildStdout>,
 }
 
 impl Chromedriver {
@@ -130,20 +130,18 @@ impl Chromedriver {
             .stdout(Stdio::piped())
             .spawn()
             .expect("chromedriver can be run");
-        let mut says = BufReader::new(child.stdout.take().expect("piped"));
+        let says = BufReader::new(child.stdout.take().expect("piped"));
+        let mut started = Self { child, port: 0, says };
         let mut line = String::new();
-        loop {
-            line.clear();
-            if says.read_line(&mut line).expect("UTF-8") == 0 {
-                let _ = child.wait();
-                return None;
-            }
+        while started.says.read_line(&mut line).expect("UTF-8") > 0 {
             let told = line.trim().strip_prefix("ChromeDriver was started successfully on port ");
             if let Some(port) = told {
-                let port = port.trim_end_matches('.').parse().expect("a port");
-                return Some(Self { child, port, _says: says });
+                started.port = port.trim_end_matches('.').parse().expect("a port");
+                return Some(started);
             }
+            line.clear();
         }
+        None
     }
 
     fn url(&self) -> String {
