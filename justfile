@@ -22,6 +22,12 @@ test:
 browser:
     HUBBUB_BROWSER=required cargo test --locked --test browser
 
+# Senders and readers on a network that breaks, over server deaths; then the books
+audit readers="20" senders="8" messages="5000" deaths="3" seed="":
+    HUBBUB_AUDIT_READERS={{readers}} HUBBUB_AUDIT_SENDERS={{senders}} \
+    HUBBUB_AUDIT_MESSAGES={{messages}} HUBBUB_AUDIT_DEATHS={{deaths}} HUBBUB_AUDIT_SEED={{seed}} \
+    cargo test --locked --test it audit:: -- --nocapture
+
 # What continuous integration runs
 ci: test browser check
 

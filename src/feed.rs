@@ -24,6 +24,7 @@ pub async fn run(journal: Journal, hub: Hub<Frame>, mut seq: Seq) {
                         hub.publish(&room, Frame::new(message));
                     }
                 }
+                Err(_) if journal.is_closed() => return,
                 Err(why) => {
                     tracing::error!(%why, "the feed stopped at {seq} and will try again");
                     tokio::time::sleep(RETRY).await;

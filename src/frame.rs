@@ -1,20 +1,131 @@
-//! A frame: one event, encoded once, its bytes shared by all its readers.
+//! A frame: one event, encoded once in each representation that somebody reads, its bytes shared
+//! by all its readers.
 //!
-//! Whatever a text holds, it cannot open a line, a field or an event of its own: every line end
-//! that a parser knows is folded into the frame's own lines.
+//! Whatever a text holds, it cannot open a line, a field, a tag or an event of its own: each
+//! representation folds or escapes what its parsers know.
 
-use std::{
-    fmt::Write as _,
-    sync::{Arc, OnceLock},
-};
+mod event_stream;
+mod html;
+mod ndjson;
+mod text;
+
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
 use crate::{
     hub::Item,
-    message::{Message, Seq},
-    view,
+    journal::Gap,
+    message::{Epoch, Message, MessageId, Name, RoomName, Seq},
 };
+
+/// How a stream is written. In the order in which the server prefers them, where a reader takes
+/// several alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Representation {
+    /// `text/event-stream`, for htmx and `EventSource`.
+    EventStream,
+    /// `application/x-ndjson`, for scripts.
+    NdJson,
+    /// `text/plain`, for terminals.
+    Text,
+    /// `text/html` without an end, for browsers without script.
+    Html,
+}
+
+impl Representation {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::EventStream, Self::NdJson, Self::Text, Self::Html];
+
+    /// Its name in `?format=`.
+    pub fn format(self) -> &'static str {
+        match self {
+            Self::EventStream => "sse",
+            Self::NdJson => "ndjson",
+            Self::Text => "text",
+            Self::Html => "html",
+        }
+    }
+
+    /// Its media type, without parameters.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::EventStream => "text/event-stream",
+            Self::NdJson => "application/x-ndjson",
+            Self::Text => "text/plain",
+            Self::Html => "text/html",
+        }
+    }
+
+    /// What `Content-Type` says. An event stream is UTF-8 by its standard and names no charset.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => "text/plain; charset=utf-8",
+            Self::Html => "text/html; charset=utf-8",
+            other => other.media_type(),
+        }
+    }
+
+    /// What opens a stream of `room`.
+    pub fn opening(self, room: &RoomName) -> Bytes {
+        match self {
+            Self::EventStream => event_stream::opening(),
+            Self::NdJson | Self::Text => Bytes::new(),
+            Self::Html => html::opening(room),
+        }
+    }
+
+    /// What keeps the connection from looking dead, and shows nothing.
+    pub fn keep_alive(self) -> Bytes {
+        Bytes::from_static(match self {
+            // A comment.
+            Self::EventStream => b":\n\n",
+            // An empty line, which parsers of the format pass over.
+            Self::NdJson => b"\n",
+            // Where a line begins, a carriage return moves nothing on a terminal.
+            Self::Text => b"\r",
+            Self::Html => b"<!-- -->\n",
+        })
+    }
+
+    /// Messages for one reader that catches up, in one piece, and before them word of what is
+    /// gone: frames of their own would live too short to be shared.
+    pub fn page(self, gap: Option<Gap>, epoch: &Epoch, messages: &[Message]) -> Bytes {
+        // A short text's frame has about 200 bytes.
+        let mut page = String::with_capacity(messages.len() * 256);
+        if let Some(gap) = gap {
+            match self {
+                Self::EventStream => event_stream::gap(&mut page, gap, epoch),
+                Self::NdJson => ndjson::gap(&mut page, gap),
+                Self::Text => text::gap(&mut page, gap),
+                Self::Html => html::gap(&mut page, gap, epoch),
+            }
+        }
+        for message in messages {
+            self.message(&mut page, message);
+        }
+        page.into()
+    }
+
+    fn message(self, out: &mut String, message: &Message) {
+        match self {
+            Self::EventStream => event_stream::message(out, message),
+            Self::NdJson => ndjson::message(out, message),
+            Self::Text => text::message(out, message),
+            Self::Html => html::message(out, message),
+        }
+    }
+}
+
+/// The end of a document that has lived its time: it goes on by itself after `cursor`.
+pub fn onward(cursor: &MessageId) -> Bytes {
+    html::onward(cursor)
+}
+
+/// Word of who is here, for event streams: `names` of `count`, and how many are watching.
+pub fn presence(names: &[Name], count: usize, watching: usize) -> Bytes {
+    event_stream::presence(names, count, watching)
+}
 
 /// A message as it goes out. Clones share the bytes.
 #[derive(Clone)]
@@ -23,90 +134,28 @@ pub struct Frame(Arc<Inner>);
 struct Inner {
     message: Message,
     /// Made when the first reader asks: where nobody reads, nothing is rendered.
-    event_stream: OnceLock<Bytes>,
+    encoded: [OnceLock<Bytes>; Representation::ALL.len()],
 }
 
 impl Frame {
     /// The frame of a message, not encoded yet.
-    #[must_use]
     pub fn new(message: Message) -> Self {
-        Self(Arc::new(Inner { message, event_stream: OnceLock::new() }))
+        Self(Arc::new(Inner { message, encoded: Default::default() }))
     }
 
-    /// As `text/event-stream`: id, `NewMessage`, and the message's HTML.
-    #[must_use]
-    pub fn event_stream(&self) -> Bytes {
-        let Inner { message, event_stream } = &*self.0;
-        event_stream
-            .get_or_init(|| {
-                let html = view::message::fragment(message).into_string();
-                event(Some(&message.id.to_string()), "NewMessage", &html)
-            })
-            .clone()
+    /// Its bytes in one representation.
+    pub fn bytes(&self, representation: Representation) -> Bytes {
+        let encode = || {
+            let mut frame = String::new();
+            representation.message(&mut frame, &self.0.message);
+            frame.into()
+        };
+        self.0.encoded[representation as usize].get_or_init(encode).clone()
     }
 }
 
 impl Item for Frame {
     fn seq(&self) -> Seq {
         self.0.message.seq()
-    }
-}
-
-/// What opens an event stream: how long to wait before coming back, in milliseconds, and a
-/// comment, so that whatever buffers in between sees bytes at once.
-#[must_use]
-pub fn opening() -> Bytes {
-    Bytes::from_static(b"retry: 1000\n: hubbub\n\n")
-}
-
-/// A comment that keeps the connection from looking dead.
-#[must_use]
-pub fn keep_alive() -> Bytes {
-    Bytes::from_static(b":\n\n")
-}
-
-/// One event in the format of the WHATWG HTML standard, section 9.2.6 ("Interpreting an event
-/// stream"): a line ends with CR, LF or both, so each such line of `data` gets a field of its own.
-/// `id` and `name` are ours and hold none.
-fn event(id: Option<&str>, name: &str, data: &str) -> Bytes {
-    let mut frame = String::with_capacity(data.len() + 96);
-    if let Some(id) = id {
-        let _ = writeln!(frame, "id: {id}");
-    }
-    let _ = writeln!(frame, "event: {name}");
-    for line in data.replace("\r\n", "\n").split(['\n', '\r']) {
-        let _ = writeln!(frame, "data: {line}");
-    }
-    frame.push('\n');
-    frame.into()
-}
-
-/// Word of messages that are gone for good.
-#[must_use]
-pub fn gap(gone: Option<u64>) -> Bytes {
-    event(None, "Gap", &view::message::gap(gone).into_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Reads an event's data the way the standard says.
-    fn data(frame: &[u8]) -> String {
-        let text = std::str::from_utf8(frame).unwrap();
-        assert!(text.ends_with("\n\n"), "one blank line ends the event");
-        let lines: Vec<_> = text.trim_end_matches('\n').split(['\r', '\n']).collect();
-        let values = lines.iter().filter_map(|line| line.strip_prefix("data: "));
-        assert_eq!(lines.len(), values.clone().count() + 2, "only id, event and data: {text:?}");
-        values.collect::<Vec<_>>().join("\n")
-    }
-
-    proptest! {
-        #[test]
-        fn any_data_comes_out_as_it_went_in(raw in "(?s)(.|\r|\n|\r\n|data: |id: ){0,40}x") {
-            let frame = event(Some("e-1"), "NewMessage", &raw);
-            prop_assert_eq!(data(&frame), raw.replace("\r\n", "\n").replace('\r', "\n"));
-        }
     }
 }

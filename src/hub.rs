@@ -13,6 +13,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::message::{RoomName, Seq};
@@ -37,6 +38,8 @@ impl<T> Clone for Hub<T> {
 }
 
 struct Topics<T> {
+    /// How many items a ring holds.
+    ring: usize,
     /// The place up to which everything was published, to whichever room.
     published: Seq,
     by_room: HashMap<RoomName, Open<T>>,
@@ -57,8 +60,11 @@ struct Topic<T> {
 }
 
 struct Ring<T> {
+    size: usize,
     floor: Seq,
     items: VecDeque<T>,
+    /// The newest notice and its number; what it replaced is of no use to anybody.
+    notice: (u64, Bytes),
 }
 
 /// One reader's hold on a topic; the topic goes away with its last one.
@@ -67,13 +73,19 @@ pub struct Subscription<T> {
     room: RoomName,
     topic: Arc<Topic<T>>,
     newest: watch::Receiver<Seq>,
+    noticed: u64,
 }
 
 impl<T: Item> Hub<T> {
     /// A hub without topics, to which everything up to `published` was published before.
     #[must_use]
     pub fn new(published: Seq) -> Self {
-        Self(Arc::new(Mutex::new(Topics { published, by_room: HashMap::new() })))
+        Self::with_ring(published, RING)
+    }
+
+    /// One whose rings hold `ring` items.
+    pub(crate) fn with_ring(published: Seq, ring: usize) -> Self {
+        Self(Arc::new(Mutex::new(Topics { ring, published, by_room: HashMap::new() })))
     }
 
     /// Hands an item to the readers of its room. The one caller is [`feed`](crate::feed), in the
@@ -92,14 +104,32 @@ impl<T: Item> Hub<T> {
         }
     }
 
+    /// Hands the readers of a room a notice: something about now, which has no place in the order
+    /// and replaces the notice before it.
+    pub fn announce(&self, room: &RoomName, notice: Bytes) {
+        let topic = lock(&self.0).by_room.get(room).map(|open| Arc::clone(&open.topic));
+        if let Some(topic) = topic {
+            {
+                let mut ring = lock(&topic.ring);
+                ring.notice = (ring.notice.0 + 1, notice);
+            }
+            topic.newest.send_modify(|_| {});
+        }
+    }
+
     /// Opens a room for one reader. Everything that is published from here on passes its ring.
     #[must_use]
     pub fn subscribe(&self, room: &RoomName) -> Subscription<T> {
         let mut topics = lock(&self.0);
-        let floor = topics.published;
+        let (floor, size) = (topics.published, topics.ring);
         let open = topics.by_room.entry(room.clone()).or_insert_with(|| Open {
             topic: Arc::new(Topic {
-                ring: Mutex::new(Ring { floor, items: VecDeque::new() }),
+                ring: Mutex::new(Ring {
+                    size,
+                    floor,
+                    items: VecDeque::new(),
+                    notice: (0, Bytes::new()),
+                }),
                 newest: watch::Sender::new(floor),
             }),
             readers: 0,
@@ -109,6 +139,7 @@ impl<T: Item> Hub<T> {
             hub: self.clone(),
             room: room.clone(),
             newest: open.topic.newest.subscribe(),
+            noticed: lock(&open.topic.ring).notice.0,
             topic: Arc::clone(&open.topic),
         }
     }
@@ -133,7 +164,19 @@ impl<T: Item> Subscription<T> {
         Some(ring.items.range(start..).take(most).cloned().collect())
     }
 
-    /// Waits until something was published to the room since the last wait.
+    /// The newest notice, where there is one that this reader has not had. Those from before it
+    /// came are not for it.
+    pub fn notice(&mut self) -> Option<Bytes> {
+        let ring = lock(&self.topic.ring);
+        let (number, notice) = &ring.notice;
+        if *number == self.noticed {
+            return None;
+        }
+        self.noticed = *number;
+        Some(notice.clone())
+    }
+
+    /// Waits until something was published to the room, or announced, since the last wait.
     pub async fn changed(&mut self) {
         // The sender lives in the topic that this subscription holds.
         let _ = self.newest.changed().await;
@@ -154,7 +197,7 @@ impl<T> Drop for Subscription<T> {
 
 impl<T: Item> Ring<T> {
     fn push(&mut self, item: T) {
-        if self.items.len() == RING
+        if self.items.len() == self.size
             && let Some(oldest) = self.items.pop_front()
         {
             self.floor = oldest.seq();

@@ -19,6 +19,7 @@ mod store;
 
 use std::{path::Path, time::Duration};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_stream::Stream;
 
@@ -90,7 +91,7 @@ impl Journal {
         self.sequencer.append(draft).await
     }
 
-    /// Up to `limit` messages of `room` after `seq`, oldest first.
+    /// Up to `limit` messages of `room` after `seq`, oldest first; fewer where they are long.
     ///
     /// # Errors
     ///
@@ -113,6 +114,26 @@ impl Journal {
     ) -> Result<Newest, ReadError> {
         let room = room.clone();
         self.store.read(move |reader| reader.before(&room, seq, limit)).await
+    }
+
+    /// The place after which the `count` newest messages of `room` stand, or all that are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the file cannot be read.
+    pub async fn before_newest(&self, room: &RoomName, count: usize) -> Result<Seq, ReadError> {
+        let room = room.clone();
+        self.store.read(move |reader| reader.before_newest(&room, count)).await
+    }
+
+    /// Up to `limit` rooms that were written to, those with the newest messages first, and when
+    /// that was.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the file cannot be read.
+    pub async fn rooms(&self, limit: usize) -> Result<Vec<(RoomName, Timestamp)>, ReadError> {
+        self.store.read(move |reader| reader.rooms(limit)).await
     }
 
     /// Every message after `seq`, of all rooms, in order, and then each new one as soon as it is
@@ -155,6 +176,11 @@ impl Journal {
 
     /// Stores what was accepted, ends the writer and closes the file. Later sends are refused.
     pub async fn close(&self) {
-        self.sequencer.close().await;
+        let Some(writer) = self.sequencer.close().await else { return };
+        // SQLite folds the log into the file when its last connection closes: ours, after these.
+        self.store.close().await;
+        if let Err(why) = writer.close() {
+            tracing::error!(%why, "the journal could not be closed cleanly; nothing is lost");
+        }
     }
 }

@@ -23,6 +23,7 @@
 //! | [`assets`] | the embedded files that pages load | |
 //! | [`frame`] | one event, encoded once, shared by its readers | who reads |
 //! | [`feed`] | follows the journal and publishes each message to the hub; nobody else does | readers |
+//! | [`presence`] | who is in a room, by the streams that are open there | messages |
 //! | [`stream`] | one reader: catch up, live, catch up again | HTTP |
 //! | [`web`] | the table of URLs, handlers, errors | sockets |
 //! | [`server`] | sockets, deadlines | what is served |
@@ -37,6 +38,7 @@ pub mod frame;
 pub mod hub;
 pub mod journal;
 pub mod message;
+pub mod presence;
 pub mod server;
 pub mod shutdown;
 pub mod stream;
@@ -46,11 +48,12 @@ pub mod web;
 
 use std::time::Duration;
 
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, time::Instant};
 
 use config::Config;
 use hub::Hub;
 use journal::{Journal, OpenError};
+use presence::Presence;
 use shutdown::Shutdown;
 use stream::Source;
 use web::{AppState, Secret, SecretError};
@@ -98,7 +101,7 @@ impl Hubbub {
         let feed = tokio::spawn(feed::run(journal.clone(), hub.clone(), published));
         let (beat, pulse) = watch::channel(());
         let clock = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(PULSE);
+            let mut ticks = tokio::time::interval_at(Instant::now() + PULSE, PULSE);
             loop {
                 ticks.tick().await;
                 beat.send_replace(());
@@ -106,10 +109,13 @@ impl Hubbub {
         });
 
         let source = Source { journal: journal.clone(), hub, shutdown: shutdown.clone(), pulse };
-        let router = web::router(AppState { source, secret });
+        let presence = Presence::new();
+        let news = tokio::spawn(presence::run(presence.clone(), source.hub.clone()));
+        let router = web::router(AppState { source, presence, secret });
         server::run(listener, router, shutdown).await;
 
         clock.abort();
+        news.abort();
         journal.close().await;
         let _ = feed.await;
     }

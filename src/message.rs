@@ -92,10 +92,10 @@ impl Message {
         self.id.seq()
     }
 
-    /// When it was sent as RFC 3339 in UTC, to the millisecond where there is a fraction.
+    /// When it was sent, as RFC 3339 in UTC with milliseconds: `2026-11-24T04:15:07.000Z`.
     #[must_use]
     pub fn sent_at(&self) -> String {
-        self.sent_at.to_string()
+        format!("{:.3}", self.sent_at)
     }
 }
 

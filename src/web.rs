@@ -4,7 +4,10 @@ mod assets;
 mod error;
 mod form;
 mod health;
+mod history;
 mod join;
+mod negotiate;
+mod presence;
 mod room;
 mod send;
 mod stream;
@@ -19,7 +22,7 @@ use axum::{
 use axum_extra::extract::cookie::Key as CookieKey;
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 
-use crate::{journal::Journal, stream::Source};
+use crate::{journal::Journal, presence::Presence, stream::Source};
 use error::Error;
 
 pub use tab::{Secret, SecretError};
@@ -29,6 +32,8 @@ pub use tab::{Secret, SecretError};
 pub struct AppState {
     /// Where streams come from, and the journal.
     pub source: Source,
+    /// Who is where.
+    pub presence: Presence,
     /// Signs the tabs' cookies.
     pub secret: Secret,
 }
@@ -53,13 +58,16 @@ const BODY: usize = 64 * 1024;
 pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/", get(room::lobby))
+        .route("/rooms", get(room::list).post(room::open))
         .route("/rooms/{room}", get(room::show))
         .route("/rooms/{room}/join", post(join::create))
-        .route("/rooms/{room}/messages", post(send::from_script))
+        .route("/rooms/{room}/messages", get(history::show).post(send::from_script))
         .route("/rooms/{room}/events", get(stream::of_room))
+        .route("/rooms/{room}/presence", get(presence::show))
         .route("/rooms/{room}/tabs/{tab}", get(tab::show))
-        .route("/rooms/{room}/tabs/{tab}/send", post(send::from_tab))
+        .route("/rooms/{room}/tabs/{tab}/send", get(send::frame).post(send::from_tab))
         .route("/rooms/{room}/tabs/{tab}/leave", post(tab::leave))
+        .route("/rooms/{room}/tabs/{tab}/live", get(tab::live))
         .route("/rooms/{room}/tabs/{tab}/events", get(stream::of_tab))
         .route("/static/{file}", get(assets::show))
         .route("/healthz", get(health::alive))

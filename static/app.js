@@ -3,10 +3,11 @@
     const list = () => document.getElementById('messages')
     const outbox = () => document.getElementById('outbox')
 
-    // htmx swaps unnamed events only; a named one becomes a DOM event. These two are content.
+    // htmx swaps unnamed events only; a named one becomes a DOM event. These are content.
+    const CONTENT = ['NewMessage', 'Gap', 'PresenceChanged']
     document.addEventListener('htmx:sse:before:message', (event) => {
         const message = event.detail.message
-        if (message.event === 'NewMessage' || message.event === 'Gap') message.event = ''
+        if (CONTENT.includes(message.event)) message.event = ''
     })
 
     // A message may be on the page already: from the page itself (sent between its rendering and
@@ -16,9 +17,15 @@
     // message twice or not at all.
     document.addEventListener('htmx:before:swap', (event) => {
         for (const { fragment } of event.detail.tasks)
-            for (const message of fragment.querySelectorAll('.message'))
-                if (list().querySelector(`#${message.id}`)) message.remove()
-                else outbox().querySelector(`#${message.id}`)?.remove()
+            for (const line of fragment.querySelectorAll('.message, .gap')) {
+                // Another epoch is another journal: what is shown is not in it, and goes.
+                const epoch = line.dataset.epoch ?? line.dataset.key.split('-')[0]
+                for (const shown of list().querySelectorAll(`.message:not([data-key^="${epoch}-"])`)) shown.remove()
+                const same = line.dataset.key && `[data-key="${line.dataset.key}"]`
+                if (!same) continue
+                if (list().querySelector(same)) line.remove()
+                else outbox().querySelector(same)?.remove()
+            }
     })
 
     // The answer to a send brings a new form; what was typed since then moves into it.

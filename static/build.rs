@@ -16,6 +16,7 @@ use std::{
 const FILES: &[(&str, &str, &str)] = &[
     ("pico.css", "npm/@picocss/pico/css/pico.classless.min.css", "text/css; charset=utf-8"),
     ("app.css", "static/app.css", "text/css; charset=utf-8"),
+    ("noscript.css", "static/noscript.css", "text/css; charset=utf-8"),
     ("htmx.js", "npm/htmx.org/dist/htmx.min.js", "text/javascript; charset=utf-8"),
     ("hx-sse.js", "npm/htmx.org/dist/ext/hx-sse.min.js", "text/javascript; charset=utf-8"),
     ("app.js", "static/app.js", "text/javascript; charset=utf-8"),
@@ -30,12 +31,11 @@ fn main() {
 
     let mut code = String::from("/// Every embedded file.\npub static ASSETS: &[Asset] = &[\n");
     for (name, place, media_type) in FILES {
-        let path = match place.strip_prefix("npm/") {
-            Some(inside) => npm.join(inside),
-            None => {
-                println!("cargo::rerun-if-changed={place}");
-                PathBuf::from(place)
-            }
+        let path = if let Some(inside) = place.strip_prefix("npm/") {
+            npm.join(inside)
+        } else {
+            println!("cargo::rerun-if-changed={place}");
+            PathBuf::from(place)
         };
         let bytes = fs::read(&path).unwrap_or_else(|why| fail(&path, &why));
         code.push_str(&embed(&out, name, media_type, &bytes));

@@ -8,7 +8,6 @@ mod reader;
 mod writer;
 
 use std::{
-    fs::File,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -20,6 +19,7 @@ use tokio::sync::Semaphore;
 use super::Retention;
 use crate::message::Epoch;
 
+use open::Mark;
 pub use open::OpenError;
 pub use reader::{Gap, Newest, Page, Reader};
 pub use writer::{Found, Writer};
@@ -49,24 +49,24 @@ struct Inner {
     idle: Mutex<Vec<Connection>>,
     /// Readings under way at once: more than there are processors would only queue in SQLite.
     turns: Semaphore,
-    /// Held while the store is open, so that no second process gives out the same seqs.
-    _lock: File,
+    /// How many those are.
+    most: u32,
 }
 
 impl Store {
     /// Opens `path`, makes what is missing, and gives the reading and the writing side.
     pub fn open(path: &std::path::Path, retention: Retention) -> Result<(Self, Writer), OpenError> {
-        let lock = open::lock(path)?;
-        let (connection, epoch) = open::writable(path)?;
-        let writer = Writer::new(connection, epoch.clone(), retention)
+        let mark = Mark::lock(path)?;
+        let (connection, epoch) = open::writable(path, &mark)?;
+        let writer = Writer::new(connection, epoch.clone(), retention, mark)
             .map_err(|why| OpenError::sqlite(path, why))?;
-        let processors = thread::available_parallelism().map_or(2, usize::from);
+        let processors = thread::available_parallelism().map_or(2, usize::from).max(2);
         let store = Self(Arc::new(Inner {
             path: path.to_owned(),
             epoch,
             idle: Mutex::default(),
-            turns: Semaphore::new(processors.max(2)),
-            _lock: lock,
+            turns: Semaphore::new(processors),
+            most: u32::try_from(processors).unwrap_or(u32::MAX),
         }));
         // The first page must not pay for opening, and a file that cannot be read fails the start.
         let reader = open::readable(path).map_err(|why| OpenError::sqlite(path, why))?;
@@ -94,6 +94,13 @@ impl Store {
             outcome
         });
         reading.await.map_err(|_| ReadError::Closed)?
+    }
+
+    /// Waits for the readings under way, refuses later ones and closes their connections.
+    pub async fn close(&self) {
+        let _all = self.0.turns.acquire_many(self.0.most).await;
+        self.0.turns.close();
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn take(&self) -> Result<Connection, ReadError> {

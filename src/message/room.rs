@@ -54,7 +54,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_fits_the_shape_is_kept_as_it_is(raw in "[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?") {
-            prop_assert_eq!(RoomName::parse(&raw).unwrap().as_str(), raw);
+            let room = RoomName::parse(&raw).unwrap();
+            prop_assert_eq!(room.as_str(), raw);
         }
 
         #[test]

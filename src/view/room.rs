@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::{layout, message};
+use crate::assets::href;
 use crate::message::{Key, Message, MessageId, Name, RoomName};
 
 /// The page with the join form. `username` is what was entered before, `problem` why it was not
@@ -40,10 +41,15 @@ pub struct Tab<'a> {
     pub path: &'a str,
     /// Whom it posts as.
     pub name: &'a Name,
-    /// The newest messages, oldest first.
+    /// Messages, oldest first.
     pub messages: &'a [Message],
-    /// Where its stream goes on from: everything up to here that was due is on the page.
-    pub cursor: &'a MessageId,
+    /// Who is here.
+    pub people: &'a Markup,
+    /// Whether there are older ones.
+    pub older: bool,
+    /// Where its stream goes on from: everything up to here that was due is on the page. `None`
+    /// where the page shows a part of the past, which stands still.
+    pub cursor: Option<&'a MessageId>,
     /// The form to send with.
     pub form: &'a SendForm<'a>,
 }
@@ -51,7 +57,8 @@ pub struct Tab<'a> {
 /// The joined page.
 #[must_use]
 pub fn tab(tab: &Tab<'_>) -> Markup {
-    let Tab { room, path, name, messages, cursor, form } = tab;
+    let Tab { room, path, name, messages, people, older, cursor, form } = tab;
+    let stream = cursor.map(|cursor| format!("{path}/events?after={cursor}"));
     layout::page(
         &format!("#{room}"),
         true,
@@ -60,6 +67,7 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
                 header {
                     h1 { "#" (room) }
                     p { "Posting as " strong { (name) } }
+                    (people)
                     form id="leave" method="post" action={ (path) "/leave" } {
                         button.secondary { "Leave" }
                     }
@@ -68,22 +76,35 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
                 // message when it is there, and holds still when scrolled up, without a script.
                 section.scroller tabindex="0" aria-label="Messages" {
                     div.log role="log" {
-                        div id="messages" hx-sse:connect={ (path) "/events?after=" (cursor) }
-                            hx-swap="beforeend" {
+                        div id="messages" hx-sse:connect=[stream.as_deref()] hx-swap="beforeend" {
                             (empty())
-                            @for each in *messages { (message::fragment(each)) }
+                            (message::list(messages, *older, path))
                         }
                         div id="outbox" {}
+                        @if stream.is_none() {
+                            p.newest { a href=(path) { "Newest messages" } }
+                        }
                     }
                 }
-                noscript {
-                    p.hint { "Without JavaScript, "
-                        a href=(path) { "reload" } " to see what is new." }
-                }
                 (send_form(form))
+                // Without script the room is live in a document that never ends, and the form is
+                // in a frame of its own, so that sending reloads neither. `noscript.css` hides
+                // what these two stand for.
+                @if cursor.is_some() {
+                    noscript {
+                        link rel="stylesheet" href=(href("noscript.css"));
+                        iframe.live title="Messages" src={ (path) "/live" } {}
+                        iframe.send title="Write a message" src={ (path) "/send#text" } {}
+                    }
+                }
             }
         },
     )
+}
+
+/// The page inside the frame that holds the send form, for a browser without script.
+pub fn send_frame(form: &SendForm<'_>) -> Markup {
+    layout::page("Write a message", false, &html! { main.send { (send_form(form)) } })
 }
 
 /// Stands in the list for good and is shown while no message stands beside it.
@@ -101,16 +122,18 @@ pub struct SendForm<'a> {
     pub text: &'a str,
     /// Why what is in the field was not sent.
     pub problem: Option<&'a str>,
+    /// Whether it stands in a frame of its own, and stays there.
+    pub framed: bool,
 }
 
 /// The send form. Only an answer that says so replaces it (`HX-Reswap`): the error page of a
 /// proxy must not take the draft away.
 #[must_use]
 pub fn send_form(form: &SendForm<'_>) -> Markup {
-    let SendForm { path, key, text, problem } = form;
+    let SendForm { path, key, text, problem, framed } = form;
     html! {
-        form id="send" method="post" action={ (path) "/send" } hx-post={ (path) "/send" }
-            hx-swap="none" {
+        form id="send" method="post" action={ (path) "/send" @if *framed { "?frame=1" } }
+            hx-post=[(!framed).then(|| format!("{path}/send"))] hx-swap="none" {
             label for="text" { "Message" }
             // Browsers bring fields back as they were, and a used key with them: not this one.
             input type="hidden" name="key" value=(key.as_str()) autocomplete="off";

@@ -12,6 +12,7 @@ use tower_http::csrf::ProtectionError;
 
 use crate::{
     journal::{AppendError, ReadError},
+    presence::Taken,
     view,
 };
 
@@ -26,6 +27,10 @@ pub enum Error {
     NotJoined,
     /// 403: the form was posted by a page of another site.
     Foreign,
+    /// 406: no representation that the reader takes.
+    NotAcceptable,
+    /// 409: somebody in the room has that name now.
+    NameTaken,
     /// 413: larger than anything that is accepted.
     TooLarge,
     /// 415: not a form.
@@ -47,10 +52,11 @@ impl Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotJoined | Self::Foreign => StatusCode::FORBIDDEN,
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::KeyReused => StatusCode::CONFLICT,
+            Self::KeyReused | Self::NameTaken => StatusCode::CONFLICT,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -62,6 +68,8 @@ impl Error {
             Self::MethodNotAllowed => "That is not how this works",
             Self::NotJoined => "You have not joined here",
             Self::Foreign => "That came from another site",
+            Self::NotAcceptable => "There is no such form of it",
+            Self::NameTaken => "Somebody has that name",
             Self::TooLarge => "That is too large",
             Self::NotAForm => "That is not a form",
             Self::Invalid(_) => "That cannot be taken",
@@ -80,6 +88,13 @@ impl Error {
             Self::MethodNotAllowed => "This address does not answer to that method.",
             Self::NotJoined => "This tab has not joined the room, or left it. Join to send.",
             Self::Foreign => "For your safety, forms are only taken from hubbub's own pages.",
+            Self::NotAcceptable => {
+                "There is text/event-stream (format=sse), application/x-ndjson (format=ndjson), \
+                 text/plain (format=text) and text/html (format=html)."
+            }
+            Self::NameTaken => {
+                "Somebody here has this name, or one that looks like it. Please choose another."
+            }
             Self::TooLarge => "A message is at most 4000 characters.",
             Self::NotAForm => "Send the fields as a form (application/x-www-form-urlencoded).",
             Self::Invalid(sentence) => sentence,
@@ -88,6 +103,11 @@ impl Error {
             Self::Internal => "This was not your doing. Please try again in a moment.",
         }
     }
+}
+
+/// A field that cannot be taken, for the reason that its parser gave.
+pub fn invalid(why: impl std::error::Error) -> Error {
+    Error::Invalid(why.to_string())
 }
 
 /// The bare status, with the error beside it for [`present`] to put into words.
@@ -112,6 +132,12 @@ impl From<AppendError> for Error {
                 Self::Unavailable
             }
         }
+    }
+}
+
+impl From<Taken> for Error {
+    fn from(_: Taken) -> Self {
+        Self::NameTaken
     }
 }
 
@@ -175,6 +201,7 @@ pub fn foreign(_: ProtectionError) -> Response<Body> {
 }
 
 /// The answer to a request whose handler panicked.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 pub fn panicked(why: Box<dyn std::any::Any + Send>) -> Response<Body> {
     let said = why.downcast_ref::<String>().map(String::as_str);
     let said = said.or_else(|| why.downcast_ref::<&str>().copied()).unwrap_or("no message");

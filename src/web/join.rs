@@ -1,13 +1,14 @@
 //! `POST /rooms/{room}/join`: a new tab under a name.
 
 use axum::{
+    extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::cookie::SignedCookieJar;
 use serde::Deserialize;
 
-use super::{form::Posted, room::Room, tab::Tab};
+use super::{AppState, error::invalid, form::Posted, room::Room, tab::Tab};
 use crate::{message::Name, view};
 
 #[derive(Deserialize)]
@@ -16,21 +17,27 @@ pub struct Joining {
     username: String,
 }
 
-/// Makes the tab and sends the browser there.
+/// Makes the tab and sends the browser there, or shows the form again and says why not.
 pub async fn create(
     Room(room): Room,
+    State(state): State<AppState>,
     jar: SignedCookieJar,
     headers: HeaderMap,
     Posted(Joining { username }): Posted<Joining>,
 ) -> Response {
-    match Name::parse(&username) {
-        Ok(name) => {
-            let tab = Tab::open(room, name);
+    let tab = Name::parse(&username).map_err(invalid).and_then(|name| {
+        let tab = Tab::open(room.clone(), name);
+        state.presence.join(&room, tab.id(), tab.name())?;
+        Ok(tab)
+    });
+    match tab {
+        Ok(tab) => {
             let cookie = tab.cookie(over_tls(&headers));
             (jar.add(cookie), Redirect::to(&tab.path())).into_response()
         }
         Err(why) => {
-            let page = view::room::join(&room, &username, Some(&why.to_string()));
+            let page = view::room::join(&room, &username, Some(why.sentence()));
+            // A form that cannot be taken as it stands, whatever the reason.
             (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
         }
     }

@@ -1,18 +1,71 @@
 //! A room, seen from outside.
 
+use std::{cmp::Reverse, collections::BTreeMap};
+
 use axum::{
-    extract::{FromRequestParts, RawPathParams},
-    http::request::Parts,
-    response::Redirect,
+    extract::{FromRequestParts, RawPathParams, State},
+    http::{StatusCode, request::Parts},
+    response::{IntoResponse, Redirect, Response},
 };
 use maud::Markup;
+use serde::Deserialize;
 
-use super::Error;
+use super::{AppState, Error, form::Posted, tab};
 use crate::{message::RoomName, view};
+
+/// Rooms that the list shows: what somebody reads through.
+const LISTED: usize = 200;
 
 /// `GET /`: everybody starts in the lobby.
 pub async fn lobby() -> Redirect {
     Redirect::to("/rooms/lobby")
+}
+
+/// `GET /rooms`: the rooms that have people or messages, and a form to open another.
+pub async fn list(State(state): State<AppState>) -> Result<Response, Error> {
+    listing(&state, StatusCode::OK, "", None).await
+}
+
+#[derive(Deserialize)]
+pub struct Opening {
+    #[serde(default)]
+    room: String,
+}
+
+/// `POST /rooms`: a room begins when somebody goes there.
+pub async fn open(
+    State(state): State<AppState>,
+    Posted(Opening { room }): Posted<Opening>,
+) -> Result<Response, Error> {
+    match RoomName::parse(room.trim()) {
+        Ok(room) => Ok(Redirect::to(&format!("/rooms/{room}")).into_response()),
+        Err(why) => {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            listing(&state, status, &room, Some(&why.to_string())).await
+        }
+    }
+}
+
+async fn listing(
+    state: &AppState,
+    status: StatusCode,
+    entered: &str,
+    problem: Option<&str>,
+) -> Result<Response, Error> {
+    let mut rooms: BTreeMap<RoomName, view::rooms::Listed> = BTreeMap::new();
+    for (room, people) in state.presence.rooms() {
+        let here = people.count;
+        rooms.insert(room, view::rooms::Listed { here, last_sent_at: None });
+    }
+    for (room, last_sent_at) in state.journal().rooms(LISTED).await? {
+        rooms.entry(room).or_default().last_sent_at = Some(last_sent_at);
+    }
+    // Where somebody is or spoke last comes first.
+    let mut rooms: Vec<_> = rooms.into_iter().collect();
+    rooms.sort_by_key(|(_, listed)| Reverse((listed.here, listed.last_sent_at)));
+    rooms.truncate(LISTED);
+    let page = view::rooms::page(&rooms, entered, problem);
+    Ok((status, tab::not_stored(), page).into_response())
 }
 
 /// `GET /rooms/{room}`: the join form.

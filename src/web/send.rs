@@ -2,17 +2,17 @@
 
 use axum::{
     Json,
-    extract::State,
+    extract::{Query, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
 use maud::Markup;
 use serde::Deserialize;
 
-use super::{AppState, Error, form::Posted, room::Room, tab, tab::Tab};
+use super::{AppState, Error, error::invalid, form::Posted, room::Room, tab, tab::Tab};
 use crate::{
     message::{Draft, Key, Message, Name, Text},
-    view::room::{SendForm, send_form, sent},
+    view::room::{SendForm, send_form, send_frame, sent},
 };
 
 #[derive(Deserialize)]
@@ -23,16 +23,31 @@ pub struct Sending {
     key: String,
 }
 
-/// `POST /rooms/{room}/tabs/{tab}/send`: from the send form, by htmx or plainly.
+/// Whether the form stands in a frame of its own, for a browser without script.
+#[derive(Deserialize)]
+pub struct Where {
+    frame: Option<String>,
+}
+
+/// `GET /rooms/{room}/tabs/{tab}/send`: the form in a frame of its own.
+pub async fn frame(tab: Tab) -> impl IntoResponse {
+    let form =
+        SendForm { path: &tab.path(), key: &Key::fresh(), text: "", problem: None, framed: true };
+    (tab::not_stored(), send_frame(&form))
+}
+
+/// `POST /rooms/{room}/tabs/{tab}/send`: from the send form, by htmx, plainly, or in its frame.
 ///
 /// What cannot be sent comes back in the form, under the key that it had.
 pub async fn from_tab(
     tab: Tab,
     State(state): State<AppState>,
+    Query(Where { frame }): Query<Where>,
     headers: HeaderMap,
     Posted(sending): Posted<Sending>,
 ) -> Result<Response, Error> {
     let by_htmx = headers.contains_key("hx-request");
+    let framed = frame.is_some() && !by_htmx;
     let path = tab.path();
     let outcome = match draft(&tab, &sending) {
         Ok(draft) => state.journal().append(draft).await.map_err(Error::from),
@@ -40,21 +55,27 @@ pub async fn from_tab(
     };
     match outcome {
         Ok(appended) if by_htmx => {
-            let form = SendForm { path: &path, key: &Key::fresh(), text: "", problem: None };
+            let key = Key::fresh();
+            let form = SendForm { path: &path, key: &key, text: "", problem: None, framed };
             Ok(swapped(StatusCode::OK, sent(&form, &appended.message)))
         }
+        // Going to a field by its name puts the focus there (WHATWG HTML, "scroll to the
+        // fragment"), where `autofocus` is heeded once per page only, and not per frame.
+        Ok(_) if framed => Ok(Redirect::to(&format!("{path}/send#text")).into_response()),
         Ok(_) => Ok(Redirect::to(&path).into_response()),
         Err(why) => {
             // A key that was used up would keep refusing what is in the form.
             let kept = Key::parse(&sending.key).ok().filter(|_| !matches!(why, Error::KeyReused));
             let key = kept.unwrap_or_else(Key::fresh);
+            let text = sending.text.as_str();
             let problem = Some(why.sentence());
-            let form = SendForm { path: &path, key: &key, text: &sending.text, problem };
+            let form = SendForm { path: &path, key: &key, text, problem, framed };
             let mut answer = if by_htmx {
                 swapped(why.status(), send_form(&form))
+            } else if framed {
+                tab::again(why.status(), send_frame(&form))
             } else {
-                let page = tab::page(&state, &tab, &key, &sending.text, problem).await?;
-                tab::again(why.status(), page)
+                tab::again(why.status(), tab::page(&state, &tab, None, &key, text, problem).await?)
             };
             if matches!(why, Error::Unavailable) {
                 answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
@@ -93,6 +114,7 @@ pub async fn from_script(
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Message>), Error> {
     let name = Name::parse(&scripted.username).map_err(invalid)?;
     let text = Text::parse(&scripted.text).map_err(invalid)?;
+    state.presence.check(&room, &name)?;
     let draft = Draft { room, name, text, key: key(&scripted.key)? };
     let message = state.journal().append(draft).await?.message;
     let place = format!("/rooms/{}#m{}", message.room, message.seq());
@@ -102,8 +124,4 @@ pub async fn from_script(
 /// The client's key, or one of ours where it sent none.
 fn key(raw: &str) -> Result<Key, Error> {
     if raw.is_empty() { Ok(Key::fresh()) } else { Key::parse(raw).map_err(invalid) }
-}
-
-fn invalid(why: impl std::error::Error) -> Error {
-    Error::Invalid(why.to_string())
 }

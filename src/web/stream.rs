@@ -1,4 +1,4 @@
-//! `GET …/events`: the stream of a room.
+//! `GET …/events`: the stream of a room, in the representation that the reader takes.
 
 use axum::{
     body::Body,
@@ -8,15 +8,23 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{AppState, Error, room::Room, tab::Tab};
+use super::{AppState, Error, negotiate, room::Room, tab::Tab};
 use crate::{
+    frame::Representation,
     message::{MessageId, RoomName},
-    stream::Start,
+    presence::Stay,
+    stream::{self, Start},
 };
 
+/// The most messages that a stream can be asked to begin with: what is kept by default.
+const MOST: usize = 10_000;
+
+/// What the address says.
 #[derive(Deserialize)]
 pub struct Asked {
     after: Option<String>,
+    last: Option<String>,
+    format: Option<String>,
 }
 
 /// The stream for whoever asks.
@@ -26,38 +34,48 @@ pub async fn of_room(
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<impl IntoResponse, Error> {
-    open(&state, room, &headers, &asked)
+    let representation = negotiate::representation(&headers, asked.format.as_deref())?;
+    let start = start(&state, &room, &headers, &asked).await?;
+    let stay = state.presence.watch(&room);
+    let asked = stream::Asked { room, start, representation, presence: false };
+    Ok(open(&state, asked, stay))
 }
 
-/// The same stream for a tab that joined.
+/// The same stream for a tab that joined, which thereby is here.
 pub async fn of_tab(
     tab: Tab,
     State(state): State<AppState>,
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<impl IntoResponse, Error> {
-    open(&state, tab.room().clone(), &headers, &asked)
+    let representation = negotiate::representation(&headers, asked.format.as_deref())?;
+    let room = tab.room().clone();
+    let start = start(&state, &room, &headers, &asked).await?;
+    let stay = state.presence.enter(&room, tab.id(), tab.name());
+    let presence = representation == Representation::EventStream;
+    let asked = stream::Asked { room, start, representation, presence };
+    Ok(open(&state, asked, stay))
 }
 
-fn open(
-    state: &AppState,
-    room: RoomName,
-    headers: &HeaderMap,
-    asked: &Asked,
-) -> Result<impl IntoResponse + use<>, Error> {
-    let start = start(state, headers, asked)?;
-    let described: [(HeaderName, &str); 3] = [
-        (header::CONTENT_TYPE, "text/event-stream"),
+fn open(state: &AppState, asked: stream::Asked, stay: Stay) -> impl IntoResponse + use<> {
+    let described: [(HeaderName, &str); 4] = [
+        (header::CONTENT_TYPE, asked.representation.content_type()),
         // `no-transform` and nginx's own header: a proxy that gathers or compresses holds back.
         (header::CACHE_CONTROL, "no-cache, no-transform"),
         (HeaderName::from_static("x-accel-buffering"), "no"),
+        (header::VARY, "accept"),
     ];
-    Ok((described, Body::from_stream(state.source.open(room, start))))
+    (described, Body::from_stream(state.source.open(asked, stay)))
 }
 
 /// Where the reader begins. The header, which a browser sends by itself when it comes back, wins
 /// over the address that it first came to.
-fn start(state: &AppState, headers: &HeaderMap, asked: &Asked) -> Result<Start, Error> {
+async fn start(
+    state: &AppState,
+    room: &RoomName,
+    headers: &HeaderMap,
+    asked: &Asked,
+) -> Result<Start, Error> {
     let journal = state.journal();
     let place = |id: &MessageId| {
         // From another journal, or from a future that this one never had (restored data).
@@ -71,13 +89,19 @@ fn start(state: &AppState, headers: &HeaderMap, asked: &Asked) -> Result<Start, 
         let id = header.to_str().ok().and_then(|raw| raw.parse().ok());
         return Ok(id.map_or(Start::Lost, |id| place(&id)));
     }
-    match &asked.after {
-        Some(raw) => {
-            let id: MessageId = raw.parse().map_err(|_| {
-                Error::Invalid("after= takes the id of a message, such as k3v9x2mq-17.".into())
-            })?;
-            Ok(place(&id))
-        }
-        None => Ok(Start::Now),
+    if let Some(raw) = &asked.after {
+        let id: MessageId = raw.parse().map_err(|_| {
+            Error::Invalid("after= takes the id of a message, such as k3v9x2mq-17.".into())
+        })?;
+        return Ok(place(&id));
     }
+    if let Some(raw) = &asked.last {
+        let last = raw
+            .parse()
+            .ok()
+            .filter(|last| *last <= MOST)
+            .ok_or_else(|| Error::Invalid(format!("last= takes a number from 0 to {MOST}.")))?;
+        return Ok(Start::After(journal.before_newest(room, last).await?));
+    }
+    Ok(Start::Now)
 }

@@ -3,16 +3,20 @@
 mod secret;
 
 use axum::{
-    extract::{FromRequestParts, RawPathParams, State},
+    extract::{FromRequestParts, Query, RawPathParams, State},
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::cookie::{Cookie, SameSite, SignedCookieJar};
 use maud::Markup;
 
-use super::{AppState, Error, room::Room};
+use super::{
+    AppState, Error,
+    history::{Asked, SHOWN},
+    room::Room,
+};
 use crate::{
-    message::{Key, MessageId, Name, RoomName},
+    message::{Key, MessageId, Name, RoomName, Seq},
     view,
 };
 
@@ -20,9 +24,6 @@ pub use secret::{Secret, SecretError};
 
 /// The cookie's name. Its path tells tabs apart: a browser sends a tab no other tab's cookie.
 const COOKIE: &str = "hubbub";
-
-/// How many messages a page shows at first: some screens full.
-const SHOWN: usize = 50;
 
 /// A tab that joined, and the name that it joined under.
 pub struct Tab {
@@ -40,6 +41,11 @@ impl Tab {
     /// The room that it is in.
     pub fn room(&self) -> &RoomName {
         &self.room
+    }
+
+    /// What tells it from other tabs.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// Whom it posts as.
@@ -87,14 +93,25 @@ impl FromRequestParts<AppState> for Tab {
     }
 }
 
-/// `GET /rooms/{room}/tabs/{tab}`: the joined page; who has not joined is sent to the door.
+/// `GET /rooms/{room}/tabs/{tab}`: the joined page, live, or with `?before=` a part of the past;
+/// who has not joined is sent to the door.
 pub async fn show(
     Room(room): Room,
     tab: Result<Tab, Error>,
     State(state): State<AppState>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
     let Ok(tab) = tab else { return Ok(Redirect::to(&format!("/rooms/{room}")).into_response()) };
-    let page = page(&state, &tab, &Key::fresh(), "", None).await?;
+    let before = asked.before(&state)?;
+    let page = page(&state, &tab, before, &Key::fresh(), "", None).await?;
+    Ok((not_stored(), page).into_response())
+}
+
+/// `GET /rooms/{room}/tabs/{tab}/live`: what the frame of a page without script begins with.
+pub async fn live(tab: Tab, State(state): State<AppState>) -> Result<Response, Error> {
+    let newest = state.journal().before(&tab.room, None, SHOWN).await?;
+    let stream = format!("{}/events?format=html&last={SHOWN}", tab.path());
+    let page = view::endless::entrance(&tab.room, &newest.messages, &stream);
     Ok((not_stored(), page).into_response())
 }
 
@@ -102,19 +119,24 @@ pub async fn show(
 pub async fn page(
     state: &AppState,
     tab: &Tab,
+    before: Option<Seq>,
     key: &Key,
     text: &str,
     problem: Option<&str>,
 ) -> Result<Markup, Error> {
-    let newest = state.journal().before(&tab.room, None, SHOWN).await?;
+    let past = state.journal().before(&tab.room, before, SHOWN).await?;
+    let people = state.presence.people(&tab.room);
     let path = tab.path();
+    let cursor = MessageId::new(state.journal().epoch().clone(), past.upto);
     Ok(view::room::tab(&view::room::Tab {
         room: &tab.room,
         path: &path,
         name: &tab.name,
-        messages: &newest.messages,
-        cursor: &MessageId::new(state.journal().epoch().clone(), newest.upto),
-        form: &view::room::SendForm { path: &path, key, text, problem },
+        messages: &past.messages,
+        older: past.more,
+        people: &view::presence::list(&people.names, people.count, people.watching, false),
+        cursor: before.is_none().then_some(&cursor),
+        form: &view::room::SendForm { path: &path, key, text, problem, framed: false },
     }))
 }
 
@@ -122,10 +144,14 @@ pub async fn page(
 pub async fn leave(
     Room(room): Room,
     tab: Result<Tab, Error>,
+    State(state): State<AppState>,
     jar: SignedCookieJar,
 ) -> (SignedCookieJar, Redirect) {
     let jar = match tab {
-        Ok(tab) => jar.remove(Cookie::build(COOKIE).path(tab.path())),
+        Ok(tab) => {
+            state.presence.leave(&room, &tab.id);
+            jar.remove(Cookie::build(COOKIE).path(tab.path()))
+        }
         Err(_) => jar,
     };
     (jar, Redirect::to(&format!("/rooms/{room}")))

@@ -3,7 +3,7 @@
 //! They need `chromium` and `chromedriver`. Where these are missing, each test says on stderr that
 //! it did not run, and passes; with `HUBBUB_BROWSER=required` it fails instead.
 
-#[expect(dead_code, reason = "the other tests use more of it")]
+#[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -29,12 +29,14 @@ async fn what_lands_between_the_page_and_its_stream_appears_once() {
 async fn the_stream_opens_though_a_script_is_slow_to_arrive() {
     let Some(mut chromium) = Chromium::start().await else { return };
     let app = App::start();
-    for script in ["/static/hx-sse.", "/static/app.", "/static/htmx."] {
+    for (name, script) in
+        [("ann", "/static/hx-sse."), ("bob", "/static/app."), ("eva", "/static/htmx.")]
+    {
         let proxy = Proxy::before(app.address(), Streams::Pass).await;
         proxy.slow(script);
-        let ann = chromium.join(&proxy.home(), "ann").await;
+        let tab = chromium.join(&proxy.home(), name).await;
         post(&app, "eve", script).await;
-        until(script, async || (ann.shown().await.last()?.text == script).then_some(())).await;
+        until(script, async || (tab.shown().await.last()?.text == script).then_some(())).await;
     }
 }
 

@@ -110,9 +110,11 @@ impl Drop for App {
     }
 }
 
-/// The command that runs the real binary over the data in `home`.
+/// The command that runs the real binary over the data in `home`. A shell that becomes it lets it
+/// ignore SIGXFSZ, so that a limit on file sizes is a failing write, as on a full disk.
 pub fn hubbub(home: &Path, listen: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hubbub"));
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_hubbub")]);
     command.arg("--listen").arg(listen).arg("--data").arg(home.join("hubbub.db"));
     command
 }

@@ -1,11 +1,12 @@
 use std::{
     fs::{File, TryLockError},
     io,
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, config::DbConfig};
 
 use crate::message::Epoch;
 
@@ -107,17 +108,46 @@ impl OpenError {
     }
 }
 
-/// Takes the lock file beside the data. A file of its own: closing any handle on a database file
-/// would drop the locks that SQLite holds on it (POSIX advisory locks belong to the process).
-pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
-    let io = |why| OpenError::Io { path: path.to_owned(), why };
-    let file = File::create(beside(path, "lock")).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(why)) => Err(io(why)),
+/// The file beside the data that is locked while it is open, and that remembers the highest seq
+/// that was given out here.
+///
+/// A file of its own: closing any handle on a database file would drop the locks that SQLite
+/// holds on it (POSIX advisory locks belong to the process). What it remembers shows, at the next
+/// start, that an older copy of the data was put in place: such a journal would give the same ids
+/// to other messages, so it gets a new epoch.
+pub struct Mark(File);
+
+impl Mark {
+    pub(super) fn lock(path: &Path) -> Result<Self, OpenError> {
+        let io = |why| OpenError::Io { path: path.to_owned(), why };
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let file = options.open(beside(path, "lock")).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
+            Err(TryLockError::Error(why)) => Err(io(why)),
+        }
+    }
+
+    /// The highest seq that was noted, 0 where none was.
+    fn read(&self) -> u64 {
+        let mut digits = [0; DIGITS];
+        let length = self.0.read_at(&mut digits, 0).unwrap_or(0);
+        std::str::from_utf8(&digits[..length]).ok().and_then(|s| s.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// Notes the highest seq, after it was committed. Not synced: after a power cut it may be
+    /// lower than the truth, never higher.
+    pub(super) fn note(&self, last: u64) {
+        if let Err(why) = self.0.write_all_at(format!("{last:>DIGITS$}").as_bytes(), 0) {
+            tracing::debug!(%why, "the highest seq could not be noted");
+        }
     }
 }
+
+/// What every `u64` fits in.
+const DIGITS: usize = 20;
 
 /// `hubbub.db` → `hubbub.db.lock`: what belongs to a journal lies beside it under its name.
 pub(super) fn beside(path: &Path, extension: &str) -> PathBuf {
@@ -127,11 +157,16 @@ pub(super) fn beside(path: &Path, extension: &str) -> PathBuf {
     name.into()
 }
 
-/// The one connection that writes, with everything in place.
-pub(super) fn writable(path: &Path) -> Result<(Connection, Epoch), OpenError> {
+/// The one connection that writes, with everything in place, and the journal's epoch.
+pub(super) fn writable(path: &Path, mark: &Mark) -> Result<(Connection, Epoch), OpenError> {
     let sqlite = |why| OpenError::sqlite(path, why);
-    let mut connection = Connection::open(path).map_err(sqlite)?;
+    // One thread at a time has the connection, so SQLite need not lock at every call.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
     connection.busy_timeout(BUSY).map_err(sqlite)?;
+    settle_plans(&connection).map_err(sqlite)?;
 
     let version: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sqlite)?;
@@ -155,13 +190,18 @@ pub(super) fn writable(path: &Path) -> Result<(Connection, Epoch), OpenError> {
     connection.pragma_update(None, "synchronous", "full").map_err(sqlite)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(sqlite)?;
 
-    let epoch: Option<String> = connection
-        .query_row("SELECT epoch FROM journal", [], |row| row.get(0))
+    let found: Option<(String, u64)> = connection
+        .query_row("SELECT epoch, last FROM journal", [], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()
         .map_err(sqlite)?;
-    let epoch = epoch
-        .and_then(|epoch| Epoch::parse(&epoch))
-        .ok_or_else(|| OpenError::NotAJournal(path.to_owned()))?;
+    let no_journal = || OpenError::NotAJournal(path.to_owned());
+    let (epoch, last) = found.ok_or_else(no_journal)?;
+    let mut epoch = Epoch::parse(&epoch).ok_or_else(no_journal)?;
+    if mark.read() > last {
+        epoch = Epoch::fresh();
+        connection.execute("UPDATE journal SET epoch = ?1", [epoch.as_str()]).map_err(sqlite)?;
+    }
+    mark.note(last);
     Ok((connection, epoch))
 }
 
@@ -191,5 +231,14 @@ pub(super) fn readable(path: &Path) -> Result<Connection, rusqlite::Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
+    settle_plans(&connection)?;
     Ok(connection)
+}
+
+/// Keeps a statement's first plan. Otherwise SQLite plans it anew whenever other values are bound,
+/// in case its statistics (there are none here) favour another index: a quarter of the writer's
+/// time.
+fn settle_plans(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }

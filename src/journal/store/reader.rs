@@ -48,6 +48,10 @@ struct Room {
     dropped_seq: u64,
 }
 
+/// How many bytes of text one page of [`Reader::after`] has: thousands of readers that catch up
+/// together hold a page each.
+const PAGE_BYTES: usize = 64 * 1024;
+
 const COLUMNS: &str = "m.seq, m.sent_at, m.name, m.text";
 
 impl<'a> Reader<'a> {
@@ -64,15 +68,13 @@ impl<'a> Reader<'a> {
         let Some(room) = self.room(name)? else {
             return Ok(Page { gap: None, messages: Vec::new(), upto: last.max(seq) });
         };
-        let messages = self.messages(
-            name,
-            &format!(
-                "SELECT {COLUMNS} FROM messages m WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
-            ),
-            params![room.id, signed(seq.get()), limit],
-        )?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM messages m WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+        );
+        let (messages, all) =
+            self.messages(name, &sql, params![room.id, signed(seq.get()), limit], PAGE_BYTES)?;
         let upto = match messages.last() {
-            Some(newest) if messages.len() == limit => newest.seq(),
+            Some(newest) if !all || messages.len() == limit => newest.seq(),
             _ => last.max(seq),
         };
         Ok(Page { gap: self.gap(&room, seq)?, messages, upto })
@@ -90,18 +92,44 @@ impl<'a> Reader<'a> {
             return Ok(Newest { messages: Vec::new(), more: false, upto });
         };
         let before = seq.map_or(i64::MAX, |seq| signed(seq.get()));
-        let mut messages = self.messages(
-            name,
-            &format!(
-                "SELECT {COLUMNS} FROM messages m WHERE room = ?1 AND seq < ?2
-                 ORDER BY seq DESC LIMIT ?3"
-            ),
-            params![room.id, before, limit + 1],
-        )?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM messages m WHERE room = ?1 AND seq < ?2
+             ORDER BY seq DESC LIMIT ?3"
+        );
+        let (mut messages, _) =
+            self.messages(name, &sql, params![room.id, before, limit + 1], usize::MAX)?;
         let more = messages.len() > limit;
         messages.truncate(limit);
         messages.reverse();
         Ok(Newest { messages, more, upto })
+    }
+
+    /// See [`Journal::before_newest`](crate::journal::Journal::before_newest).
+    pub fn before_newest(&self, name: &RoomName, count: usize) -> Result<Seq, ReadError> {
+        let Some(room) = self.room(name)? else { return self.last() };
+        let mut statement = self.moment.prepare_cached(
+            "SELECT seq FROM messages WHERE room = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2",
+        )?;
+        let next: Option<u64> =
+            statement.query_row(params![room.id, count], |row| row.get(0)).optional()?;
+        match next {
+            Some(seq) => Ok(Seq::new(seq)),
+            None => Ok(Seq::new(room.dropped_seq)),
+        }
+    }
+
+    /// See [`Journal::rooms`](crate::journal::Journal::rooms).
+    pub fn rooms(&self, limit: usize) -> Result<Vec<(RoomName, Timestamp)>, ReadError> {
+        let mut statement = self.moment.prepare_cached(
+            "SELECT name, last_sent_at FROM rooms WHERE sent > dropped
+             ORDER BY last_sent_at DESC LIMIT ?1",
+        )?;
+        let mut rows = statement.query([limit])?;
+        let mut rooms = Vec::new();
+        while let Some(row) = rows.next()? {
+            rooms.push((RoomName::stored(text(row, 0)?), time(row.get(1)?).unwrap_or_default()));
+        }
+        Ok(rooms)
     }
 
     /// Up to `limit` messages of all rooms after `seq`.
@@ -151,37 +179,43 @@ impl<'a> Reader<'a> {
         let mut at_or_before = self.moment.prepare_cached(
             "SELECT n FROM dropped WHERE room = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1",
         )?;
-        let seen: Option<u64> = at_or_before
+        let mut seen: Option<u64> = at_or_before
             .query_row(params![room.id, signed(seq.get())], |row| row.get(0))
             .optional()?;
-        let seen = match seen {
-            Some(n) => Some(n),
+        if seen.is_none() {
             // Nothing remembered at or before it: known only when the memory reaches the start.
-            None => {
-                let mut oldest = self
-                    .moment
-                    .prepare_cached("SELECT n FROM dropped WHERE room = ?1 ORDER BY seq LIMIT 1")?;
-                let n: Option<u64> = oldest.query_row([room.id], |row| row.get(0)).optional()?;
-                (n == Some(1)).then_some(0)
-            }
-        };
+            let mut oldest = self
+                .moment
+                .prepare_cached("SELECT n FROM dropped WHERE room = ?1 ORDER BY seq LIMIT 1")?;
+            let n: Option<u64> = oldest.query_row([room.id], |row| row.get(0)).optional()?;
+            seen = (n == Some(1)).then_some(0);
+        }
         debug_assert!(room.dropped <= room.sent);
         Ok(Some(Gap { gone: seen.map(|seen| room.dropped.saturating_sub(seen)) }))
     }
 
+    /// The messages that `sql` finds, until their texts fill `most` bytes; and whether that was
+    /// all of them.
     fn messages(
         &self,
         room: &RoomName,
         sql: &str,
         params: impl rusqlite::Params,
-    ) -> Result<Vec<Message>, ReadError> {
+        most: usize,
+    ) -> Result<(Vec<Message>, bool), ReadError> {
         let mut statement = self.moment.prepare_cached(sql)?;
         let mut rows = statement.query(params)?;
         let mut messages = Vec::new();
+        let mut bytes = 0;
         while let Some(row) = rows.next()? {
-            messages.push(self.message(row, room)?);
+            if bytes >= most {
+                return Ok((messages, false));
+            }
+            let message = self.message(row, room)?;
+            bytes += message.text.as_str().len();
+            messages.push(message);
         }
-        Ok(messages)
+        Ok((messages, true))
     }
 
     /// The message in a row that begins with [`COLUMNS`].

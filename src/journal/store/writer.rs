@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::{
     super::Retention,
+    open::Mark,
     reader::{signed, text, time},
 };
 use crate::message::{Draft, Epoch, Message, MessageId, Name, Seq, Text};
@@ -22,6 +23,8 @@ pub struct Writer {
     connection: Connection,
     epoch: Epoch,
     retention: Retention,
+    /// Locked while the store is open, so that no second process gives out the same seqs.
+    mark: Mark,
 }
 
 /// What stands under a [`Draft`]'s key.
@@ -41,6 +44,7 @@ pub enum Found {
 pub struct Batch<'a> {
     transaction: Transaction<'a>,
     epoch: &'a Epoch,
+    mark: &'a Mark,
     keep: u64,
 }
 
@@ -49,10 +53,11 @@ impl Writer {
         connection: Connection,
         epoch: Epoch,
         retention: Retention,
+        mark: Mark,
     ) -> Result<Self, rusqlite::Error> {
         // Bounds the log file that is left behind after a burst: 16 MB.
         connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
-        Ok(Self { connection, epoch, retention })
+        Ok(Self { connection, epoch, retention, mark })
     }
 
     /// The highest seq that was ever stored, trimmed or not.
@@ -65,6 +70,7 @@ impl Writer {
         Ok(Batch {
             transaction: self.connection.transaction()?,
             epoch: &self.epoch,
+            mark: &self.mark,
             keep: self.retention.keep,
         })
     }
@@ -101,6 +107,25 @@ impl Writer {
     /// Moves the log into the file, so that it is whole by itself.
     pub fn close(self) -> Result<(), rusqlite::Error> {
         self.connection.close().map_err(|(_, why)| why)
+    }
+}
+
+#[cfg(test)]
+impl Writer {
+    /// Makes SQLite refuse to grow the file, as it does when the disk is full.
+    pub fn fill_the_disk(&self, full: bool) {
+        let pages: i64 =
+            self.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        let most = if full { pages } else { i64::from(u32::MAX) - 1 };
+        let set = self.connection.pragma_update_and_check(None, "max_page_count", most, |_| Ok(()));
+        set.unwrap();
+    }
+
+    /// How many messages the file holds.
+    pub fn count(&self) -> u64 {
+        let count =
+            self.connection.query_row("SELECT count(*) FROM messages", [], |row| row.get(0));
+        count.unwrap()
     }
 }
 
@@ -148,16 +173,7 @@ impl Batch<'_> {
         draft: &Draft,
         sent_at: Timestamp,
     ) -> Result<Message, rusqlite::Error> {
-        let mut count = self.transaction.prepare_cached(
-            "INSERT INTO rooms (name, sent, dropped, dropped_seq, last_sent_at)
-             VALUES (?1, 1, 0, 0, ?2)
-             ON CONFLICT (name) DO UPDATE SET sent = sent + 1, last_sent_at = excluded.last_sent_at
-             RETURNING id, sent, dropped",
-        )?;
-        let (room, sent, dropped): (i64, u64, u64) = count
-            .query_row(params![draft.room.as_str(), sent_at.as_millisecond()], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
+        let (room, sent, dropped) = self.count(draft, sent_at)?;
         let mut insert = self.transaction.prepare_cached(
             "INSERT INTO messages (seq, room, n, key, sent_at, name, text)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -182,12 +198,45 @@ impl Batch<'_> {
         })
     }
 
+    /// Counts one more message in the draft's room: the room's row, and how many it was sent and
+    /// how many of them were trimmed.
+    ///
+    /// Two plain statements: as one, an upsert that returns the row, SQLite would prepare to undo
+    /// half of it, with 64 KB of memory taken and given back each time.
+    fn count(&self, draft: &Draft, now: Timestamp) -> Result<(i64, u64, u64), rusqlite::Error> {
+        let now = now.as_millisecond();
+        let known: Option<(i64, u64, u64)> = self
+            .transaction
+            .prepare_cached("SELECT id, sent, dropped FROM rooms WHERE name = ?1")?
+            .query_row([draft.room.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        if let Some((room, sent, dropped)) = known {
+            self.transaction
+                .prepare_cached(
+                    "UPDATE rooms SET sent = sent + 1, last_sent_at = ?2 WHERE id = ?1",
+                )?
+                .execute([room, now])?;
+            return Ok((room, sent + 1, dropped));
+        }
+        let room = self
+            .transaction
+            .prepare_cached(
+                "INSERT INTO rooms (name, sent, dropped, dropped_seq, last_sent_at)
+                 VALUES (?1, 1, 0, 0, ?2)",
+            )?
+            .insert(params![draft.room.as_str(), now])?;
+        Ok((room, 1, 0))
+    }
+
     /// Makes the batch durable; `last` is the highest seq in it.
     pub fn commit(self, last: Seq) -> Result<(), rusqlite::Error> {
         self.transaction
             .prepare_cached("UPDATE journal SET last = ?1")?
             .execute([signed(last.get())])?;
-        self.commit_without_seq()
+        let mark = self.mark;
+        self.commit_without_seq()?;
+        mark.note(last.get());
+        Ok(())
     }
 
     fn id(&self, seq: Seq) -> MessageId {

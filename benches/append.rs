@@ -1,0 +1,209 @@
+//! Durable sends per second, one sender alone and many at once, beside plain synced writes to the
+//! same disk. Both are measured in turns, since a shared disk has good and bad minutes; each
+//! figure is a median over the rounds.
+//!
+//! `cargo bench --bench append`, with `ROUNDS=20` for more rounds.
+
+mod support;
+
+use std::{
+    collections::HashSet,
+    env,
+    fs::File,
+    io::{self, Write as _},
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rusqlite::OpenFlags;
+use support::{App, Connection, directory, median, ms, number_after, percentile, print_table};
+use tokio::task::JoinSet;
+
+/// How many send at once.
+const MANY: usize = 64;
+
+/// How long each measurement of a round takes: hundreds of syncs, and some log checkpoints.
+const TURN: Duration = Duration::from_secs(2);
+
+/// What a plain write appends: about what one message is with its name, key and time.
+const RECORD: [u8; 200] = [b'.'; 200];
+
+/// One measurement: how long each write took, how long all of them, and the server's part in it.
+struct Measured {
+    waits: Vec<Duration>,
+    took: Duration,
+    cpu: Duration,
+}
+
+impl Measured {
+    #[expect(clippy::cast_precision_loss, reason = "not that many")]
+    fn rate(&self) -> f64 {
+        self.waits.len() as f64 / self.took.as_secs_f64()
+    }
+
+    /// Microseconds of the server's processor time per message: what bounds the rate where a sync
+    /// is short.
+    #[expect(clippy::cast_precision_loss, reason = "not that many")]
+    fn cpu(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.waits.len() as f64
+    }
+
+    fn median(&self) -> f64 {
+        ms(median(&self.waits))
+    }
+
+    fn p99(&self) -> f64 {
+        ms(percentile(&self.waits, 0.99))
+    }
+}
+
+#[derive(Default)]
+struct Rounds {
+    plain: Vec<Measured>,
+    one: Vec<Measured>,
+    many: Vec<Measured>,
+}
+
+// One thread: the client should leave the processors to the server.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> io::Result<()> {
+    let rounds = env::var("ROUNDS").map_or(7, |rounds| rounds.parse().expect("ROUNDS is a number"));
+    let home = directory();
+    let mut plain = File::create(home.path().join("plain"))?;
+    let mut app = App::with(&["--keep", "1000000000"]);
+    let request: Arc<[u8]> = request(app.address()).into();
+    let mut one = vec![Connection::open(app.address()).await?];
+    let mut many = Vec::new();
+    for _ in 0..MANY {
+        many.push(Connection::open(app.address()).await?);
+    }
+
+    let mut acknowledged = Vec::new();
+    let mut measured = Rounds::default();
+    // Until caches are warm and files have grown a little.
+    send(&app, &mut many, &request, TURN / 4, &mut acknowledged).await?;
+    for _ in 0..rounds {
+        measured.plain.push(write_plainly(&mut plain, TURN)?);
+        measured.one.push(send(&app, &mut one, &request, TURN, &mut acknowledged).await?);
+        measured.many.push(send(&app, &mut many, &request, TURN, &mut acknowledged).await?);
+    }
+
+    report(&measured);
+    app.kill();
+    check(&app.data(), &acknowledged);
+    Ok(())
+}
+
+/// A message as a script would send it, without a key: the server gives each its own.
+fn request(address: &str) -> Vec<u8> {
+    let body = "username=ann&text=Shall+we+meet+at+the+harbour+at+seven%3F+I+bring+the+boat.";
+    format!(
+        "POST /rooms/lobby/messages HTTP/1.1\r\nHost: {address}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// Appends to one file and syncs, one after another.
+fn write_plainly(file: &mut File, turn: Duration) -> io::Result<Measured> {
+    let mut waits = Vec::new();
+    let begun = Instant::now();
+    while begun.elapsed() < turn {
+        let asked = Instant::now();
+        file.write_all(&RECORD)?;
+        file.sync_data()?;
+        waits.push(asked.elapsed());
+    }
+    Ok(Measured { waits, took: begun.elapsed(), cpu: Duration::ZERO })
+}
+
+/// All of `senders` at once, each sending its next message when its last is acknowledged.
+async fn send(
+    app: &App,
+    senders: &mut Vec<Connection>,
+    request: &Arc<[u8]>,
+    turn: Duration,
+    acknowledged: &mut Vec<u64>,
+) -> io::Result<Measured> {
+    let used = app.cpu();
+    let begun = Instant::now();
+    let mut sending = JoinSet::new();
+    for mut sender in senders.drain(..) {
+        let request = Arc::clone(request);
+        sending.spawn(async move {
+            let mut waits = Vec::new();
+            let mut seqs = Vec::new();
+            while begun.elapsed() < turn {
+                let asked = Instant::now();
+                let answer = sender.ask(&request).await?;
+                waits.push(asked.elapsed());
+                assert!(
+                    answer.starts_with(b"HTTP/1.1 201 "),
+                    "{}",
+                    str::from_utf8(answer).unwrap()
+                );
+                seqs.push(number_after(answer, b"#m").expect("the message's place"));
+            }
+            Ok::<_, io::Error>((sender, waits, seqs))
+        });
+    }
+    let mut waits = Vec::new();
+    while let Some(sent) = sending.join_next().await {
+        let (sender, waited, seqs) = sent.expect("it runs to its end")?;
+        senders.push(sender);
+        waits.extend(waited);
+        acknowledged.extend(seqs);
+    }
+    Ok(Measured { waits, took: begun.elapsed(), cpu: app.cpu() - used })
+}
+
+/// The table, and the two figures that are goals.
+fn report(Rounds { plain, one, many }: &Rounds) {
+    let over = |values: &[f64]| median(values);
+    let rates = |turns: &[Measured]| turns.iter().map(Measured::rate).collect::<Vec<_>>();
+    // Round by round, so that a slow minute of the disk is on both sides.
+    let reference = rates(plain);
+    let row = |what: &str, turns: &[Measured]| {
+        let rates = rates(turns);
+        let ratios: Vec<f64> = rates.iter().zip(&reference).map(|(a, b)| a / b).collect();
+        let medians: Vec<f64> = turns.iter().map(Measured::median).collect();
+        let p99s: Vec<f64> = turns.iter().map(Measured::p99).collect();
+        let cpus: Vec<f64> = turns.iter().map(Measured::cpu).collect();
+        vec![
+            what.to_owned(),
+            format!("{:.0}", over(&rates)),
+            format!("{:.2}", over(&ratios)),
+            format!("{:.2}", over(&medians)),
+            format!("{:.2}", over(&p99s)),
+            format!("{:.0}", over(&cpus)),
+        ]
+    };
+    print_table(
+        &["", "per second", "ratio", "median ms", "p99 ms", "server CPU µs"],
+        &[
+            row("plain synced writes", plain),
+            row("1 sender", one),
+            row(&format!("{MANY} senders"), many),
+        ],
+    );
+    let more: Vec<f64> = one.iter().zip(plain).map(|(a, b)| a.median() - b.median()).collect();
+    println!("1 sender waits one sync and {:.2} ms more at the median", over(&more));
+}
+
+/// Every acknowledged message has a place of its own and is in the journal.
+fn check(data: &Path, acknowledged: &[u64]) {
+    let journal = rusqlite::Connection::open_with_flags(data, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .expect("the journal can be opened");
+    let mut seqs = journal.prepare("SELECT seq FROM messages").expect("there is a table");
+    let kept: HashSet<u64> = seqs
+        .query_map([], |row| row.get(0))
+        .and_then(Iterator::collect)
+        .expect("the journal can be read");
+    let places: HashSet<u64> = acknowledged.iter().copied().collect();
+    assert_eq!(places.len(), acknowledged.len(), "two messages were given one place");
+    let missing = places.difference(&kept).count();
+    assert_eq!(missing, 0, "acknowledged messages are not in the journal");
+    println!("{} messages acknowledged, all in the journal after kill -9", places.len());
+}

@@ -1,0 +1,76 @@
+//! `text/event-stream`: events of the WHATWG HTML standard, section 9.2.6.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+
+use crate::{
+    journal::Gap,
+    message::{Epoch, Message, MessageId, Name},
+    view,
+};
+
+/// How long to wait before coming back, in milliseconds, and a comment, so that whatever buffers
+/// in between sees bytes at once.
+pub fn opening() -> Bytes {
+    Bytes::from_static(b"retry: 1000\n: hubbub\n\n")
+}
+
+/// Id, `NewMessage`, and the message's HTML.
+pub fn message(out: &mut String, message: &Message) {
+    let html = view::message::fragment(message).into_string();
+    event(out, Some(&message.id), "NewMessage", &html);
+}
+
+/// `Gap`, which moves no cursor and so has no id.
+pub fn gap(out: &mut String, gap: Gap, epoch: &Epoch) {
+    event(out, None, "Gap", &view::message::gap(gap.gone, epoch).into_string());
+}
+
+/// `PresenceChanged`, which is about now and so has no id.
+pub fn presence(names: &[Name], count: usize, watching: usize) -> Bytes {
+    let mut frame = String::new();
+    let list = view::presence::list(names, count, watching, true).into_string();
+    event(&mut frame, None, "PresenceChanged", &list);
+    frame.into()
+}
+
+/// One event. A line ends with CR, LF or both, so each such line of `data` gets a field of its
+/// own. `id` and `name` are ours and hold none.
+fn event(out: &mut String, id: Option<&MessageId>, name: &str, data: &str) {
+    if let Some(id) = id {
+        let _ = writeln!(out, "id: {id}");
+    }
+    let _ = writeln!(out, "event: {name}");
+    // CR and LF together end one line, not two.
+    for line in data.split("\r\n").flat_map(|part| part.split(['\n', '\r'])) {
+        out.push_str("data: ");
+        out.push_str(line);
+        out.push('\n');
+    }
+    out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Reads an event's data the way the standard says.
+    fn data(frame: &str) -> String {
+        assert!(frame.ends_with("\n\n"), "one blank line ends the event");
+        let lines: Vec<_> = frame.trim_end_matches('\n').split(['\r', '\n']).collect();
+        let values = lines.iter().filter_map(|line| line.strip_prefix("data: "));
+        assert_eq!(lines.len(), values.clone().count() + 2, "only id, event and data: {frame:?}");
+        values.collect::<Vec<_>>().join("\n")
+    }
+
+    proptest! {
+        #[test]
+        fn any_data_comes_out_as_it_went_in(raw in "(?s)(.|\r|\n|\r\n|data: |id: ){0,40}x") {
+            let mut frame = String::new();
+            event(&mut frame, Some(&"e-1".parse().unwrap()), "NewMessage", &raw);
+            prop_assert_eq!(data(&frame), raw.replace("\r\n", "\n").replace('\r', "\n"));
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! `text/html` without an end: a document that grows, live with JavaScript off.
+
+use bytes::Bytes;
+
+use crate::{
+    journal::Gap,
+    message::{Epoch, Message, MessageId, RoomName},
+    view,
+};
+
+/// The document's head, and its body up to where messages are appended.
+pub fn opening(room: &RoomName) -> Bytes {
+    view::endless::opening(room).into_string().into()
+}
+
+/// The message's fragment, the same bytes as everywhere.
+pub fn message(out: &mut String, message: &Message) {
+    out.push_str(&view::message::fragment(message).into_string());
+    out.push('\n');
+}
+
+/// The line that stands where messages are missing for good.
+pub fn gap(out: &mut String, gap: Gap, epoch: &Epoch) {
+    out.push_str(&view::message::gap(gap.gone, epoch).into_string());
+    out.push('\n');
+}
+
+/// What ends the document and makes the browser go on with the next.
+pub fn onward(cursor: &MessageId) -> Bytes {
+    view::endless::onward(cursor).into_string().into()
+}

@@ -1,0 +1,71 @@
+//! The document that never ends, for a frame in a page without script.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::message;
+use crate::{
+    assets::href,
+    message::{Message, MessageId, RoomName},
+};
+
+/// WebKit paints nothing of a document that still loads before it has some 512 visible
+/// characters (`FrameView::visualCharacterThreshold` and its kin); these count and are not seen.
+const PAD: usize = 600;
+
+/// Everything up to where messages are appended. The elements stay open: the end of the stream
+/// is the end of the document.
+pub fn opening(room: &RoomName) -> Markup {
+    html! {
+        (DOCTYPE)
+        (PreEscaped("<html lang=\"en\">"))
+        head { (head(room)) }
+        (PreEscaped(
+            "<body class=\"endless\"><section class=\"scroller\" aria-label=\"Messages\" \
+             tabindex=\"0\"><div class=\"log\" role=\"log\"><div id=\"messages\">"
+        ))
+        div.pad aria-hidden="true" { (".".repeat(PAD)) }
+    }
+}
+
+/// How long [`entrance`] stands: time for the page around it to finish loading.
+const STANDS: u32 = 1;
+
+/// A document that ends, shows the same, and goes on to the endless one at `stream` by itself. A
+/// page is loaded only when its frames are; what a frame goes on to later does not hold it up.
+pub fn entrance(room: &RoomName, messages: &[Message], stream: &str) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                (head(room))
+                meta http-equiv="refresh" content={ (STANDS) ";url=" (stream) };
+            }
+            body.endless {
+                section.scroller aria-label="Messages" tabindex="0" {
+                    div.log { div id="messages" {
+                        @for each in messages { (message::fragment(each)) }
+                    } }
+                }
+            }
+        }
+    }
+}
+
+fn head(room: &RoomName) -> Markup {
+    html! {
+        meta charset="utf-8";
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        meta name="color-scheme" content="light dark";
+        // Links in messages open in the page around the frame.
+        base target="_top";
+        title { "#" (room) }
+        link rel="stylesheet" href=(href("pico.css"));
+        link rel="stylesheet" href=(href("app.css"));
+    }
+}
+
+/// Ends this document and opens the next one, after `cursor`, under the same address: a tab's
+/// stays the tab's.
+pub fn onward(cursor: &MessageId) -> Markup {
+    html! { meta http-equiv="refresh" content={ "0;url=?format=html&after=" (cursor) }; }
+}

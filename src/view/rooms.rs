@@ -1,0 +1,58 @@
+//! The list of rooms.
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+
+use super::layout;
+use crate::message::RoomName;
+
+/// What the list says of a room.
+#[derive(Default)]
+pub struct Listed {
+    /// How many people are there.
+    pub here: usize,
+    /// When its newest message was sent, where it has one.
+    pub last_sent_at: Option<Timestamp>,
+}
+
+/// The rooms, and a form to open another. `entered` is what stood in the form, `problem` why it
+/// names no room.
+pub fn page(rooms: &[(RoomName, Listed)], entered: &str, problem: Option<&str>) -> Markup {
+    layout::page(
+        "Rooms",
+        false,
+        &html! {
+            main.narrow {
+                h1 { "Rooms" }
+                @if rooms.is_empty() { p.empty { "No room has people or messages yet." } }
+                ul.rooms {
+                    @for (room, Listed { here, last_sent_at }) in rooms {
+                        li {
+                            a href={ "/rooms/" (room) } { "#" (room) }
+                            " "
+                            small {
+                                (here) " here"
+                                @if let Some(at) = last_sent_at {
+                                    ", last message " time datetime={ (format!("{at:.3}")) } {
+                                        (at.strftime("%Y-%m-%d %H:%M")) " UTC"
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+                form method="post" action="/rooms" {
+                    label for="room" { "Open another room" }
+                    input id="room" name="room" value=(entered) required autocomplete="off"
+                        autocapitalize="none" spellcheck="false" placeholder="kitchen"
+                        aria-invalid=[problem.map(|_| "true")]
+                        aria-describedby=[problem.map(|_| "room-problem")];
+                    @if let Some(problem) = problem {
+                        small id="room-problem" role="alert" { (problem) }
+                    }
+                    button { "Open" }
+                }
+            }
+        },
+    )
+}

@@ -1,0 +1,114 @@
+//! Which representation a reader gets: by `?format=`, or by `Accept` (RFC 9110, section 12.5.1).
+
+use axum::http::{HeaderMap, header};
+
+use super::Error;
+use crate::frame::Representation;
+
+/// The representation asked for; an event stream where nothing is said.
+pub fn representation(headers: &HeaderMap, format: Option<&str>) -> Result<Representation, Error> {
+    if let Some(format) = format {
+        let known = Representation::ALL.into_iter().find(|known| known.format() == format);
+        return known.ok_or(Error::NotAcceptable);
+    }
+    let lines = headers.get_all(header::ACCEPT).iter();
+    let accept: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+    if accept.iter().all(|line| line.trim().is_empty()) {
+        return Ok(Representation::EventStream);
+    }
+    best(&accept.join(",")).ok_or(Error::NotAcceptable)
+}
+
+/// Whether JSON is wanted rather than HTML.
+pub fn json(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT).iter();
+    let accept: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+    let accept = accept.join(",");
+    quality(&accept, "application/json") > quality(&accept, "text/html")
+}
+
+/// The one with the highest quality; the server's own order parts those that are equal.
+fn best(accept: &str) -> Option<Representation> {
+    let mut best = None;
+    for representation in Representation::ALL {
+        let quality = quality(accept, representation.media_type());
+        if quality > best.map_or(0, |(most, _)| most) {
+            best = Some((quality, representation));
+        }
+    }
+    best.map(|(_, representation)| representation)
+}
+
+/// The quality that `accept` gives to a media type, in thousandths; 0 is "not acceptable". Of the
+/// ranges that match, the most specific one counts.
+fn quality(accept: &str, media_type: &str) -> u16 {
+    let family = media_type.split_once('/').map_or(media_type, |(family, _)| family);
+    let mut found = (0, 0);
+    for range in accept.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let specificity = match name.split_once('/') {
+            _ if name == media_type => 3,
+            Some((of, "*")) if of == family => 2,
+            Some(("*", "*")) => 1,
+            _ => continue,
+        };
+        let quality = parts
+            .filter_map(|parameter| parameter.split_once('='))
+            .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
+            .map_or(1000, |(_, value)| thousandths(value.trim()));
+        if specificity > found.0 {
+            found = (specificity, quality);
+        }
+    }
+    found.1
+}
+
+/// A quality value; what is none is taken as 0, so that a typing error is seen.
+fn thousandths(value: &str) -> u16 {
+    let Ok(quality) = value.parse::<f32>() else { return 0 };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is clamped")]
+    if quality.is_nan() { 0 } else { (quality.clamp(0.0, 1.0) * 1000.0).round() as u16 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_reader_gets_what_it_prefers_and_the_server_decides_between_equals() {
+        use Representation::{EventStream, Html, NdJson, Text};
+        for (accept, expected) in [
+            ("*/*", Some(EventStream)),
+            ("text/*", Some(EventStream)),
+            // htmx with its SSE extension.
+            ("text/html, text/event-stream", Some(EventStream)),
+            // A browser that navigates.
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Some(Html)),
+            ("application/x-ndjson", Some(NdJson)),
+            ("application/*", Some(NdJson)),
+            ("TEXT/Plain", Some(Text)),
+            ("text/plain;q=0.5, application/x-ndjson;q=0.4", Some(Text)),
+            ("text/plain; charset=utf-8; q=0.2, text/html;q=0.1", Some(Text)),
+            ("text/event-stream;q=0, */*;q=0.1", Some(NdJson)),
+            ("*/*;q=0.9, text/event-stream;q=0.1", Some(NdJson)),
+            ("image/png", None),
+            ("text/html;q=0", None),
+            ("text/html;q=many", None),
+        ] {
+            assert_eq!(best(accept), expected, "{accept}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_gets_an_answer(
+            accept in "\\PC{0,60}|((text|application|\\*)/(html|plain|\\*|x-ndjson)(;q=[0-9.]{0,4})?,?){0,5}"
+        ) {
+            if let Some(best) = best(&accept) {
+                prop_assert!(quality(&accept, best.media_type()) > 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The audit: senders and readers on a network that breaks, a server that dies, and at the end
+//! the books: every acknowledged message reached every reader once, in one order, and every other
+//! message at most once.
+//!
+//! `just audit` runs it with other numbers. A seed fixes the texts, the fate of each connection in
+//! the order in which they come, and where the deaths fall; how the machine weaves them together
+//! stays its own.
+
+mod people;
+mod proxy;
+mod verdict;
+
+use std::{
+    env,
+    process::ExitStatus,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use tokio::{sync::watch, task::block_in_place, time::timeout_at};
+
+use crate::{
+    client::send,
+    support::{App, PATIENCE, soon},
+};
+use people::{Errand, Reader, Sent};
+use proxy::Proxy;
+use verdict::Books;
+
+/// The text of the message that is sent last.
+const END: &str = "end";
+
+/// How large an audit is, and what its dice are.
+#[derive(Clone, Copy)]
+struct Plan {
+    readers: usize,
+    senders: usize,
+    messages: usize,
+    deaths: usize,
+    seed: u64,
+}
+
+impl Plan {
+    fn from_env() -> Self {
+        Self {
+            readers: number("READERS").unwrap_or(20),
+            senders: number("SENDERS").unwrap_or(8),
+            messages: number("MESSAGES").unwrap_or(5000),
+            deaths: number("DEATHS").unwrap_or(3),
+            seed: number("SEED").unwrap_or_else(rand::random),
+        }
+    }
+
+    /// Dice of their own for each thing that is drawn, so that how often one is thrown does not
+    /// change what another gives.
+    fn dice(&self, what: Drawn, number: usize) -> StdRng {
+        let lane = (what as u64) << 56;
+        StdRng::seed_from_u64(self.seed ^ lane ^ number as u64)
+    }
+}
+
+/// What the dice are thrown for.
+#[derive(Clone, Copy)]
+enum Drawn {
+    Connection = 1,
+    Message,
+    Reader,
+    Deaths,
+}
+
+/// A number from the environment; one that is none fails the audit rather than being passed over.
+fn number<T: FromStr>(name: &str) -> Option<T> {
+    let name = format!("HUBBUB_AUDIT_{name}");
+    let raw = env::var(&name).ok().filter(|raw| !raw.is_empty())?;
+    Some(raw.parse().unwrap_or_else(|_| panic!("{name} takes a number, not {raw:?}")))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_network_that_breaks_and_over_deaths_nothing_acknowledged_is_lost_or_comes_twice() {
+    let plan = Plan::from_env();
+    // Before all else: a run that hangs or panics must be repeatable too.
+    println!("audit: seed {}", plan.seed);
+    let begun = Instant::now();
+
+    // Everything is kept, so a gap would be a lie.
+    let mut app = App::with(&["--keep", "1000000", "--log", "hubbub=warn"]);
+    let proxy = Proxy::start(app.address().parse().expect("an address"), plan).await;
+    // A reader's place before the first message, which all of them then have to see.
+    let start = send(&app, "audit", "ann", "start").await;
+
+    let readers: Vec<Reader> = (0..plan.readers)
+        .map(|number| {
+            let url = proxy.url(&format!("/rooms/audit/events?after={}", start.id));
+            Reader::start(url, plan.dice(Drawn::Reader, number))
+        })
+        .collect();
+    let (settled, progress) = watch::channel(0);
+    let errand = Arc::new(Errand::new(plan, proxy.url("/rooms/audit/messages"), settled));
+    let senders: Vec<_> =
+        (0..plan.senders).map(|_| tokio::spawn(people::send_all(Arc::clone(&errand)))).collect();
+
+    let deaths = die(&mut app, plan, progress.clone()).await;
+    reached(progress, plan.messages).await;
+    let mut sent: Vec<Sent> = Vec::new();
+    for sender in senders {
+        sent.push(soon("a sender is done", sender).await.expect("no sender failed"));
+    }
+
+    // What is owed now is owed whole, in any weather; fair weather makes the wait for it short.
+    proxy.clear_up();
+    let end = send(&app, "audit", "ann", END).await;
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let mut seen = Vec::new();
+    let mut opened = Vec::new();
+    for mut reader in readers {
+        // One that never gets to the end is judged by what it has.
+        if let Ok(ended) = timeout_at(deadline, &mut reader.task).await {
+            ended.expect("no reader failed");
+        }
+        opened.push(reader.opened());
+        seen.push(reader.seen());
+    }
+
+    let books = Books::new(&sent, &end);
+    let faults = books.faults(&seen);
+    opened.sort_unstable();
+    let total = |count: fn(&Sent) -> usize| sent.iter().map(count).sum::<usize>();
+    println!(
+        "audit: {} messages acknowledged, {} given up ({} of them stored), {} retried",
+        total(|sent| sent.acknowledged.len()),
+        total(|sent| sent.given_up.len()),
+        books.stored_although_given_up(&seen),
+        total(|sent| sent.retried),
+    );
+    let none = deaths.is_empty().then_some("none".to_owned());
+    let deaths: Vec<String> = deaths.into_iter().chain(none).collect();
+    println!("audit: deaths: {}", deaths.join(", "));
+    println!("audit: connections: {}", proxy.struck());
+    println!(
+        "audit: {} readers reconnected {} / {} / {} times (least / median / most)",
+        opened.len(),
+        opened.first().map_or(0, |first| first - 1),
+        opened.get(opened.len() / 2).map_or(0, |median| median - 1),
+        opened.last().map_or(0, |last| last - 1),
+    );
+    println!("audit: took {:.1} s", begun.elapsed().as_secs_f64());
+    assert!(faults.is_empty(), "audit: seed {}:\n{}", plan.seed, faults.join("\n"));
+    println!(
+        "audit: every reader: {} messages, one order, none missing, none twice",
+        seen.first().map_or(0, Vec::len)
+    );
+}
+
+/// Ends the server and starts it again, by SIGKILL and SIGTERM in turn, whenever a drawn part of
+/// the messages is settled. Says what happened.
+async fn die(app: &mut App, plan: Plan, progress: watch::Receiver<usize>) -> Vec<String> {
+    let mut dice = plan.dice(Drawn::Deaths, 0);
+    let (first, last) = (plan.messages / 20, plan.messages - plan.messages / 20);
+    let mut points: Vec<usize> =
+        (0..plan.deaths).map(|_| dice.random_range(first..=last)).collect();
+    points.sort_unstable();
+    let mut by_kill: bool = dice.random();
+    let mut deaths = Vec::new();
+    for point in points {
+        reached(progress.clone(), point).await;
+        let begun = Instant::now();
+        let took = |begun: Instant| format!("{:.2} s", begun.elapsed().as_secs_f64());
+        deaths.push(block_in_place(|| {
+            let how = if by_kill {
+                app.kill();
+                "SIGKILL".to_owned()
+            } else {
+                let status: ExitStatus = app.stop();
+                assert!(status.success(), "a stop that was asked for is no failure: {status}");
+                format!("SIGTERM (took {})", took(begun))
+            };
+            app.start_again();
+            format!("{how} after {point}")
+        }));
+        by_kill = !by_kill;
+    }
+    deaths
+}
+
+/// Waits until so many messages are settled, as long as some are.
+async fn reached(mut progress: watch::Receiver<usize>, count: usize) {
+    while *progress.borrow_and_update() < count {
+        soon("a message is settled", progress.changed()).await.expect("senders are at work");
+    }
+}
+
+/// A span of time between two, in milliseconds.
+fn between(dice: &mut StdRng, least: u64, most: u64) -> Duration {
+    Duration::from_millis(dice.random_range(least..=most))
+}

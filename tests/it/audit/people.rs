@@ -1,0 +1,186 @@
+//! Senders that try again until they are answered, or give up; readers that come back.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rand::{RngExt as _, rngs::StdRng};
+use reqwest::Client;
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+use super::{Drawn, END, Plan, between};
+use crate::{
+    client::{Events, Message, client},
+    support::PATIENCE,
+};
+
+/// How long a sender waits for one answer: shorter than the longest pause of the network.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// How long a reader bears silence: shorter than the longest pause of the network.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// What all senders work on together.
+pub struct Errand {
+    plan: Plan,
+    url: String,
+    client: Client,
+    next: AtomicUsize,
+    settled: watch::Sender<usize>,
+}
+
+impl Errand {
+    pub fn new(plan: Plan, url: String, settled: watch::Sender<usize>) -> Self {
+        Self { plan, url, client: client(), next: AtomicUsize::new(0), settled }
+    }
+
+    /// One try. `None` leaves open whether it was stored.
+    async fn post(&self, text: &str, key: &str) -> Option<Message> {
+        let form = [("username", "ann"), ("text", text), ("key", key)];
+        let answered = async {
+            let answer = self.client.post(&self.url).form(&form).send().await.ok()?;
+            if answer.status().is_server_error() {
+                return None;
+            }
+            assert_eq!(answer.status(), 201, "nothing is wrong with {key}");
+            answer.json().await.ok()
+        };
+        timeout(ANSWER, answered).await.ok().flatten()
+    }
+
+    /// Tries again until it is answered.
+    async fn insist(&self, text: &str, key: &str, dice: &mut StdRng) -> Message {
+        let begun = Instant::now();
+        loop {
+            if let Some(message) = self.post(text, key).await {
+                return message;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{key} is never answered");
+            sleep(between(dice, 5, 100)).await;
+        }
+    }
+}
+
+/// What one sender did.
+#[derive(Default)]
+pub struct Sent {
+    /// In the order in which it sent them.
+    pub acknowledged: Vec<Message>,
+    /// Tried once, and left there: stored or not.
+    pub given_up: Vec<String>,
+    /// Messages that took more than one try.
+    pub retried: usize,
+    /// What one key was answered with, where that was not one message.
+    pub twice: Vec<(Message, Message)>,
+}
+
+/// Sends until nothing is left to send.
+pub async fn send_all(errand: Arc<Errand>) -> Sent {
+    let mut sent = Sent::default();
+    loop {
+        let number = errand.next.fetch_add(1, Ordering::Relaxed);
+        if number >= errand.plan.messages {
+            return sent;
+        }
+        let mut dice = errand.plan.dice(Drawn::Message, number);
+        let (text, key) = (text(number, &mut dice), format!("audit-{number}"));
+        let impatient = dice.random_ratio(1, 5);
+        match errand.post(&text, &key).await {
+            Some(message) => sent.acknowledged.push(message),
+            None if impatient => sent.given_up.push(text),
+            None => {
+                let message = errand.insist(&text, &key, &mut dice).await;
+                let again = errand.insist(&text, &key, &mut dice).await;
+                if again != message {
+                    sent.twice.push((message.clone(), again));
+                }
+                sent.acknowledged.push(message);
+                sent.retried += 1;
+            }
+        }
+        errand.settled.send_modify(|settled| *settled += 1);
+    }
+}
+
+/// No two are alike. Most are a line; some fill many segments, and are cut in their midst.
+fn text(number: usize, dice: &mut StdRng) -> String {
+    const WORDS: &[&str] = &["hi", "<b>", "&amp;", "\"", "né\n\ndata: x", "🦀", "id: 1\n", "中"];
+    let length = match dice.random_range(0..100) {
+        0..3 => 1200,
+        3..10 => 300,
+        _ => dice.random_range(0..12),
+    };
+    let words = (0..length).map(|_| WORDS[dice.random_range(0..WORDS.len())]);
+    // Ends that are no spaces: those would be trimmed, and the text not the same.
+    let text: String = words.collect();
+    let most = text.char_indices().nth(3900).map_or(text.len(), |(at, _)| at);
+    format!("{number}: {}.", &text[..most])
+}
+
+/// What a reader has seen: ids and texts, in the order in which they came.
+pub type Seen = Vec<(String, String)>;
+
+/// A reader that comes back with its cursor whenever its stream ends or falls silent.
+pub struct Reader {
+    seen: Arc<Mutex<Seen>>,
+    opened: Arc<AtomicUsize>,
+    pub task: JoinHandle<()>,
+}
+
+impl Reader {
+    /// Starts one on the stream at `url`; it ends after the message that is sent last.
+    pub fn start(url: String, dice: StdRng) -> Self {
+        let (seen, opened) = (Arc::default(), Arc::default());
+        let task = tokio::spawn(read(url, Arc::clone(&seen), Arc::clone(&opened), dice));
+        Self { seen, opened, task }
+    }
+
+    /// How often it opened its stream.
+    pub fn opened(&self) -> usize {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// What it has by now.
+    pub fn seen(&self) -> Seen {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn read(url: String, seen: Arc<Mutex<Seen>>, opened: Arc<AtomicUsize>, mut dice: StdRng) {
+    let client = client();
+    loop {
+        opened.fetch_add(1, Ordering::Relaxed);
+        let mut request = client.get(&url);
+        let last = seen.lock().unwrap().last().map(|(id, _)| id.clone());
+        if let Some(id) = last {
+            request = request.header("last-event-id", id);
+        }
+        if let Ok(Ok(answer)) = timeout(SILENCE, request.send()).await {
+            assert_eq!(answer.status(), 200, "a stream opens");
+            let mut events = Events::of(answer);
+            // A gap is no message, and fails the reader: everything is kept.
+            while let Ok(Some(message)) = timeout(SILENCE, events.try_message()).await {
+                let ended = message.1 == END;
+                seen.lock().unwrap().push(message);
+                if ended {
+                    return;
+                }
+            }
+        }
+        sleep(between(&mut dice, 5, 150)).await;
+    }
+}

@@ -1,0 +1,103 @@
+//! Pages, files and their headers.
+
+use reqwest::header;
+
+use crate::{
+    client::{Tab, client, ids_on, send},
+    support::App,
+};
+
+#[tokio::test]
+async fn the_root_leads_to_the_lobby() {
+    let app = App::start();
+    let answer = client().get(app.url("/")).send().await.unwrap();
+    assert_eq!(answer.status(), 303);
+    assert_eq!(answer.headers()[header::LOCATION], "/rooms/lobby");
+}
+
+#[tokio::test]
+async fn a_room_name_of_another_shape_is_a_page_that_does_not_exist() {
+    let app = App::start();
+    let long = "a".repeat(65);
+    for name in ["UPPER", "a_b", "-a", "a-", "%20", "é", &long] {
+        for path in ["", "/events"] {
+            let answer =
+                client().get(app.url(&format!("/rooms/{name}{path}"))).send().await.unwrap();
+            assert_eq!(answer.status(), 404, "{name}{path}");
+        }
+        let join =
+            client().post(app.url(&format!("/rooms/{name}/join"))).form(&[("username", "a")]);
+        assert_eq!(join.send().await.unwrap().status(), 404, "{name}");
+    }
+    let answer = client().get(app.url("/nowhere")).send().await.unwrap();
+    assert_eq!(answer.status(), 404);
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("There is nothing here") && page.contains("/static/app."), "{page}");
+    let answer = client().get(app.url("/rooms/lobby/join")).send().await.unwrap();
+    assert_eq!(answer.status(), 405);
+    assert_eq!(answer.headers()[header::ALLOW], "POST");
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_headers_that_keep_scripts_and_sniffing_out() {
+    let app = App::start();
+    for path in ["/rooms/lobby", "/nowhere", "/rooms/lobby/events", "/healthz"] {
+        let answer = client().get(app.url(path)).send().await.unwrap();
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("default-src 'self'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
+        assert_eq!(answer.headers()["referrer-policy"], "same-origin");
+    }
+}
+
+#[tokio::test]
+async fn every_file_that_a_page_names_is_there_for_good_and_compressed() {
+    let app = App::start();
+    let tab = Tab::join(&app, "lobby", "ann").await;
+    let page = tab.page().await;
+    let files: Vec<_> = page.split('"').filter(|part| part.starts_with("/static/")).collect();
+    assert!(files.len() >= 5, "{files:?}");
+    for file in files {
+        let ask = async |encoding: &str| {
+            let request = client().get(app.url(file)).header(header::ACCEPT_ENCODING, encoding);
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), 200, "{file}");
+            assert!(
+                answer.headers()[header::CACHE_CONTROL].to_str().unwrap().contains("immutable")
+            );
+            let encoding = answer.headers().get(header::CONTENT_ENCODING).cloned();
+            (encoding, answer.bytes().await.unwrap().len())
+        };
+        let (plain, length) = ask("identity").await;
+        assert_eq!(plain, None);
+        let (gzip, by_gzip) = ask("gzip").await;
+        assert_eq!(gzip.unwrap(), "gzip");
+        let (brotli, by_brotli) = ask("gzip, br").await;
+        assert_eq!(brotli.unwrap(), "br");
+        assert!(by_brotli <= by_gzip && by_gzip < length, "{file}");
+        let (refused, _) = ask("br;q=0").await;
+        assert_eq!(refused, None);
+    }
+    let old = client().get(app.url("/static/app.0000000000000000.css")).send().await.unwrap();
+    assert_eq!(old.status(), 404);
+    assert!(!page.contains("<script>") && !page.contains("onclick"), "nothing inline");
+}
+
+#[tokio::test]
+async fn a_page_shows_the_newest_messages_oldest_first() {
+    let app = App::start();
+    let tab = Tab::join(&app, "lobby", "bob").await;
+    let mut sent = Vec::new();
+    for number in 0..60 {
+        sent.push(send(&app, "lobby", "ann", &number.to_string()).await.id);
+    }
+    assert_eq!(ids_on(&tab.page().await), sent[10..]);
+}
+
+#[tokio::test]
+async fn health_says_alive_and_ready() {
+    let app = App::start();
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(client().get(app.url(path)).send().await.unwrap().status(), 200);
+    }
+}

@@ -1,0 +1,67 @@
+//! Failure 13: text becomes markup, a field or a frame. Whatever is accepted shows as itself.
+
+use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
+
+use crate::{
+    client::{Events, Message, Tab, client, text_of},
+    support::App,
+};
+
+/// Texts that somebody tries, and any others.
+fn hostile() -> impl Strategy<Value = String> {
+    let pieces = prop_oneof![
+        Just("<script>alert(1)</script>".to_owned()),
+        Just("</span></p><p id=\"m1\" class=\"message\">".to_owned()),
+        Just("<img src=x onerror=alert(1)>".to_owned()),
+        Just("&lt;&amp;&#60;&quot;".to_owned()),
+        Just("\r\n".to_owned()),
+        Just("\n".to_owned()),
+        Just("\r".to_owned()),
+        Just("\0".to_owned()),
+        Just("\n\nid: x-1\nevent: Gap\ndata: y\n\n".to_owned()),
+        Just("\u{202e}evil\u{2066}".to_owned()),
+        Just("\u{2028}\u{2029}\u{85}".to_owned()),
+        Just("👩‍👩‍👧‍👦🏳️‍🌈".to_owned()),
+        Just("' \" ` \\ %00 %0a +".to_owned()),
+        "\\PC{1,20}",
+        "(?s).{1,20}",
+    ];
+    prop::collection::vec(pieces, 1..6).prop_map(|pieces| pieces.concat())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_text_shows_as_itself_or_is_refused_whole() {
+    let app = App::start();
+    let tab = Tab::join(&app, "lobby", "ann").await;
+    let mut events = Events::open(&app, "/rooms/lobby/events", None).await;
+    let mut runner = TestRunner::default();
+    let (mut taken, mut refused) = (0, 0);
+    while taken < 300 || refused < 20 {
+        let text = hostile().new_tree(&mut runner).unwrap().current();
+        let expected = text.replace("\r\n", "\n").trim().to_owned();
+        let acceptable =
+            !expected.is_empty() && !expected.chars().any(|c| c.is_control() && c != '\n');
+        let url = app.url("/rooms/lobby/messages");
+        let form = [("username", "<b>&ann"), ("text", &text)];
+        let answer = client().post(url).form(&form).send().await.unwrap();
+        if !acceptable {
+            assert_eq!(answer.status(), 422, "{text:?}");
+            refused += 1;
+            continue;
+        }
+        assert_eq!(answer.status(), 201, "{text:?}");
+        taken += 1;
+        let message: Message = answer.json().await.unwrap();
+        assert_eq!(message.text, expected);
+        let event = events.next().await.expect("the stream goes on");
+        assert_eq!(event.event.as_deref(), Some("NewMessage"), "{text:?}");
+        assert_eq!(event.id.as_deref(), Some(&*message.id));
+        let fragment = event.data.unwrap();
+        assert_eq!(text_of(&fragment), expected);
+        assert!(fragment.contains("<strong>&lt;b&gt;&amp;ann:</strong>"));
+        assert_eq!(fragment.matches('<').count(), 8, "the eight tags of the fragment: {fragment}");
+        if taken % 25 == 0 {
+            assert!(tab.page().await.contains(&fragment), "the same bytes on the page");
+        }
+    }
+}
