@@ -12,8 +12,8 @@ use std::{
 
 use tempfile::TempDir;
 use thirtyfour::{
-    ChromiumLikeCapabilities as _, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver,
-    WindowHandle,
+    CapabilitiesHelper as _, ChromiumLikeCapabilities as _, DesiredCapabilities,
+    LoggingPrefsLogLevel, PageLoadStrategy, WebDriver, WindowHandle,
 };
 
 use crate::tab::Tab;
@@ -34,6 +34,7 @@ const FLAGS: [&str; 8] = [
 /// One browser: all its tabs share its cookies.
 pub struct Chromium {
     driver: WebDriver,
+    scripts: bool,
     first: Option<WindowHandle>,
     // In this order: the browser ends before its profile goes.
     _chromedriver: Chromedriver,
@@ -43,6 +44,15 @@ pub struct Chromium {
 impl Chromium {
     /// Starts one, or says why the test cannot run.
     pub async fn start() -> Option<Self> {
+        Self::with(true).await
+    }
+
+    /// Starts one whose pages run no script; the driver's own still do.
+    pub async fn without_scripts() -> Option<Self> {
+        Self::with(false).await
+    }
+
+    async fn with(scripts: bool) -> Option<Self> {
         let (Some(chromium), Some(chromedriver)) = (find("chromium"), find("chromedriver")) else {
             skip();
             return None;
@@ -57,11 +67,16 @@ impl Chromium {
         let profile_flag = format!("--user-data-dir={}", profile.path().display());
         wanted.add_arg(&profile_flag).expect("a capability");
         wanted.set_browser_log_level(LoggingPrefsLogLevel::All).expect("a capability");
+        if !scripts {
+            // The driver would wait for the end of a frame that has none, before every command.
+            wanted.set_page_load_strategy(PageLoadStrategy::None).expect("a capability");
+        }
         let driver = WebDriver::new(chromedriver.url(), wanted).await.expect("chromium starts");
         // Chromedriver ends the browser; the client would do it on drop, and would block there.
         driver.clone().leak().expect("it runs");
         let first = driver.window().await.expect("it opens with a window");
-        Some(Self { driver, first: Some(first), _chromedriver: chromedriver, _profile: profile })
+        let first = Some(first);
+        Some(Self { driver, scripts, first, _chromedriver: chromedriver, _profile: profile })
     }
 
     /// An empty tab in a window of its own, so that none hides another.
@@ -70,7 +85,13 @@ impl Chromium {
             Some(first) => first,
             None => self.driver.new_window().await.expect("a window"),
         };
-        Tab::new(self.driver.clone(), window)
+        let tab = Tab::new(self.driver.clone(), window);
+        if !self.scripts {
+            let off = serde_json::json!({ "value": true });
+            let cdp = tab.driver().await.cdp();
+            cdp.send_raw("Emulation.setScriptExecutionDisabled", off).await.expect("it obeys");
+        }
+        tab
     }
 
     /// A tab that joined the lobby of the hubbub at `home` (`http://ADDR`).
@@ -86,7 +107,9 @@ impl Chromium {
         let entries = self.driver.browser_log().await.expect("the console");
         let bad =
             entries.into_iter().filter(|entry| ["SEVERE", "WARNING"].contains(&&*entry.level));
-        bad.map(|entry| entry.message).collect()
+        // The page that a window opens with is the browser's own.
+        let ours = bad.filter(|entry| !entry.message.starts_with("chrome://"));
+        ours.map(|entry| entry.message).collect()
     }
 }
 
