@@ -1,6 +1,11 @@
 //! Who is here, on the page.
 
-use crate::{chromium::Chromium, support::App, tab::Tab};
+use crate::{
+    chromium::Chromium,
+    proxy::{Proxy, Streams},
+    support::App,
+    tab::Tab,
+};
 
 async fn here(tab: &Tab, line: &str) {
     tab.until(&format!("document.getElementById('presence').textContent === '{line}'")).await;
@@ -28,6 +33,19 @@ async fn who_comes_and_goes_is_seen_without_a_reload() {
     ann.say("alone").await;
     assert_eq!(ann.focus().await, "text");
     assert_eq!(chromium.complaints().await, <[String; 0]>::default());
+}
+
+#[tokio::test]
+async fn a_page_counts_who_sees_it_before_its_stream_is_open() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    let proxy = Proxy::before(app.address(), Streams::Hold).await;
+    let ann = chromium.join(&proxy.home(), "ann").await;
+    here(&ann, "1 here: ann").await;
+    let bob = chromium.join(&app.url(""), "bob").await;
+    here(&bob, "1 here: bob").await;
+    proxy.set(Streams::Pass);
+    here(&bob, "2 here: ann, bob").await;
 }
 
 #[tokio::test]
