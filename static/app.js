@@ -18,9 +18,12 @@
     document.addEventListener('htmx:before:swap', (event) => {
         for (const { fragment } of event.detail.tasks)
             for (const line of fragment.querySelectorAll('.message, .gap')) {
-                // Another epoch is another journal: what is shown is not in it, and goes.
+                // Another epoch is another journal: what is shown is not in it, and goes, and the
+                // way to what was before.
                 const epoch = line.dataset.epoch ?? line.dataset.key.split('-')[0]
-                for (const shown of list().querySelectorAll(`.message:not([data-key^="${epoch}-"])`)) shown.remove()
+                const others = list().querySelectorAll(`.message:not([data-key^="${epoch}-"])`)
+                if (others.length) list().querySelector('.older')?.remove()
+                for (const other of others) other.remove()
                 const same = line.dataset.key && `[data-key="${line.dataset.key}"]`
                 if (!same) continue
                 if (list().querySelector(same)) line.remove()
@@ -64,15 +67,16 @@
     // extension comes back by itself, with its last event's id.
     const retry = (event) => {
         const source = event.detail.ctx?.sourceElement
-        if (source?.id !== 'messages' || !source.isConnected) return
+        if (source !== list()) return
         setTimeout(() => {
             if (!source._htmx?.sse) htmx.ajax('GET', source.getAttribute('hx-sse:connect'), { source })
         }, 500 + Math.random() * 1000) // Spread, so that a whole room does not knock at once.
     }
     document.addEventListener('htmx:error', retry)
     document.addEventListener('htmx:response:error', (event) => {
-        if (event.detail.ctx?.sourceElement?.id !== 'messages') return
-        event.detail.ctx.swap = 'none' // An error page is not a message.
+        const { ctx } = event.detail
+        if (!list().contains(ctx?.sourceElement)) return
+        ctx.swap = 'none' // An error page is no message. The way to older ones stays, to be clicked.
         retry(event)
     })
 })()

@@ -125,7 +125,13 @@ pub async fn page(
     problem: Option<&str>,
 ) -> Result<Markup, Error> {
     let past = state.journal().before(&tab.room, before, SHOWN).await?;
-    let people = state.presence.people(&tab.room);
+    let mut people = state.presence.people(&tab.room);
+    // Who sees the page is here, though its stream is still to open.
+    if people.count == people.names.len() && !people.names.contains(&tab.name) {
+        people.count += 1;
+        people.names.push(tab.name.clone());
+        people.names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+    }
     let path = tab.path();
     let cursor = MessageId::new(state.journal().epoch().clone(), past.upto);
     Ok(view::room::tab(&view::room::Tab {

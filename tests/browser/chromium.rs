@@ -5,15 +5,15 @@ use std::{
     env,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
 };
 
 use tempfile::TempDir;
 use thirtyfour::{
-    ChromiumLikeCapabilities as _, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver,
-    WindowHandle,
+    CapabilitiesHelper as _, ChromiumLikeCapabilities as _, DesiredCapabilities,
+    LoggingPrefsLogLevel, PageLoadStrategy, WebDriver, WindowHandle,
 };
 
 use crate::tab::Tab;
@@ -34,6 +34,7 @@ const FLAGS: [&str; 8] = [
 /// One browser: all its tabs share its cookies.
 pub struct Chromium {
     driver: WebDriver,
+    scripts: bool,
     first: Option<WindowHandle>,
     // In this order: the browser ends before its profile goes.
     _chromedriver: Chromedriver,
@@ -43,6 +44,15 @@ pub struct Chromium {
 impl Chromium {
     /// Starts one, or says why the test cannot run.
     pub async fn start() -> Option<Self> {
+        Self::with(true).await
+    }
+
+    /// Starts one whose pages run no script; the driver's own still do.
+    pub async fn without_scripts() -> Option<Self> {
+        Self::with(false).await
+    }
+
+    async fn with(scripts: bool) -> Option<Self> {
         let (Some(chromium), Some(chromedriver)) = (find("chromium"), find("chromedriver")) else {
             skip();
             return None;
@@ -57,11 +67,16 @@ impl Chromium {
         let profile_flag = format!("--user-data-dir={}", profile.path().display());
         wanted.add_arg(&profile_flag).expect("a capability");
         wanted.set_browser_log_level(LoggingPrefsLogLevel::All).expect("a capability");
+        if !scripts {
+            // The driver would wait for the end of a frame that has none, before every command.
+            wanted.set_page_load_strategy(PageLoadStrategy::None).expect("a capability");
+        }
         let driver = WebDriver::new(chromedriver.url(), wanted).await.expect("chromium starts");
         // Chromedriver ends the browser; the client would do it on drop, and would block there.
         driver.clone().leak().expect("it runs");
         let first = driver.window().await.expect("it opens with a window");
-        Some(Self { driver, first: Some(first), _chromedriver: chromedriver, _profile: profile })
+        let first = Some(first);
+        Some(Self { driver, scripts, first, _chromedriver: chromedriver, _profile: profile })
     }
 
     /// An empty tab in a window of its own, so that none hides another.
@@ -70,7 +85,13 @@ impl Chromium {
             Some(first) => first,
             None => self.driver.new_window().await.expect("a window"),
         };
-        Tab::new(self.driver.clone(), window)
+        let tab = Tab::new(self.driver.clone(), window);
+        if !self.scripts {
+            let off = serde_json::json!({ "value": true });
+            let cdp = tab.driver().await.cdp();
+            cdp.send_raw("Emulation.setScriptExecutionDisabled", off).await.expect("it obeys");
+        }
+        tab
     }
 
     /// A tab that joined the lobby of the hubbub at `home` (`http://ADDR`).
@@ -86,7 +107,9 @@ impl Chromium {
         let entries = self.driver.browser_log().await.expect("the console");
         let bad =
             entries.into_iter().filter(|entry| ["SEVERE", "WARNING"].contains(&&*entry.level));
-        bad.map(|entry| entry.message).collect()
+        // The page that a window opens with is the browser's own.
+        let ours = bad.filter(|entry| !entry.message.starts_with("chrome://"));
+        ours.map(|entry| entry.message).collect()
     }
 }
 
@@ -113,29 +136,35 @@ struct Chromedriver {
     child: Child,
     port: u16,
     // Open as long as it runs: a closed pipe would end it at its next line.
-    _says: BufReader<ChildStdout>,
+    says: BufReader<ChildStdout>,
 }
 
 impl Chromedriver {
-    fn start(program: &PathBuf) -> Self {
+    /// It takes a free port of IPv4, wants the same of IPv6, and ends where another has that one:
+    /// with many tests at once this happens, and hardly twice in a row.
+    fn start(program: &Path) -> Self {
+        (0..5).find_map(|_| Self::try_start(program)).expect("chromedriver starts")
+    }
+
+    fn try_start(program: &Path) -> Option<Self> {
         let mut child = Command::new(program)
             .arg("--port=0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .expect("chromedriver can be run");
-        let mut says = BufReader::new(child.stdout.take().expect("piped"));
+        let says = BufReader::new(child.stdout.take().expect("piped"));
+        let mut started = Self { child, port: 0, says };
         let mut line = String::new();
-        let port = loop {
-            line.clear();
-            let read = says.read_line(&mut line).expect("UTF-8");
-            assert!(read > 0, "chromedriver ended before it said its port");
+        while started.says.read_line(&mut line).expect("UTF-8") > 0 {
             let told = line.trim().strip_prefix("ChromeDriver was started successfully on port ");
             if let Some(port) = told {
-                break port.trim_end_matches('.').parse().expect("a port");
+                started.port = port.trim_end_matches('.').parse().expect("a port");
+                return Some(started);
             }
-        };
-        Self { child, port, _says: says }
+            line.clear();
+        }
+        None
     }
 
     fn url(&self) -> String {

@@ -11,7 +11,10 @@ mod chromium;
 mod proxy;
 mod tab;
 
+mod history;
+mod noscript;
 mod outage;
+mod presence;
 mod stream;
 mod talk;
 mod text;

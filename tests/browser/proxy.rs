@@ -1,5 +1,5 @@
 //! A proxy between browser and hubbub that can refuse, cut and hold back the streams, and hold back
-//! what forms post and a slow script. It leaves everything else alone.
+//! what forms post and a slow script, and refuse any address. It leaves everything else alone.
 
 use std::{
     sync::{
@@ -19,6 +19,10 @@ use tokio::{
 /// Much longer than a page takes to get and run everything else.
 const SLOW: Duration = Duration::from_millis(500);
 
+/// What it answers when it refuses.
+const DOWN: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html\r\n\
+                    Content-Length: 23\r\nConnection: close\r\n\r\n<p>Down for a while</p>";
+
 /// What the proxy does with streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Streams {
@@ -37,6 +41,8 @@ struct State {
     seen: AtomicUsize,
     posts_held: watch::Sender<bool>,
     slow: Mutex<Option<&'static str>>,
+    refuse: Mutex<Option<&'static str>>,
+    refused: AtomicUsize,
 }
 
 /// Stops with the test.
@@ -56,6 +62,8 @@ impl Proxy {
             seen: AtomicUsize::new(0),
             posts_held: watch::Sender::new(false),
             slow: Mutex::new(None),
+            refuse: Mutex::new(None),
+            refused: AtomicUsize::new(0),
         });
         let task = tokio::spawn(accept(listener, upstream.to_owned(), state.clone()));
         Self { address, state, task }
@@ -84,6 +92,16 @@ impl Proxy {
     /// Makes the answer to every request whose path contains this arrive after all others.
     pub fn slow(&self, path: &'static str) {
         *self.state.slow.lock().expect("not poisoned") = Some(path);
+    }
+
+    /// Answers every request whose path contains this with a 503, until this changes.
+    pub fn refuse(&self, path: Option<&'static str>) {
+        *self.state.refuse.lock().expect("not poisoned") = path;
+    }
+
+    /// How many requests it refused so.
+    pub fn refused(&self) -> usize {
+        self.state.refused.load(Ordering::SeqCst)
     }
 
     /// How many streams were asked for so far.
@@ -134,16 +152,20 @@ async fn pass(mut browser: TcpStream, upstream: &str, state: &State) -> std::io:
                 }
                 once
             });
-            let answer = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html\r\n\
-                          Content-Length: 22\r\nConnection: close\r\n\r\n<p>Down for a while</p>";
-            return browser.write_all(answer.as_bytes()).await;
+            return browser.write_all(DOWN.as_bytes()).await;
         }
+    }
+    let asked = lines.lines().next().unwrap_or_default();
+    let refuse = *state.refuse.lock().expect("not poisoned");
+    if refuse.is_some_and(|refuse| asked.contains(refuse)) {
+        state.refused.fetch_add(1, Ordering::SeqCst);
+        return browser.write_all(DOWN.as_bytes()).await;
     }
     if lines.starts_with("POST ") {
         state.posts_held.subscribe().wait_for(|held| !held).await.expect("a sender");
     }
     let slow = *state.slow.lock().expect("not poisoned");
-    if slow.is_some_and(|slow| lines.lines().next().is_some_and(|line| line.contains(slow))) {
+    if slow.is_some_and(|slow| asked.contains(slow)) {
         tokio::time::sleep(SLOW).await;
     }
     let mut hubbub = TcpStream::connect(upstream).await?;

@@ -1,14 +1,16 @@
 //! A tab, as one who sits before it sees and uses it.
 
 use serde::{Deserialize, de::DeserializeOwned};
-use thirtyfour::{By, Key, WebDriver, WebElement, WindowHandle};
+use thirtyfour::{By, Key, WebDriver, WebElement, WindowHandle, error::WebDriverResult};
 
 use crate::support::until;
 
-/// One open page. The driver speaks to one window at a time, so every method turns to its own first.
+/// One open page, or a frame in it. The driver speaks to one at a time, so every method turns to
+/// its own first.
 pub struct Tab {
     driver: WebDriver,
     window: WindowHandle,
+    frame: Option<&'static str>,
 }
 
 /// A message as it stands on the page.
@@ -21,12 +23,25 @@ pub struct Shown {
 
 impl Tab {
     pub fn new(driver: WebDriver, window: WindowHandle) -> Self {
-        Self { driver, window }
+        Self { driver, window, frame: None }
     }
 
-    /// The driver, turned to this tab.
+    /// The same tab by the eyes of one frame in its page.
+    pub fn frame(&self, css: &'static str) -> Self {
+        Self { driver: self.driver.clone(), window: self.window.clone(), frame: Some(css) }
+    }
+
+    /// The driver, turned to this tab, and there to its frame.
     pub async fn driver(&self) -> &WebDriver {
-        self.driver.switch_to_window(self.window.clone()).await.expect("the tab is open");
+        let window = &self.window;
+        self.driver.switch_to_window(window.clone()).await.expect("the tab is open");
+        if let Some(css) = self.frame {
+            until(css, async || {
+                let frame = self.driver.find(By::Css(css)).await.ok()?;
+                frame.enter_frame().await.ok()
+            })
+            .await;
+        }
         &self.driver
     }
 
@@ -38,7 +53,7 @@ impl Tab {
     pub async fn join(&self, home: &str, name: &str) {
         self.goto(&format!("{home}/rooms/lobby")).await;
         self.element("#username").await.send_keys(name + Key::Enter).await.expect("it takes keys");
-        self.element("#messages").await;
+        self.element("#leave").await;
         self.mark().await;
     }
 
@@ -63,6 +78,12 @@ impl Tab {
     /// Ids that stood on the marked page twice in any frame that was painted.
     pub async fn twice(&self) -> Vec<String> {
         self.eval("window.twice").await
+    }
+
+    /// Types where the keyboard is, as hands do, and presses Enter.
+    pub async fn type_blindly(&self, text: &str) {
+        let keys = self.driver().await.action_chain().send_keys(text + Key::Enter);
+        keys.perform().await.expect("it takes keys");
     }
 
     /// Types into the field and presses Enter.
@@ -98,7 +119,11 @@ impl Tab {
 
     /// Every message on the page, wherever it stands on it.
     pub async fn shown(&self) -> Vec<Shown> {
-        self.eval(
+        self.try_shown().await.expect("a page")
+    }
+
+    async fn try_shown(&self) -> WebDriverResult<Vec<Shown>> {
+        self.try_eval(
             r"[...document.querySelectorAll('.message')].map((message) => ({
                 id: message.dataset.key,
                 name: message.querySelector('strong').textContent.replace(/:$/, ''),
@@ -113,7 +138,9 @@ impl Tab {
         let mut last = Vec::new();
         let outcome = tokio::time::timeout(crate::support::PATIENCE, async {
             loop {
-                last = self.shown().await.into_iter().map(|shown| shown.text).collect();
+                // A frame may be going on to its next document just now.
+                let shown = self.try_shown().await.unwrap_or_default();
+                last = shown.into_iter().map(|shown| shown.text).collect();
                 if last == texts {
                     return;
                 }
@@ -131,8 +158,31 @@ impl Tab {
 
     /// The value of a script's expression.
     pub async fn eval<T: DeserializeOwned>(&self, expression: &str) -> T {
+        let value = self.try_eval(expression).await;
+        value.unwrap_or_else(|why| panic!("{expression}: {why}"))
+    }
+
+    async fn try_eval<T: DeserializeOwned>(&self, expression: &str) -> WebDriverResult<T> {
         let script = format!("return {expression}");
-        let ran = self.driver().await.execute(script, vec![]).await;
-        ran.and_then(|ran| ran.convert()).unwrap_or_else(|why| panic!("{expression}: {why}"))
+        self.driver().await.execute(script, vec![]).await?.convert()
+    }
+
+    /// Waits until an expression is true.
+    pub async fn until(&self, expression: &str) {
+        until(expression, async || self.try_eval::<bool>(expression).await.ok()?.then_some(()))
+            .await;
+    }
+
+    /// Where the message with this text begins, from the top of the view, in CSS pixels.
+    pub async fn place(&self, text: &str) -> f64 {
+        let find = r"[...document.querySelectorAll('.message')]
+            .find((message) => message.querySelector('span').textContent === ";
+        self.eval(&format!("{find} {text:?}).getBoundingClientRect().top")).await
+    }
+
+    /// Lets the list be scrolled by so many pixels, up where negative.
+    pub async fn scroll(&self, by: i32) {
+        let scroll = format!("void document.querySelector('.scroller').scrollBy(0, {by})");
+        self.eval::<Option<()>>(&scroll).await;
     }
 }

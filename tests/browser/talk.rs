@@ -98,36 +98,3 @@ async fn enter_pressed_twice_sends_once() {
     post(&app, "eve", "after").await;
     ann.shows(&["once", "again", "after"]).await;
 }
-
-#[tokio::test]
-async fn without_scripts_plain_forms_join_send_and_read() {
-    let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
-    let tab = chromium.open().await;
-    let off = serde_json::json!({ "value": true });
-    let cdp = tab.driver().await.cdp();
-    cdp.send_raw("Emulation.setScriptExecutionDisabled", off).await.unwrap();
-
-    tab.goto(&app.url("/")).await;
-    tab.element("#username").await.send_keys("ann").await.unwrap();
-    tab.element("#join button").await.click().await.unwrap();
-    tab.element("#text").await;
-    assert!(tab.element(".empty").await.is_displayed().await.unwrap());
-    let hint = tab.element(".hint").await;
-    assert!(hint.is_displayed().await.unwrap(), "a page without scripts says how to see more");
-
-    tab.element("#text").await.send_keys("by hand").await.unwrap();
-    tab.element("#send button").await.click().await.unwrap();
-    let own = tab.element(".message").await;
-    assert!(own.text().await.unwrap().starts_with("ann: by hand"));
-    assert!(!tab.element(".empty").await.is_displayed().await.unwrap());
-    assert_eq!(tab.draft().await, "");
-
-    post(&app, "bob", "read this").await;
-    tab.element(".hint a").await.click().await.unwrap();
-    until("the reload shows what was sent", async || {
-        (tab.shown().await.last()?.text == "read this").then_some(())
-    })
-    .await;
-    tab.shows(&["by hand", "read this"]).await;
-}

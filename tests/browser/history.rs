@@ -1,0 +1,146 @@
+//! What was said before: further up, while away, and in a journal that is no more.
+
+use std::{fs, time::Duration};
+
+use crate::{
+    chromium::Chromium,
+    post,
+    proxy::{Proxy, Streams},
+    support::{App, until},
+};
+
+/// What the list says, gaps and all, line by line.
+const LINES: &str = "[...document.querySelectorAll('#messages > :is(.message, .gap)')]
+    .map((line) => (line.querySelector('span') ?? line).textContent)";
+
+#[tokio::test]
+async fn scrolling_up_brings_older_messages_and_the_place_holds_still() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    let all: Vec<_> = (1..=160).map(|n| format!("message {n}")).collect();
+    for text in &all {
+        post(&app, "eve", text).await;
+    }
+    let ann = chromium.join(&app.url(""), "ann").await;
+    ann.shows(&all[110..].iter().map(String::as_str).collect::<Vec<_>>()).await;
+
+    // Up to the start of the room, page by page.
+    for oldest in [110, 60, 10] {
+        let top = &all[oldest];
+        let script = r"
+            const [text, done] = arguments
+            const shown = () => [...document.querySelectorAll('.message')]
+            const it = shown().find((message) => message.querySelector('span').textContent === text)
+            document.querySelector('.scroller').scrollBy(0, -100000)
+            const number = shown().length, place = it.getBoundingClientRect().top
+            const begun = performance.now()
+            const look = () => {
+                if (shown().length > number) requestAnimationFrame(() => setTimeout(() =>
+                    done([place, it.getBoundingClientRect().top]), 100))
+                else if (performance.now() - begun > 20000) done(null)
+                else requestAnimationFrame(look)
+            }
+            look()";
+        let driver = ann.driver().await;
+        let ran = driver.execute_async(script, vec![top.as_str().into()]).await.unwrap();
+        let places: Option<(f64, f64)> = ran.convert().unwrap();
+        let (before, after) = places.expect("older messages");
+        assert!((before - after).abs() <= 1.0, "from {before} to {after}");
+    }
+    ann.shows(&all.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    ann.until("!document.querySelector('.older')").await;
+
+    // And it is live as before.
+    post(&app, "eve", "live").await;
+    let mut all: Vec<_> = all.iter().map(String::as_str).collect();
+    all.push("live");
+    ann.shows(&all).await;
+    assert!(ann.is_marked().await, "the page was loaded anew");
+    assert_eq!(ann.twice().await, <[String; 0]>::default());
+    assert_eq!(chromium.complaints().await, <[String; 0]>::default());
+}
+
+#[tokio::test]
+async fn older_messages_that_cannot_be_had_now_leave_the_way_to_them() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    for n in 1..=60 {
+        post(&app, "eve", &n.to_string()).await;
+    }
+    let proxy = Proxy::before(app.address(), Streams::Pass).await;
+    let ann = chromium.join(&proxy.home(), "ann").await;
+    let lines: u32 = ann.eval("document.getElementById('messages').childNodes.length").await;
+
+    proxy.refuse(Some("/messages?before="));
+    ann.scroll(-100_000).await;
+    until("the 503", async || (proxy.refused() == 1).then_some(())).await;
+    tokio::time::sleep(Duration::from_millis(200)).await; // An error page is no message.
+    let now: u32 = ann.eval("document.getElementById('messages').childNodes.length").await;
+    assert_eq!(now, lines);
+
+    proxy.refuse(None);
+    ann.element(".older a").await.click().await.unwrap();
+    let all: Vec<_> = (1..=60).map(|n| n.to_string()).collect();
+    ann.shows(&all.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert!(ann.is_marked().await, "the page was loaded anew");
+}
+
+#[tokio::test]
+async fn who_was_away_for_longer_than_is_kept_is_told_and_gets_all_that_is_kept() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::with(&["--keep", "20"]);
+    let proxy = Proxy::before(app.address(), Streams::Pass).await;
+    let ann = chromium.join(&proxy.home(), "ann").await;
+    post(&app, "eve", "seen").await;
+    ann.shows(&["seen"]).await;
+
+    proxy.set(Streams::Hold);
+    for n in 1..=60 {
+        post(&app, "eve", &format!("missed {n}")).await;
+    }
+    // What is over the measure goes a little at a time, with what is sent and when nobody sends.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    proxy.set(Streams::Pass);
+
+    let mut expected =
+        vec!["seen".to_owned(), "40 earlier messages are no longer kept.".to_owned()];
+    expected.extend((41..=60).map(|n| format!("missed {n}")));
+    ann.until(&format!("document.querySelectorAll('.message').length === {}", 21)).await;
+    assert_eq!(ann.eval::<Vec<String>>(LINES).await, expected);
+    post(&app, "eve", "live").await;
+    expected.push("live".to_owned());
+    ann.until(&format!("document.querySelectorAll('.message').length === {}", 22)).await;
+    assert_eq!(ann.eval::<Vec<String>>(LINES).await, expected);
+    assert!(ann.is_marked().await, "the page was loaded anew");
+    assert_eq!(ann.twice().await, <[String; 0]>::default());
+}
+
+#[tokio::test]
+async fn a_journal_that_was_deleted_takes_its_messages_off_the_page() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let mut app = App::start();
+    for n in 1..=60 {
+        post(&app, "eve", &format!("old {n}")).await;
+    }
+    let ann = chromium.join(&app.url(""), "ann").await;
+    ann.say("old 61").await;
+
+    assert!(app.stop().success());
+    for name in ["hubbub.db", "hubbub.db-wal", "hubbub.db-shm"] {
+        let _ = fs::remove_file(app.data().with_file_name(name));
+    }
+    app.start_again();
+    post(&app, "eve", "new 1").await;
+    ann.shows(&["new 1"]).await;
+    let lines = ["Some earlier messages may be missing.", "new 1"];
+    assert_eq!(ann.eval::<Vec<String>>(LINES).await, lines);
+    // The way to the old journal's messages leads nowhere, and is gone.
+    tokio::time::sleep(Duration::from_millis(500)).await; // It was in view; nothing came of it.
+    let all = "[...document.getElementById('messages').childNodes]
+        .map((node) => node.className ?? node.data)";
+    assert_eq!(ann.eval::<Vec<String>>(all).await, ["empty", "gap", "message"]);
+    ann.say("new 2").await;
+    ann.shows(&["new 1", "new 2"]).await;
+    assert!(ann.is_marked().await, "the page was loaded anew");
+    assert_eq!(ann.twice().await, <[String; 0]>::default());
+}

@@ -1,0 +1,164 @@
+//! Pages in a browser that runs no script: the messages are live in one frame, the form is in
+//! another.
+
+use crate::{
+    chromium::Chromium,
+    post,
+    support::{App, until},
+    tab::Tab,
+};
+
+const LIVE: &str = "iframe.live";
+const SEND: &str = "iframe.send";
+
+/// A tab that joined the lobby, and is live.
+async fn join(chromium: &mut Chromium, app: &App, name: &str) -> Tab {
+    let tab = chromium.join(&app.url(""), name).await;
+    tab.frame(LIVE).until("location.search.includes('format=html')").await;
+    tab
+}
+
+/// Sends by the form in its frame, with a click, and waits for the fresh one.
+async fn say(tab: &Tab, text: &str) {
+    let form = tab.frame(SEND);
+    form.field().await.send_keys(text).await.unwrap();
+    form.element("#send button").await.click().await.unwrap();
+    form.until("document.getElementById('text').value === ''").await;
+}
+
+/// The id of the document in a frame: another one after each load.
+async fn document(tab: &Tab, css: &'static str) -> String {
+    let path: String = tab.frame(css).eval("location.pathname").await;
+    let cdp = tab.driver().await.cdp();
+    let tree = cdp.send_raw("Page.getFrameTree", serde_json::json!({})).await.unwrap();
+    let frames = tree["frameTree"]["childFrames"].as_array().expect("frames");
+    let frame = frames.iter().map(|child| &child["frame"]);
+    let mut its = frame.filter(|frame| frame["url"].as_str().unwrap().contains(&path));
+    its.next().expect("the frame")["loaderId"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn without_scripts_two_tabs_are_live_both_ways() {
+    let Some(mut chromium) = Chromium::without_scripts().await else { return };
+    let app = App::start();
+    let ann = join(&mut chromium, &app, "ann").await;
+    let bob = join(&mut chromium, &app, "bob").await;
+    assert!(ann.element("header").await.text().await.unwrap().contains("Posting as ann"));
+    for hidden in ["main > .scroller", "main > #send"] {
+        assert!(!ann.element(hidden).await.is_displayed().await.unwrap(), "{hidden}");
+    }
+    for tab in [&ann, &bob] {
+        tab.mark().await;
+        tab.frame(LIVE).shows(&[]).await;
+    }
+    let documents = (document(&ann, LIVE).await, document(&bob, LIVE).await);
+
+    say(&ann, "one").await;
+    bob.frame(LIVE).shows(&["one"]).await;
+    say(&bob, "two").await;
+    say(&ann, "<b>three</b>").await;
+    post(&app, "eve", "four").await;
+
+    for tab in [&ann, &bob] {
+        tab.frame(LIVE).shows(&["one", "two", "<b>three</b>", "four"]).await;
+        assert!(tab.is_marked().await, "the page was loaded anew");
+    }
+    assert_eq!(ann.frame(LIVE).shown().await, bob.frame(LIVE).shown().await);
+    let names: Vec<_> = ann.frame(LIVE).shown().await.into_iter().map(|shown| shown.name).collect();
+    assert_eq!(names, ["ann", "bob", "ann", "eve"]);
+    assert_eq!(documents, (document(&ann, LIVE).await, document(&bob, LIVE).await));
+    assert_eq!(chromium.complaints().await, <[String; 0]>::default());
+}
+
+#[tokio::test]
+async fn without_scripts_the_next_message_can_be_typed_at_once() {
+    let Some(mut chromium) = Chromium::without_scripts().await else { return };
+    let app = App::start();
+    let ann = join(&mut chromium, &app, "ann").await;
+    let (form, live) = (ann.frame(SEND), ann.frame(LIVE));
+    let stays = document(&ann, LIVE).await;
+
+    for texts in [&["first"][..], &["first", "second"], &["first", "second", "third"]] {
+        form.until("document.hasFocus() && document.activeElement.id === 'text'").await;
+        let before = document(&ann, SEND).await;
+        form.type_blindly(texts.last().unwrap()).await;
+        live.shows(texts).await;
+        until("the fresh form", async || (document(&ann, SEND).await != before).then_some(()))
+            .await;
+        assert_eq!(form.draft().await, "");
+    }
+    assert_eq!(document(&ann, LIVE).await, stays, "the messages were loaded anew");
+
+    // What cannot be sent comes back in the frame, with the reason and the keyboard.
+    let long = "x".repeat(4001);
+    form.eval::<Option<()>>(&format!("void (document.getElementById('text').value = '{long}')"))
+        .await;
+    form.type_blindly("").await;
+    form.until("document.getElementById('send-note').textContent !== ''").await;
+    assert_eq!(form.draft().await, long);
+    assert_eq!(document(&ann, LIVE).await, stays, "the messages were loaded anew");
+}
+
+#[tokio::test]
+async fn without_scripts_the_list_sticks_to_the_newest_and_holds_still_for_who_scrolled_up() {
+    let Some(mut chromium) = Chromium::without_scripts().await else { return };
+    let app = App::start();
+    for n in 1..=40 {
+        post(&app, "eve", &format!("old {n}")).await;
+    }
+    let ann = join(&mut chromium, &app, "ann").await;
+    let live = ann.frame(LIVE);
+    let last = |text: &str| {
+        format!(
+            "document.querySelector('#messages').lastElementChild.textContent.includes('{text}')"
+        )
+    };
+    live.until(&last("old 40")).await;
+    let seen = "document.querySelector('#messages').lastElementChild.getBoundingClientRect().bottom
+        <= document.querySelector('.scroller').getBoundingClientRect().bottom + 1";
+
+    live.until(seen).await;
+    post(&app, "eve", "new 1").await;
+    live.until(&last("new 1")).await;
+    assert!(live.eval::<bool>(seen).await, "at the bottom it stays at the bottom");
+
+    live.scroll(-300).await;
+    let place = live.place("old 30").await;
+    for n in 2..=9 {
+        post(&app, "eve", &format!("new {n}")).await;
+        live.until(&last(&format!("new {n}"))).await;
+        let moved = (live.place("old 30").await - place).abs();
+        assert!(moved <= 1.0, "moved by {moved} pixels");
+    }
+    assert!(!live.eval::<bool>(seen).await);
+}
+
+#[tokio::test]
+async fn without_scripts_the_page_is_loaded_though_its_stream_never_ends() {
+    let Some(mut chromium) = Chromium::without_scripts().await else { return };
+    let app = App::start();
+    post(&app, "eve", "before").await;
+    let ann = join(&mut chromium, &app, "ann").await;
+    ann.until("document.readyState === 'complete'").await;
+    ann.until("performance.getEntriesByType('navigation')[0].loadEventEnd > 0").await;
+    assert_eq!(ann.frame(LIVE).eval::<String>("document.readyState").await, "loading");
+    // And is alive, and still loaded.
+    post(&app, "eve", "after").await;
+    ann.frame(LIVE).shows(&["before", "after"]).await;
+    assert_eq!(ann.eval::<String>("document.readyState").await, "complete");
+}
+
+#[tokio::test]
+async fn without_scripts_one_can_leave() {
+    let Some(mut chromium) = Chromium::without_scripts().await else { return };
+    let app = App::start();
+    let ann = join(&mut chromium, &app, "ann").await;
+    let here = async || {
+        let url = app.url("/rooms/lobby/presence");
+        reqwest::get(url).await.expect("an answer").text().await.expect("a body")
+    };
+    assert!(here().await.contains("ann"));
+    ann.element("#leave button").await.click().await.unwrap();
+    ann.element("#username").await;
+    assert!(here().await.contains("Nobody is here"), "{}", here().await);
+}
