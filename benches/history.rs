@@ -37,7 +37,7 @@ const SHORT: u64 = 100;
 const FLAGS: [&str; 4] = ["--keep", "2000000", "--ttl", "0"];
 
 /// Rounds of each measurement.
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 9;
 
 /// How far behind a reader is that resumes, and one that catches up.
 const BEHIND: u64 = 50;
@@ -182,36 +182,22 @@ impl Kind {
 
 /// What a request costs beside the size of the history.
 async fn measure_size(homes: &[Arc<TempDir>; 2]) -> io::Result<()> {
-    let mut sides = [Side::over(&homes[0]).await?, Side::over(&homes[1]).await?];
-    let mut rows = Vec::new();
-    for kind in [Kind::Send, Kind::Page, Kind::Resume] {
-        let resumes = [sides[0].resume(BEHIND).await?, sides[1].resume(BEHIND).await?];
-        let mut measured = [Measured::default(), Measured::default()];
-        for _ in 0..ROUNDS {
-            let mut waits = [Vec::new(), Vec::new()];
+    let kinds = [Kind::Send, Kind::Page, Kind::Resume];
+    let mut measured = kinds.map(|_| [Measured::default(), Measured::default()]);
+    for _ in 0..ROUNDS {
+        // Fresh processes: one may be lucky with its threads' processors for all its life.
+        let mut sides = [Side::over(&homes[0]).await?, Side::over(&homes[1]).await?];
+        for (kind, measured) in kinds.into_iter().zip(&mut measured) {
             let used = [sides[0].app.cpu(), sides[1].app.cpu()];
-            for time in 0..kind as usize {
-                // Each goes first every other time.
-                for place in [time % 2, 1 - time % 2] {
-                    let side = &mut sides[place];
-                    let asked = Instant::now();
-                    match kind {
-                        Kind::Send => assert_is(side.connection.ask(&side.send).await?, "201"),
-                        Kind::Page => assert_is(side.connection.ask(&side.tab).await?, "200"),
-                        Kind::Resume => {
-                            let socket = ask_for_stream(&side.app, &resumes[place])?;
-                            read_events(socket, BEHIND, |_| {})?;
-                        }
-                    }
-                    waits[place].push(asked.elapsed());
-                }
-            }
+            let waits = take_turns(&mut sides, kind).await?;
             for (place, waits) in waits.into_iter().enumerate() {
                 measured[place].cpu += sides[place].app.cpu() - used[place];
                 measured[place].rounds.push(waits);
             }
         }
-        let [short, long] = &measured;
+    }
+    let mut rows = Vec::new();
+    for (kind, [short, long]) in kinds.into_iter().zip(&measured) {
         let (medians, its) = (short.medians(), long.medians());
         let ratios: Vec<f64> = its.iter().zip(&medians).map(|(long, short)| long / short).collect();
         let mut row = |unit: &str, short: f64, long: f64, ratio: f64| {
@@ -227,6 +213,29 @@ async fn measure_size(homes: &[Arc<TempDir>; 2]) -> io::Result<()> {
     print_table(&titles, &rows);
     println!();
     Ok(())
+}
+
+/// The waits of one round of one kind of request, one at a time to either server.
+async fn take_turns(sides: &mut [Side; 2], kind: Kind) -> io::Result<[Vec<Duration>; 2]> {
+    let resumes = [sides[0].resume(BEHIND).await?, sides[1].resume(BEHIND).await?];
+    let mut waits = [Vec::new(), Vec::new()];
+    for time in 0..kind as usize {
+        // Each goes first every other time.
+        for place in [time % 2, 1 - time % 2] {
+            let side = &mut sides[place];
+            let asked = Instant::now();
+            match kind {
+                Kind::Send => assert_is(side.connection.ask(&side.send).await?, "201"),
+                Kind::Page => assert_is(side.connection.ask(&side.tab).await?, "200"),
+                Kind::Resume => {
+                    let socket = ask_for_stream(&side.app, &resumes[place])?;
+                    read_events(socket, BEHIND, |_| {})?;
+                }
+            }
+            waits[place].push(asked.elapsed());
+        }
+    }
+    Ok(waits)
 }
 
 /// From the start of the process, the one before having been killed, to its first page.
