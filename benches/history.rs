@@ -191,7 +191,7 @@ async fn measure_size(homes: &[Arc<TempDir>; 2]) -> io::Result<()> {
             let used = [sides[0].app.cpu(), sides[1].app.cpu()];
             let waits = take_turns(&mut sides, kind).await?;
             for (place, waits) in waits.into_iter().enumerate() {
-                measured[place].cpu += sides[place].app.cpu() - used[place];
+                measured[place].cpu += sides[place].app.cpu().saturating_sub(used[place]);
                 measured[place].rounds.push(waits);
             }
         }
@@ -282,7 +282,7 @@ async fn measure_catch_up(home: &Arc<TempDir>) -> io::Result<()> {
         let (before, used) = (side.app.memory("VmRSS"), side.app.cpu());
         let took = read_events(ask_for_stream(&side.app, &request)?, FAR_BEHIND, |_| {})?;
         let (peak, after) = (side.app.memory("VmHWM"), side.app.memory("VmRSS"));
-        cpus.push((side.app.cpu() - used).as_secs_f64() * 1e6);
+        cpus.push(side.app.cpu().saturating_sub(used).as_secs_f64() * 1e6);
         stream.push(took.as_secs_f64());
         for (values, value) in memory.iter_mut().zip([before, peak, after, peak - before]) {
             values.push(value);
