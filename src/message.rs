@@ -1,7 +1,8 @@
 //! What is said, and where: parsed at the edge, then trusted.
 //!
 //! Every type here can only be made by its parser, so whatever holds a [`Text`] or a [`Name`]
-//! holds an acceptable one. This module is pure: it knows no other module, no clock and no disk.
+//! holds an acceptable one. This module knows no other module and no disk, and looks at the clock
+//! for one thing only, a fresh [`Key`].
 
 mod id;
 mod name;
@@ -43,10 +44,13 @@ impl Key {
         if fits { Ok(Self(raw.into())) } else { Err(InvalidKey) }
     }
 
-    /// A key that nobody has used: 128 random bits.
+    /// A key that nobody has used: the time, then 80 random bits. Keys of one minute thereby stand
+    /// together in the journal's index; random ones would each need a page of it read and written,
+    /// the longer the history the more.
     #[must_use]
     pub fn fresh() -> Self {
-        Self(format!("{:032x}", rand::random::<u128>()).into())
+        let now = Timestamp::now().as_millisecond();
+        Self(format!("{now:012x}{:020x}", rand::random::<u128>() >> 48).into())
     }
 
     /// The key as the client wrote it.

@@ -1,11 +1,14 @@
 //! What the benches share: a hubbub of their own on the disk that is measured, a client that
 //! costs next to nothing, and tables.
 
+#![allow(dead_code, reason = "no bench uses all of it")]
+
 use std::{
     fs,
     io::{self, BufRead as _, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,13 +28,18 @@ pub fn directory() -> TempDir {
 pub struct App {
     child: Child,
     address: String,
-    home: TempDir,
+    /// Kept for as long as it runs.
+    home: Arc<TempDir>,
 }
 
 impl App {
     /// Starts one with more flags, on a free port and with an empty journal.
     pub fn with(flags: &[&str]) -> Self {
-        let home = directory();
+        Self::over(Arc::new(directory()), flags)
+    }
+
+    /// Starts one over the `hubbub.db` in `home`. It may be started there again when it has ended.
+    pub fn over(home: Arc<TempDir>, flags: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_hubbub"))
             .args(["--listen", "127.0.0.1:0", "--data"])
             .arg(home.path().join("hubbub.db"))
@@ -70,6 +78,14 @@ impl App {
         let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
         let ticks = fields.skip(14 - 3).take(2).filter_map(|ticks| ticks.parse::<u32>().ok());
         TICK * ticks.sum()
+    }
+
+    /// A size in KB out of `/proc/PID/status`, such as `VmRSS`; zero where there is none.
+    pub fn memory(&self, what: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
     }
 
     /// Ends it with no time to tidy up (`kill -9`).
