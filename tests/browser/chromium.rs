@@ -86,9 +86,12 @@ impl Chromium {
             None => self.driver.new_window().await.expect("a window"),
         };
         let tab = Tab::new(self.driver.clone(), window);
+        let cdp = tab.driver().await.cdp();
+        // Each window is as one that somebody sits before: which of them has the keyboard is chance.
+        let on = serde_json::json!({ "enabled": true });
+        cdp.send_raw("Emulation.setFocusEmulationEnabled", on).await.expect("it obeys");
         if !self.scripts {
             let off = serde_json::json!({ "value": true });
-            let cdp = tab.driver().await.cdp();
             cdp.send_raw("Emulation.setScriptExecutionDisabled", off).await.expect("it obeys");
         }
         tab
