@@ -9,7 +9,10 @@ mod html;
 mod ndjson;
 mod text;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
 
@@ -107,6 +110,17 @@ impl Representation {
         page.into()
     }
 
+    /// What a reader is told when the server stops: to come back in `pause`, which is another for
+    /// each, so that they do not all knock at once. Empty where a representation has no word for
+    /// it.
+    pub fn farewell(self, cursor: &MessageId, pause: Duration) -> Bytes {
+        match self {
+            Self::EventStream => event_stream::farewell(pause),
+            Self::NdJson | Self::Text => Bytes::new(),
+            Self::Html => html::onward(cursor, pause.as_secs().max(1)),
+        }
+    }
+
     fn message(self, out: &mut String, message: &Message) {
         match self {
             Self::EventStream => event_stream::message(out, message),
@@ -119,7 +133,7 @@ impl Representation {
 
 /// The end of a document that has lived its time: it goes on by itself after `cursor`.
 pub fn onward(cursor: &MessageId) -> Bytes {
-    html::onward(cursor)
+    html::onward(cursor, 0)
 }
 
 /// Word of who is here, for event streams: `names` of `count`, and how many are watching.

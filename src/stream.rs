@@ -10,10 +10,12 @@ mod handover;
 use std::{
     collections::VecDeque,
     convert::Infallible,
+    ops::Range,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
+use rand::RngExt as _;
 use tokio::sync::watch;
 use tokio_stream::Stream;
 
@@ -38,6 +40,14 @@ const LIFE: (u64, Duration) = (10_000, Duration::from_hours(1));
 
 /// Messages that the next document repeats from the one before, so that it does not begin empty.
 const CONTEXT: usize = 50;
+
+/// How soon, in milliseconds, a reader is asked to come back when the server stops: time for a
+/// restart, spread so that ten thousand tabs come at four a millisecond and not at once.
+const COME_BACK: Range<u64> = 500..3000;
+
+fn pause() -> Duration {
+    Duration::from_millis(rand::rng().random_range(COME_BACK))
+}
 
 /// Where a reader begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +195,7 @@ fn run<P: Past, H: Send + 'static>(
                     }
                     tokio::select! {
                         biased;
-                        () = shutdown.begun() => return,
+                        () = shutdown.begun() => {}
                         () = live.changed() => {}
                         _ = pulse.changed() => yield Ok(representation.keep_alive()),
                     }
@@ -199,6 +209,10 @@ fn run<P: Past, H: Send + 'static>(
                 }
             }
             if shutdown.has_begun() {
+                let farewell = representation.farewell(&reader.onward(), pause());
+                if !farewell.is_empty() {
+                    yield Ok(farewell);
+                }
                 return;
             }
             // Looked at with every message and comment: no timer of its own is due.

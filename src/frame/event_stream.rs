@@ -1,6 +1,6 @@
 //! `text/event-stream`: events of the WHATWG HTML standard, section 9.2.6.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use bytes::Bytes;
 
@@ -33,6 +33,12 @@ pub fn presence(names: &[Name], count: usize, watching: usize) -> Bytes {
     let list = view::presence::list(names, count, watching, true).into_string();
     event(&mut frame, None, "PresenceChanged", &list);
     frame.into()
+}
+
+/// When to come back. With a name, since htmx passes over a `retry:` that is no part of an event;
+/// and without data, so that `EventSource` dispatches none.
+pub fn farewell(pause: Duration) -> Bytes {
+    format!("event: Closing\nretry: {}\n\n", pause.as_millis()).into()
 }
 
 /// One event. A line ends with CR, LF or both, so each such line of `data` gets a field of its

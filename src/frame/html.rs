@@ -25,7 +25,7 @@ pub fn gap(out: &mut String, gap: Gap, epoch: &Epoch) {
     out.push('\n');
 }
 
-/// What ends the document and makes the browser go on with the next.
-pub fn onward(cursor: &MessageId) -> Bytes {
-    view::endless::onward(cursor).into_string().into()
+/// What ends the document and makes the browser go on with the next, after so many seconds.
+pub fn onward(cursor: &MessageId, seconds: u64) -> Bytes {
+    view::endless::onward(cursor, seconds).into_string().into()
 }

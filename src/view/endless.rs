@@ -64,8 +64,10 @@ fn head(room: &RoomName) -> Markup {
     }
 }
 
-/// Ends this document and opens the next one, after `cursor`, under the same address: a tab's
-/// stays the tab's.
-pub fn onward(cursor: &MessageId) -> Markup {
-    html! { meta http-equiv="refresh" content={ "0;url=?format=html&after=" (cursor) }; }
+/// Ends this document and opens the next one after so many seconds, from `cursor`, under the same
+/// address: a tab's stays the tab's.
+pub fn onward(cursor: &MessageId, seconds: u64) -> Markup {
+    html! {
+        meta http-equiv="refresh" content={ (seconds) ";url=?format=html&after=" (cursor) };
+    }
 }

@@ -113,11 +113,11 @@ impl Events {
         Self { events }
     }
 
-    /// The next event; `None` when the stream has ended.
+    /// The next event; `None` when the stream has ended. By the standard one without data is none.
     pub async fn next(&mut self) -> Option<Sse> {
         loop {
             let event = soon("an event", self.events.next()).await?;
-            if event.event.is_some() {
+            if event.data.is_some() {
                 return Some(event);
             }
         }

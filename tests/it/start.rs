@@ -158,6 +158,33 @@ async fn a_full_disk_is_a_503_that_stores_nothing_and_sending_works_again_after_
 }
 
 #[tokio::test]
+async fn sigterm_tells_each_reader_when_to_come_back() {
+    // Failure 8: everybody reconnects at once.
+    let mut app = App::start();
+    let mut streams = Vec::new();
+    for format in ["sse", "sse", "sse", "sse", "html", "ndjson"] {
+        let url = app.url(&format!("/rooms/lobby/events?format={format}"));
+        streams.push(client().get(url).send().await.unwrap());
+    }
+    assert!(app.stop().success());
+    let mut pauses = std::collections::BTreeSet::new();
+    for (place, stream) in streams.into_iter().enumerate() {
+        let said = crate::support::soon("an end", stream.text()).await.unwrap();
+        match place {
+            0..4 => {
+                let pause = said.rsplit("event: Closing\nretry: ").next().unwrap().trim();
+                let pause: u64 = pause.parse().unwrap_or_else(|_| panic!("{said}"));
+                assert!((500..3000).contains(&pause), "{pause}");
+                pauses.insert(pause);
+            }
+            4 => assert!(said.contains("http-equiv=\"refresh\""), "{said}"),
+            _ => assert_eq!(said, ""),
+        }
+    }
+    assert!(pauses.len() > 1, "not all at once: {pauses:?}");
+}
+
+#[tokio::test]
 async fn sigterm_ends_open_streams_and_the_process() {
     let mut app = App::start();
     let mut events = Events::open(&app, "/rooms/lobby/events", None).await;
