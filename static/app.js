@@ -21,7 +21,7 @@
                 // Another epoch is another journal: what is shown is not in it, and goes, and the
                 // way to what was before.
                 const epoch = line.dataset.epoch ?? line.dataset.key.split('-')[0]
-                const others = list().querySelectorAll(`.message:not([data-key^="${epoch}-"])`)
+                const others = document.querySelectorAll(`.message:not([data-key^="${epoch}-"])`)
                 if (others.length) list().querySelector('.older')?.remove()
                 for (const other of others) other.remove()
                 const same = line.dataset.key && `[data-key="${line.dataset.key}"]`
