@@ -13,6 +13,13 @@ pub fn init(filter: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|why| format!("--log {filter}: {why}"))?;
     let stderr = std::io::stderr;
     let colours = stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_ansi(colours).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr)
+        .with_ansi(colours)
+        // A line that cannot be written, as where stderr is a file on a full disk, is lost; word of
+        // that could not be written either, and would panic in the middle of a request.
+        .log_internal_errors(false)
+        .init();
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! gone with the test.
 
 use std::{
+    fs::{self, File},
     io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -116,6 +117,12 @@ impl Drop for App {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!(
+                "{}",
+                fs::read_to_string(self.home.path().join("hubbub.log")).unwrap_or_default()
+            );
+        }
     }
 }
 
@@ -152,9 +159,12 @@ pub fn run_to_end(command: &mut Command) -> (ExitStatus, String) {
 }
 
 fn spawn(home: &Path, listen: &str, flags: &[String]) -> (Child, String) {
+    let log = File::options().create(true).append(true).open(home.join("hubbub.log"));
+    let log = log.expect("a file for the log");
     let mut child = hubbub(home, listen)
         .args(flags)
         .stdout(Stdio::piped())
+        .stderr(log)
         .spawn()
         .expect("the binary can be run");
     let mut line = String::new();
