@@ -11,10 +11,11 @@ use crate::{frame::Frame, hub::Hub, journal::Journal, message::Seq};
 /// disk some moments to come back, and readers some to notice.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Carries every message after `seq` to the hub, until the journal is closed.
+/// Carries every message after `seq` to the hub, until the journal is closed. While nobody reads
+/// anywhere, there is nothing to carry, and nothing is read.
 pub async fn run(journal: Journal, hub: Hub<Frame>, mut seq: Seq) {
     loop {
-        let mut batches = pin!(journal.follow(seq));
+        let mut batches = pin!(journal.follow(seq, |upto| hub.pass(upto)));
         while let Some(batch) = batches.next().await {
             match batch {
                 Ok(messages) => {

@@ -104,6 +104,18 @@ impl<T: Item> Hub<T> {
         }
     }
 
+    /// Passes over everything up to `upto`, where no room has readers; answers whether it did.
+    /// A topic that opens later knows that it went by.
+    #[must_use]
+    pub fn pass(&self, upto: Seq) -> bool {
+        let mut topics = lock(&self.0);
+        let nobody = topics.by_room.is_empty();
+        if nobody {
+            topics.published = topics.published.max(upto);
+        }
+        nobody
+    }
+
     /// Hands the readers of a room a notice: something about now, which has no place in the order
     /// and replaces the notice before it.
     pub fn announce(&self, room: &RoomName, notice: Bytes) {
@@ -263,6 +275,18 @@ mod tests {
         let reader = hub.subscribe(&room("a"));
         assert_eq!(reader.after(Seq::new(1), 10), None);
         assert_eq!(reader.after(Seq::new(2), 10), Some(seqs([])));
+    }
+
+    #[test]
+    fn what_is_passed_over_while_nobody_reads_is_below_the_next_floor() {
+        let hub: Hub<Seq> = Hub::new(Seq::ZERO);
+        assert!(hub.pass(Seq::new(7)));
+        let reader = hub.subscribe(&room("a"));
+        assert_eq!(reader.after(Seq::new(6), 10), None);
+        assert_eq!(reader.after(Seq::new(7), 10), Some(seqs([])));
+        assert!(!hub.pass(Seq::new(8)), "somebody reads");
+        hub.publish(&room("a"), Seq::new(8));
+        assert_eq!(reader.after(Seq::new(7), 10), Some(seqs([8])));
     }
 
     #[test]

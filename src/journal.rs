@@ -139,10 +139,17 @@ impl Journal {
     /// Every message after `seq`, of all rooms, in order, and then each new one as soon as it is
     /// durable; in batches. Ends when the journal is closed. What was not followed yet is not
     /// trimmed: there is one follower.
-    pub fn follow(
+    ///
+    /// `unwanted` is asked with each new place whether nobody wants what is up to there; then it
+    /// is not read at all.
+    pub fn follow<F>(
         &self,
         mut seq: Seq,
-    ) -> impl Stream<Item = Result<Vec<Message>, ReadError>> + use<> {
+        unwanted: F,
+    ) -> impl Stream<Item = Result<Vec<Message>, ReadError>> + use<F>
+    where
+        F: Fn(Seq) -> bool,
+    {
         /// Bounds the memory of one batch (4,000 characters each: 8 MB at the very most).
         const BATCH: usize = 512;
         let store = self.store.clone();
@@ -150,11 +157,17 @@ impl Journal {
         self.store.followed().upto(seq);
         async_stream::try_stream! {
             loop {
-                while seq < *committed.borrow_and_update() {
+                let last = *committed.borrow_and_update();
+                while seq < last {
+                    if unwanted(last) {
+                        seq = last;
+                        store.followed().upto(seq);
+                        break;
+                    }
                     let messages = store.read(move |reader| reader.follow(seq, BATCH)).await?;
                     // Trimmed before it could be followed: nothing is left to pass on up to there.
-                    let Some(last) = messages.last() else { break };
-                    seq = last.seq();
+                    let Some(newest) = messages.last() else { break };
+                    seq = newest.seq();
                     store.followed().upto(seq);
                     yield messages;
                 }

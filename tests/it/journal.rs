@@ -210,7 +210,7 @@ async fn reopened_it_has_the_same_epoch_messages_and_next_seq(bench: Bench) {
 async fn following_gives_every_message_of_all_rooms_in_order(bench: Bench) {
     let journal = bench.open(ALL);
     fill(&journal, "lobby", 0..5).await;
-    let mut follow = Box::pin(journal.follow(Seq::new(2)));
+    let mut follow = Box::pin(journal.follow(Seq::new(2), |_| false));
     let sender = tokio::spawn({
         let journal = journal.clone();
         async move {
