@@ -215,10 +215,11 @@ impl Sequence {
         let batch = self.writer.batch()?;
         let mut outcomes = Vec::with_capacity(entries.len());
         for Entry { draft, .. } in entries {
-            outcomes.push(match batch.find(draft)? {
+            let room = batch.room(draft)?;
+            outcomes.push(match batch.find(&room, draft)? {
                 None => {
                     last = last.next();
-                    Ok(Appended { message: batch.insert(last, draft, now)?, fresh: true })
+                    Ok(Appended { message: batch.insert(last, &room, draft, now)?, fresh: true })
                 }
                 Some(found) => again(found, draft),
             });

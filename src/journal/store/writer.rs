@@ -69,6 +69,16 @@ pub enum Found {
     },
 }
 
+/// A room's row.
+pub struct Room {
+    /// Its number, once it was written to.
+    id: Option<i64>,
+    /// How many messages it was ever sent.
+    sent: u64,
+    /// How many of them were trimmed.
+    dropped: u64,
+}
+
 /// Changes that become visible and durable together.
 pub struct Batch<'a> {
     transaction: Transaction<'a>,
@@ -162,14 +172,27 @@ impl Writer {
 }
 
 impl Batch<'_> {
+    /// The room that a draft is for, as it is in this batch.
+    pub fn room(&self, draft: &Draft) -> Result<Room, rusqlite::Error> {
+        let known = self
+            .transaction
+            .prepare_cached("SELECT id, sent, dropped FROM rooms WHERE name = ?1")?
+            .query_row([draft.room.as_str()], |row| {
+                Ok(Room { id: Some(row.get(0)?), sent: row.get(1)?, dropped: row.get(2)? })
+            })
+            .optional()?;
+        Ok(known.unwrap_or(Room { id: None, sent: 0, dropped: 0 }))
+    }
+
     /// What is stored under the draft's key in its room, if anything.
-    pub fn find(&self, draft: &Draft) -> Result<Option<Found>, rusqlite::Error> {
-        let mut kept = self.transaction.prepare_cached(
-            "SELECT m.seq, m.sent_at, m.name, m.text FROM messages m JOIN rooms r ON r.id = m.room
-             WHERE r.name = ?1 AND m.key = ?2",
-        )?;
-        let found = kept
-            .query_row(params![draft.room.as_str(), draft.key.as_str()], |row| {
+    pub fn find(&self, room: &Room, draft: &Draft) -> Result<Option<Found>, rusqlite::Error> {
+        let Some(id) = room.id else { return Ok(None) };
+        let found = self
+            .transaction
+            .prepare_cached(
+                "SELECT seq, sent_at, name, text FROM messages WHERE room = ?1 AND key = ?2",
+            )?
+            .query_row(params![id, draft.key.as_str()], |row| {
                 Ok(Found::Kept(Message {
                     id: self.id(Seq::new(row.get(0)?)),
                     room: draft.room.clone(),
@@ -179,15 +202,12 @@ impl Batch<'_> {
                 }))
             })
             .optional()?;
-        if found.is_some() {
+        if found.is_some() || room.dropped == 0 {
             return Ok(found);
         }
-        let mut dropped = self.transaction.prepare_cached(
-            "SELECT d.seq, d.sent_at FROM dropped d JOIN rooms r ON r.id = d.room
-             WHERE r.name = ?1 AND d.key = ?2",
-        )?;
-        dropped
-            .query_row(params![draft.room.as_str(), draft.key.as_str()], |row| {
+        self.transaction
+            .prepare_cached("SELECT seq, sent_at FROM dropped WHERE room = ?1 AND key = ?2")?
+            .query_row(params![id, draft.key.as_str()], |row| {
                 Ok(Found::Dropped {
                     id: self.id(Seq::new(row.get(0)?)),
                     sent_at: time(row.get(1)?).unwrap_or_default(),
@@ -202,25 +222,26 @@ impl Batch<'_> {
     pub fn insert(
         &self,
         seq: Seq,
+        room: &Room,
         draft: &Draft,
         sent_at: Timestamp,
     ) -> Result<Message, rusqlite::Error> {
-        let (room, sent, dropped) = self.count(draft, sent_at)?;
+        let (id, sent) = (self.count(room, draft, sent_at)?, room.sent + 1);
         let mut insert = self.transaction.prepare_cached(
             "INSERT INTO messages (seq, room, n, key, sent_at, name, text)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?;
         insert.execute(params![
             signed(seq.get()),
-            room,
+            id,
             sent,
             draft.key.as_str(),
             sent_at.as_millisecond(),
             draft.name.as_str(),
             draft.text.as_str(),
         ])?;
-        let over = (sent - dropped).saturating_sub(self.keep);
-        self.drop_oldest(room, over.min(2))?;
+        let over = (sent - room.dropped).saturating_sub(self.keep);
+        self.drop_oldest(id, over.min(2))?;
         Ok(Message {
             id: self.id(seq),
             room: draft.room.clone(),
@@ -230,34 +251,26 @@ impl Batch<'_> {
         })
     }
 
-    /// Counts one more message in the draft's room: the room's row, and how many it was sent and
-    /// how many of them were trimmed.
+    /// Counts one more message in the room, and gives the number of its row.
     ///
-    /// Two plain statements: as one, an upsert that returns the row, SQLite would prepare to undo
-    /// half of it, with 64 KB of memory taken and given back each time.
-    fn count(&self, draft: &Draft, now: Timestamp) -> Result<(i64, u64, u64), rusqlite::Error> {
+    /// Not as one statement: an upsert that returns the row SQLite would prepare to undo half of,
+    /// with 64 KB of memory taken and given back each time.
+    fn count(&self, room: &Room, draft: &Draft, now: Timestamp) -> Result<i64, rusqlite::Error> {
         let now = now.as_millisecond();
-        let known: Option<(i64, u64, u64)> = self
-            .transaction
-            .prepare_cached("SELECT id, sent, dropped FROM rooms WHERE name = ?1")?
-            .query_row([draft.room.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .optional()?;
-        if let Some((room, sent, dropped)) = known {
+        if let Some(id) = room.id {
             self.transaction
                 .prepare_cached(
                     "UPDATE rooms SET sent = sent + 1, last_sent_at = ?2 WHERE id = ?1",
                 )?
-                .execute([room, now])?;
-            return Ok((room, sent + 1, dropped));
+                .execute([id, now])?;
+            return Ok(id);
         }
-        let room = self
-            .transaction
+        self.transaction
             .prepare_cached(
                 "INSERT INTO rooms (name, sent, dropped, dropped_seq, last_sent_at)
                  VALUES (?1, 1, 0, 0, ?2)",
             )?
-            .insert(params![draft.room.as_str(), now])?;
-        Ok((room, 1, 0))
+            .insert(params![draft.room.as_str(), now])
     }
 
     /// Makes the batch durable; `last` is the highest seq in it.
