@@ -1,5 +1,6 @@
 //! HTTP: the table of URLs, and what every answer has in common.
 
+mod answer;
 mod assets;
 mod error;
 mod form;
@@ -80,23 +81,5 @@ pub fn router(state: AppState) -> Router {
         .layer(CsrfLayer::new().with_rejection_response(error::foreign))
         // One request's bug is one request's 500, and the others' connections live on.
         .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(middleware::from_fn(error::present))
-        .layer(middleware::map_response(secure))
-}
-
-/// Headers of every answer.
-async fn secure<B>(mut response: axum::http::Response<B>) -> axum::http::Response<B> {
-    use axum::http::{HeaderName, HeaderValue, header};
-    /// Pico draws its icons with `data:` images; everything else comes from here. Nothing inline.
-    const POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; \
-                          form-action 'self'; frame-ancestors 'self'; object-src 'none'";
-    const HEADERS: [(HeaderName, &str); 3] = [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "same-origin"),
-    ];
-    for (name, value) in HEADERS {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
+        .layer(middleware::from_fn(answer::finish))
 }

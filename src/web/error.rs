@@ -4,8 +4,7 @@ use axum::{
     Json,
     body::Body,
     extract::Request,
-    http::{HeaderValue, Method, Response, StatusCode, header},
-    middleware::Next,
+    http::{HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
 use tower_http::csrf::ProtectionError;
@@ -150,7 +149,7 @@ impl From<ReadError> for Error {
 
 /// How an error is put.
 #[derive(Clone, Copy)]
-enum Wording {
+pub enum Wording {
     /// A plain sentence, which our script shows beside the form.
     Htmx,
     /// `{"error": …}`.
@@ -160,7 +159,8 @@ enum Wording {
 }
 
 impl Wording {
-    fn of(request: &Request) -> Self {
+    /// As the one who asks can read it.
+    pub fn of(request: &Request) -> Self {
         let path = request.uri().path();
         let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
         if request.headers().contains_key("hx-request") {
@@ -177,12 +177,9 @@ impl Wording {
     }
 }
 
-/// Puts an [`Error`] into words: JSON for scripts, a plain sentence for htmx, a page for people.
-pub async fn present(request: Request, next: Next) -> Response<Body> {
-    let head = *request.method() == Method::HEAD;
-    let wording = Wording::of(&request);
-    let response = next.run(request).await;
-    let Some(error) = response.extensions().get::<Error>().cloned() else { return response };
+/// Puts the [`Error`] in a response into words: JSON for scripts, a plain sentence for htmx, a
+/// page for people.
+pub fn present(error: &Error, wording: Wording, response: Response<Body>) -> Response<Body> {
     let (mut parts, _) = response.into_parts();
     let body = match wording {
         Wording::Htmx => error.sentence().to_owned().into_response(),
@@ -192,7 +189,7 @@ pub async fn present(request: Request, next: Next) -> Response<Body> {
     let (described, body) = body.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.extend(described.headers);
-    Response::from_parts(parts, if head { Body::empty() } else { body })
+    Response::from_parts(parts, body)
 }
 
 /// The answer to a post from another site's page.

@@ -96,7 +96,9 @@ impl Writer {
         followed: Followed,
         mark: Mark,
     ) -> Result<Self, rusqlite::Error> {
-        // Bounds the log file that is left behind after a burst: 16 MB.
+        // The log is folded into the file every 4,000 pages (16 MB), SQLite's own being 1,000: a
+        // page that many commits changed is then copied once. Nothing larger is left behind.
+        connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
         connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
         Ok(Self { connection, epoch, retention, followed, mark })
     }

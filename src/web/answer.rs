@@ -1,0 +1,37 @@
+//! What every answer has in common.
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderName, HeaderValue, Method, Response, header},
+    middleware::Next,
+};
+
+use super::error::{self, Error, Wording};
+
+/// Pico draws its icons with `data:` images; everything else comes from here. Nothing inline.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; \
+                      form-action 'self'; frame-ancestors 'self'; object-src 'none'";
+
+const HEADERS: [(HeaderName, &str); 3] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+];
+
+/// Puts errors into words, and the headers on that keep scripts and sniffing out.
+pub async fn finish(request: Request, next: Next) -> Response<Body> {
+    let head = *request.method() == Method::HEAD;
+    let wording = Wording::of(&request);
+    let mut response = next.run(request).await;
+    if let Some(why) = response.extensions_mut().remove::<Error>() {
+        response = error::present(&why, wording, response);
+        if head {
+            *response.body_mut() = Body::empty();
+        }
+    }
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
