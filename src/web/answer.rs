@@ -35,3 +35,9 @@ pub async fn finish(request: Request, next: Next) -> Response<Body> {
     }
     response
 }
+
+/// Pages change with every message: a browser may keep one to go back to, and must ask before it
+/// shows it as new.
+pub fn not_stored() -> [(HeaderName, &'static str); 1] {
+    [(header::CACHE_CONTROL, "private, no-cache")]
+}

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{AppState, Error, negotiate, room::Room, tab};
+use super::{AppState, Error, answer, negotiate, room::Room};
 use crate::{
     message::{MessageId, Seq},
     view,
@@ -61,10 +61,10 @@ pub async fn show(
     let past = state.journal().before(&room, before, limit).await?;
     let vary = [(header::VARY, "accept")];
     Ok(if negotiate::json(&headers) {
-        (tab::not_stored(), vary, Json(past.messages)).into_response()
+        (answer::not_stored(), vary, Json(past.messages)).into_response()
     } else {
         let here = format!("/rooms/{room}/messages");
         let list = view::message::list(&past.messages, past.more, &here);
-        (tab::not_stored(), vary, list).into_response()
+        (answer::not_stored(), vary, list).into_response()
     })
 }

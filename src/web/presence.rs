@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{AppState, negotiate, room::Room, tab};
+use super::{AppState, answer, negotiate, room::Room};
 use crate::{message::Name, view};
 
 /// The fragment that a page shows, or `{"count":2,"names":["ann","bob"]}`, with `"watching"`
@@ -21,9 +21,9 @@ pub async fn show(Room(room): Room, State(state): State<AppState>, headers: Head
         if people.watching > 0 {
             object["watching"] = people.watching.into();
         }
-        (tab::not_stored(), vary, Json(object)).into_response()
+        (answer::not_stored(), vary, Json(object)).into_response()
     } else {
         let list = view::presence::list(&people.names, people.count, people.watching, false);
-        (tab::not_stored(), vary, list).into_response()
+        (answer::not_stored(), vary, list).into_response()
     }
 }

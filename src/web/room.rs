@@ -10,7 +10,7 @@ use axum::{
 use maud::Markup;
 use serde::Deserialize;
 
-use super::{AppState, Error, form::Posted, tab};
+use super::{AppState, Error, answer, form::Posted};
 use crate::{message::RoomName, view};
 
 /// Rooms that the list shows: what somebody reads through.
@@ -65,7 +65,7 @@ async fn listing(
     rooms.sort_by_key(|(_, listed)| Reverse((listed.here, listed.last_sent_at)));
     rooms.truncate(LISTED);
     let page = view::rooms::page(&rooms, entered, problem);
-    Ok((status, tab::not_stored(), page).into_response())
+    Ok((status, answer::not_stored(), page).into_response())
 }
 
 /// `GET /rooms/{room}`: the join form.

@@ -9,7 +9,7 @@ use axum::{
 use maud::Markup;
 use serde::Deserialize;
 
-use super::{AppState, Error, error::invalid, form::Posted, room::Room, tab, tab::Tab};
+use super::{AppState, Error, answer, error::invalid, form::Posted, room::Room, tab, tab::Tab};
 use crate::{
     message::{Draft, Key, Message, Name, Text},
     view::room::{SendForm, send_form, send_frame, sent},
@@ -33,7 +33,7 @@ pub struct Where {
 pub async fn frame(tab: Tab) -> impl IntoResponse {
     let form =
         SendForm { path: &tab.path(), key: &Key::fresh(), text: "", problem: None, framed: true };
-    (tab::not_stored(), send_frame(&form))
+    (answer::not_stored(), send_frame(&form))
 }
 
 /// `POST /rooms/{room}/tabs/{tab}/send`: from the send form, by htmx, plainly, or in its frame.
@@ -93,7 +93,7 @@ fn draft(tab: &Tab, sending: &Sending) -> Result<Draft, Error> {
 /// The form's own answers may replace the form; see [`send_form`].
 fn swapped(status: StatusCode, form: Markup) -> Response {
     const RESWAP: HeaderName = HeaderName::from_static("hx-reswap");
-    (status, tab::not_stored(), [(RESWAP, "outerHTML")], form).into_response()
+    (status, answer::not_stored(), [(RESWAP, "outerHTML")], form).into_response()
 }
 
 #[derive(Deserialize)]

@@ -4,7 +4,7 @@ mod secret;
 
 use axum::{
     extract::{FromRequestParts, Query, RawPathParams, State},
-    http::{StatusCode, header, request::Parts},
+    http::{StatusCode, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::cookie::{Cookie, SameSite, SignedCookieJar};
@@ -12,6 +12,7 @@ use maud::Markup;
 
 use super::{
     AppState, Error,
+    answer::not_stored,
     history::{Asked, SHOWN},
     room::Room,
 };
@@ -161,12 +162,6 @@ pub async fn leave(
         Err(_) => jar,
     };
     (jar, Redirect::to(&format!("/rooms/{room}")))
-}
-
-/// Pages change with every message: a browser may keep one to go back to, and must ask before it
-/// shows it as new.
-pub fn not_stored() -> [(header::HeaderName, &'static str); 1] {
-    [(header::CACHE_CONTROL, "private, no-cache")]
 }
 
 /// A status for a page that is shown again.
