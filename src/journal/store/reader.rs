@@ -112,10 +112,7 @@ impl<'a> Reader<'a> {
         )?;
         let next: Option<u64> =
             statement.query_row(params![room.id, count], |row| row.get(0)).optional()?;
-        match next {
-            Some(seq) => Ok(Seq::new(seq)),
-            None => Ok(Seq::new(room.dropped_seq)),
-        }
+        Ok(Seq::new(next.unwrap_or(room.dropped_seq)))
     }
 
     /// See [`Journal::rooms`](crate::journal::Journal::rooms).
