@@ -19,7 +19,8 @@ use bytes::Bytes;
 use crate::{
     hub::Item,
     journal::Gap,
-    message::{Epoch, Message, MessageId, Name, RoomName, Seq},
+    message::{Epoch, Message, MessageId, RoomName, Seq},
+    view::presence::People,
 };
 
 /// How a stream is written. In the order in which the server prefers them, where a reader takes
@@ -136,9 +137,9 @@ pub fn onward(cursor: &MessageId) -> Bytes {
     html::onward(cursor, 0)
 }
 
-/// Word of who is here, for event streams: `names` of `count`, and how many are watching.
-pub fn presence(names: &[Name], count: usize, watching: usize) -> Bytes {
-    event_stream::presence(names, count, watching)
+/// Word of who is here, for event streams.
+pub fn presence(people: &People) -> Bytes {
+    event_stream::presence(people)
 }
 
 /// A message as it goes out. Clones share the bytes.
@@ -177,7 +178,7 @@ impl Item for Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Text;
+    use crate::message::{Name, Text};
 
     #[test]
     fn a_frame_is_encoded_once_in_each_representation_that_is_read_and_in_no_other() {

@@ -68,6 +68,7 @@ pub fn router(state: AppState) -> Router {
         .route("/rooms/{room}/tabs/{tab}", get(tab::show))
         .route("/rooms/{room}/tabs/{tab}/send", get(send::frame).post(send::from_tab))
         .route("/rooms/{room}/tabs/{tab}/leave", post(tab::leave))
+        .route("/rooms/{room}/tabs/{tab}/presence", post(presence::tell))
         .route("/rooms/{room}/tabs/{tab}/live", get(tab::live))
         .route("/rooms/{room}/tabs/{tab}/events", get(stream::of_tab))
         .route("/static/{file}", get(assets::show))

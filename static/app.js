@@ -1,34 +1,116 @@
-// What htmx does not do by itself. Everything else on the page is attributes.
+// What htmx does not do by itself; everything else on the page is attributes.
 (() => {
-    const list = () => document.getElementById('messages')
-    const outbox = () => document.getElementById('outbox')
+    const $ = (id) => document.getElementById(id)
+    const list = $('messages')
+    const log = document.querySelector('.log')
+    const isStream = (event) => event.detail.ctx?.sourceElement === list
+    const isSend = (event) => event.detail.ctx?.sourceElement?.id === 'send'
 
     // htmx swaps unnamed events only; a named one becomes a DOM event. These are content.
     const CONTENT = ['NewMessage', 'Gap', 'PresenceChanged']
-    document.addEventListener('htmx:sse:before:message', (event) => {
-        const message = event.detail.message
+    document.addEventListener('htmx:sse:before:message', ({ detail: { message } }) => {
         if (CONTENT.includes(message.event)) message.event = ''
+        if (log.ariaLive === 'off') settle()
     })
 
-    // A message may be on the page already: from the page itself (sent between its rendering and
-    // the stream's opening), from before a reconnect, or from the sender's own answer. That one
-    // waits in the outbox until the stream brings it to its place; if the stream was quicker, it
-    // is not needed. Decided here, at the last moment before either swap, so that no frame shows a
-    // message twice or not at all.
-    document.addEventListener('htmx:before:swap', (event) => {
-        for (const { fragment } of event.detail.tasks)
+    // A message may be on the page already: from the page itself, from before a reconnect, or from
+    // the answer to its sender, where it waits in the outbox for its place. Decided at the last
+    // moment before either swap, so that no frame shows a message twice or not at all.
+    document.addEventListener('htmx:before:swap', ({ detail: { tasks } }) => {
+        for (const { fragment } of tasks)
             for (const line of fragment.querySelectorAll('.message, .gap')) {
-                // Another epoch is another journal: what is shown is not in it, and goes, and the
-                // way to what was before.
+                // Another epoch is another journal: what is shown is not in it, and goes.
                 const epoch = line.dataset.epoch ?? line.dataset.key.split('-')[0]
                 const others = document.querySelectorAll(`.message:not([data-key^="${epoch}-"])`)
-                if (others.length) list().querySelector('.older')?.remove()
+                if (others.length) list.querySelector('.older')?.remove()
                 for (const other of others) other.remove()
                 const same = line.dataset.key && `[data-key="${line.dataset.key}"]`
-                if (!same) continue
-                if (list().querySelector(same)) line.remove()
-                else outbox().querySelector(same)?.remove()
+                if (same && list.querySelector(same)) line.remove()
+                else if (same) $('outbox').querySelector(same)?.remove()
             }
+    })
+
+    // The stream, as the header tells of it. From its loss until it has caught up the list announces
+    // nothing: what was missed is a number, not a hundred sentences.
+    const QUIET = 300 // Milliseconds without a message that end the catching up, in a busy room
+    const LONGEST = 3_000 // after this long in any case.
+    let connection, opening, settling, since
+    const tell = (state) => ($('connection').textContent = state)
+    const lost = () => {
+        tell('Reconnecting…')
+        log.ariaLive = 'off'
+    }
+    const settle = () => {
+        clearTimeout(settling)
+        const rest = Math.min(QUIET, since + LONGEST - Date.now())
+        settling = setTimeout(() => (log.ariaLive = 'polite'), rest)
+    }
+    document.addEventListener('htmx:sse:before:connection', (event) => {
+        connection = event.detail.connection
+        lost()
+    })
+    document.addEventListener('htmx:sse:after:connection', () => {
+        opening = false
+        since = Date.now()
+        tell('')
+        settle()
+        // Opened by a tab that was hidden meanwhile: let the extension hear of it.
+        if (document.hidden) setTimeout(() => document.dispatchEvent(new Event('visibilitychange')))
+    })
+    addEventListener('offline', lost)
+    addEventListener('online', () => {
+        connection?.reader?.cancel() // It may be dead and not know it.
+        connection?.delayCanceller?.()
+    })
+
+    // The first opening is an ordinary request, which htmx does not repeat when it fails (a proxy's
+    // 502 during a restart), and would make for a hidden tab. From then on the extension comes back
+    // by itself, with its last event's id.
+    const address = list.getAttribute('hx-sse:connect') // None where a part of the past is shown.
+    const open = () => {
+        if (address && !opening && !list._htmx?.sse) htmx.ajax('GET', address, { source: list })
+    }
+    document.addEventListener('htmx:before:request', (event) => {
+        if (isSend(event)) note('')
+        if (isStream(event) && document.hidden) event.preventDefault()
+        else if (isStream(event)) opening = true
+    })
+    const failed = (event) => {
+        if (!isStream(event)) return
+        opening = false
+        lost()
+        setTimeout(open, 500 + Math.random() * 1000) // Spread, so that a whole room does not knock at once.
+    }
+
+    // Six connections are all that a browser has for one server over HTTP/1.1, whatever the number
+    // of its tabs: a hidden one lets go of its own. It says that it is hidden, to be here all the same.
+    const multiplexed = /^h[23]/.test(performance.getEntriesByType('navigation')[0].nextHopProtocol)
+    htmx.config.sse = { pauseOnBackground: !multiplexed }
+    const say = (hidden) =>
+        address && navigator.sendBeacon(`${location.pathname}/presence`, new URLSearchParams({ hidden }))
+    let leaving = false // A page that is left is hidden, too, after this.
+    document.addEventListener('visibilitychange', () => {
+        if (document.hidden) return leaving || say(true)
+        if (multiplexed) say(false)
+        open()
+    })
+    setInterval(() => document.hidden && say(true), 60_000)
+    addEventListener('pagehide', () => {
+        leaving = true
+        if (document.hidden) say(false)
+    })
+    addEventListener('pageshow', () => (leaving = false))
+
+    // The draft and its key outlive a reload: sent again, it is still the same message.
+    const keep = () => sessionStorage.setItem(location.pathname, JSON.stringify([$('text').value, $('key').value]))
+    const kept = JSON.parse(sessionStorage.getItem(location.pathname))
+    if (kept && !$('text').value) [$('text').value, $('key').value] = kept
+    document.addEventListener('input', keep)
+    document.addEventListener('htmx:after:swap', (event) => isSend(event) && keep())
+    document.addEventListener('keydown', (event) => {
+        if (event.target.id !== 'text' || event.key !== 'Enter' || event.shiftKey || event.isComposing) return
+        event.preventDefault()
+        event.target.form.requestSubmit()
     })
 
     // The answer to a send brings a new form; what was typed since then moves into it.
@@ -36,8 +118,8 @@
         for (const { fragment } of tasks) {
             const next = fragment.querySelector('#text')
             if (!next) continue
-            const sent = ctx.request.body.get('text')
-            const now = document.getElementById('text').value
+            const [sent, now] = [ctx.request.body.get('text'), $('text').value]
+            if (ctx.response.status === 200) document.querySelector('.scroller').scrollTop = 0
             if (now === sent) continue
             next.value = ctx.response.status === 200 && now.startsWith(sent) ? now.slice(sent.length) : now
         }
@@ -45,38 +127,20 @@
 
     // A send that failed leaves the draft where it is, and says so.
     const note = (text) => {
-        const line = document.getElementById('send-note')
-        line.textContent = text
-        line.classList.toggle('failed', text !== '')
+        $('send-note').textContent = text
+        $('send-note').classList.toggle('failed', text !== '')
     }
-    const isSend = (event) => event.detail.ctx?.sourceElement?.id === 'send'
-    document.addEventListener('htmx:before:request', (event) => isSend(event) && note(''))
     document.addEventListener('htmx:error', (event) => {
         if (isSend(event)) note('Not sent: the server cannot be reached. Your message is still here.')
+        failed(event)
     })
-    document.addEventListener('htmx:response:error', (event) => {
-        if (!isSend(event)) return
-        const { response, text, hx } = event.detail.ctx
-        if (hx.reswap) return // Our own form, which says what is wrong.
-        const ours = response.headers.get('content-type')?.startsWith('text/plain')
-        note(ours ? `Not sent: ${text}` : `Not sent: the server answered ${response.status}. Your message is still here.`)
-    })
-
-    // The first opening of the stream is an ordinary request, which htmx does not repeat when it
-    // fails (a proxy's 502 during a restart): try again until it is open. From then on the
-    // extension comes back by itself, with its last event's id.
-    const retry = (event) => {
-        const source = event.detail.ctx?.sourceElement
-        if (source !== list()) return
-        setTimeout(() => {
-            if (!source._htmx?.sse) htmx.ajax('GET', source.getAttribute('hx-sse:connect'), { source })
-        }, 500 + Math.random() * 1000) // Spread, so that a whole room does not knock at once.
-    }
-    document.addEventListener('htmx:error', retry)
     document.addEventListener('htmx:response:error', (event) => {
         const { ctx } = event.detail
-        if (!list().contains(ctx?.sourceElement)) return
-        ctx.swap = 'none' // An error page is no message. The way to older ones stays, to be clicked.
-        retry(event)
+        if (list.contains(ctx?.sourceElement)) ctx.swap = 'none' // An error page is no message.
+        failed(event)
+        if (!isSend(event) || ctx.hx.reswap) return // Our own form, which says what is wrong.
+        const ours = ctx.response.headers.get('content-type')?.startsWith('text/plain')
+        const other = `the server answered ${ctx.response.status}. Your message is still here.`
+        note(`Not sent: ${ours ? ctx.text : other}`)
     })
 })()

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use crate::{
     journal::Gap,
-    message::{Epoch, Message, MessageId, Name},
-    view,
+    message::{Epoch, Message, MessageId},
+    view::{self, presence::People},
 };
 
 /// How long to wait before coming back, in milliseconds, and a comment, so that whatever buffers
@@ -28,9 +28,9 @@ pub fn gap(out: &mut String, gap: Gap, epoch: &Epoch) {
 }
 
 /// `PresenceChanged`, which is about now and so has no id.
-pub fn presence(names: &[Name], count: usize, watching: usize) -> Bytes {
+pub fn presence(people: &People) -> Bytes {
     let mut frame = String::new();
-    let list = view::presence::list(names, count, watching, true).into_string();
+    let list = view::presence::list(people, true).into_string();
     event(&mut frame, None, "PresenceChanged", &list);
     frame.into()
 }

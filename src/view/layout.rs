@@ -18,6 +18,7 @@ pub fn page(title: &str, scripted: bool, body: &Markup) -> Markup {
                 link rel="icon" type="image/svg+xml" href=(href("favicon.svg"));
                 link rel="stylesheet" href=(href("pico.css"));
                 link rel="stylesheet" href=(href("app.css"));
+                @if scripted { script src=(href("list.js")) {} }
             }
             body {
                 (body)

@@ -3,7 +3,7 @@
 use linkify::{LinkFinder, LinkKind};
 use maud::{Markup, html};
 
-use crate::message::{Epoch, Message};
+use crate::message::{Epoch, Message, MessageId, RoomName};
 
 /// The fragment of a message. No whitespace of ours stands inside the text, which is shown with
 /// its own line breaks.
@@ -48,15 +48,24 @@ fn is_web(address: &str) -> bool {
 pub fn list(messages: &[Message], older: bool, page: &str) -> Markup {
     html! {
         @if older && let Some(oldest) = messages.first() {
-            p.older {
-                a href={ (page) "?before=" (oldest.id) }
-                    hx-get={ "/rooms/" (oldest.room) "/messages?before=" (oldest.id) }
-                    hx-trigger="revealed, click" hx-target="closest .older" hx-swap="outerHTML" {
-                    "Older messages"
-                }
-            }
+            (way_back(&oldest.room, page, Some(&oldest.id)))
         }
         @for message in messages { (fragment(message)) }
+    }
+}
+
+/// The way to what is before a message; without one, what a script adds an id to.
+#[must_use]
+pub fn way_back(room: &RoomName, page: &str, before: Option<&MessageId>) -> Markup {
+    let before = before.map(ToString::to_string).unwrap_or_default();
+    html! {
+        p.older {
+            a href={ (page) "?before=" (before) }
+                hx-get={ "/rooms/" (room) "/messages?before=" (before) }
+                hx-trigger="revealed, click" hx-target="closest .older" hx-swap="outerHTML" {
+                "Older messages"
+            }
+        }
     }
 }
 

@@ -68,30 +68,36 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
         &format!("#{room}"),
         true,
         &html! {
-            main.room {
+            main.room data-name=(name) {
                 header {
                     h1 { "#" (room) }
-                    p { "Posting as " strong { (name) } }
+                    p.me { "Posting as " strong { (name) } }
+                    p #connection role="status" {}
                     (people)
                     a.rooms href="/rooms" { "Rooms" }
                     form id="leave" method="post" action={ (path) "/leave" } {
                         button.secondary { "Leave" }
                     }
                 }
-                // The scroller lays its one child out from the bottom: it stays at the newest
-                // message when it is there, and holds still when scrolled up, without a script.
-                section.scroller tabindex="0" aria-label="Messages" {
-                    div.log role="log" {
-                        div id="messages" hx-sse:connect=[stream.as_deref()] hx-swap="beforeend"
-                            hx-config={ "sse.reconnectMaxDelay:" (LONGEST_PAUSE_MS) } {
-                            (empty())
-                            (message::list(messages, *older, path))
-                        }
-                        div id="outbox" {}
-                        @if stream.is_none() {
-                            p.newest { a href=(path) { "Newest messages" } }
+                div.list {
+                    // The scroller lays its one child out from the bottom: it stays at the newest
+                    // message when it is there, and holds still when scrolled up, without a script.
+                    section.scroller tabindex="0" aria-label="Messages" {
+                        // What arrives is read out once; what the script puts on it later is not.
+                        div.log role="log" aria-live="polite" aria-relevant="additions" {
+                            div id="messages" hx-sse:connect=[stream.as_deref()] hx-swap="beforeend"
+                                hx-config={ "sse.reconnectMaxDelay:" (LONGEST_PAUSE_MS) } {
+                                (empty())
+                                (message::list(messages, *older, path))
+                            }
+                            div id="outbox" {}
+                            @if stream.is_none() {
+                                p.newest { a href=(path) { "Newest messages" } }
+                            }
                         }
                     }
+                    button id="newest" type="button" hidden {}
+                    template id="older" { (message::way_back(room, path, None)) }
                 }
                 (send_form(form))
                 // Without script the room is live in a document that never ends, and the form is
@@ -143,11 +149,21 @@ pub fn send_form(form: &SendForm<'_>) -> Markup {
             hx-post=[(!framed).then(|| format!("{path}/send"))] hx-swap="none" {
             label for="text" { "Message" }
             // Browsers bring fields back as they were, and a used key with them: not this one.
-            input type="hidden" name="key" value=(key.as_str()) autocomplete="off";
+            input id="key" type="hidden" name="key" value=(key.as_str()) autocomplete="off";
             fieldset role="group" {
-                input id="text" name="text" value=(text) required autofocus autocomplete="off"
-                    placeholder="Write a message" enterkeyhint="send"
-                    aria-invalid=[problem.map(|_| "true")] aria-describedby="send-note";
+                // One line where no script makes Enter send.
+                @if *framed {
+                    input id="text" name="text" value=(text) required autofocus autocomplete="off"
+                        placeholder="Write a message" enterkeyhint="send"
+                        aria-invalid=[problem.map(|_| "true")] aria-describedby="send-note";
+                } @else {
+                    // A line break right after the tag is not part of the text.
+                    textarea id="text" name="text" rows="1" required autofocus autocomplete="off"
+                        placeholder="Write a message" enterkeyhint="send"
+                        aria-invalid=[problem.map(|_| "true")] aria-describedby="send-note" {
+                        "\n" (text)
+                    }
+                }
                 button { "Send" }
             }
             small id="send-note" role="status" { @if let Some(problem) = problem { (problem) } }

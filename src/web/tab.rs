@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     message::{Key, MessageId, Name, RoomName, Seq},
-    view,
+    view::{self, presence::Person},
 };
 
 pub use secret::{Secret, SecretError};
@@ -128,10 +128,11 @@ pub async fn page(
     let past = state.journal().before(&tab.room, before, SHOWN).await?;
     let mut people = state.presence.people(&tab.room);
     // Who sees the page is here, though its stream is still to open.
-    if people.count == people.names.len() && !people.names.contains(&tab.name) {
+    let listed = people.names.iter().any(|person| person.name == tab.name);
+    if people.count == people.names.len() && !listed {
         people.count += 1;
-        people.names.push(tab.name.clone());
-        people.names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        people.names.push(Person { name: tab.name.clone(), away: false });
+        people.names.sort_unstable_by(|one, other| one.name.as_str().cmp(other.name.as_str()));
     }
     let path = tab.path();
     let cursor = MessageId::new(state.journal().epoch().clone(), past.upto);
@@ -141,7 +142,7 @@ pub async fn page(
         name: &tab.name,
         messages: &past.messages,
         older: past.more,
-        people: &view::presence::list(&people.names, people.count, people.watching, false),
+        people: &view::presence::list(&people, false),
         cursor: before.is_none().then_some(&cursor),
         form: &view::room::SendForm { path: &path, key, text, problem, framed: false },
     }))

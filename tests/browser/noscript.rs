@@ -44,7 +44,7 @@ async fn without_scripts_two_tabs_are_live_both_ways() {
     let ann = join(&mut chromium, &app, "ann").await;
     let bob = join(&mut chromium, &app, "bob").await;
     assert!(ann.element("header").await.text().await.unwrap().contains("Posting as ann"));
-    for hidden in ["main > .scroller", "main > #send"] {
+    for hidden in ["main > .list", "main > #send"] {
         assert!(!ann.element(hidden).await.is_displayed().await.unwrap(), "{hidden}");
     }
     for tab in [&ann, &bob] {

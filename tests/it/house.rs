@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["journal"]),
     ("view", &["message", "assets"]),
     ("frame", &["message", "journal", "hub", "view"]),
-    ("presence", &["message", "hub", "frame"]),
+    ("presence", &["message", "hub", "frame", "view"]),
     ("feed", &["message", "journal", "frame", "hub"]),
     ("stream", &["message", "journal", "hub", "frame", "shutdown"]),
     (

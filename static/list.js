@@ -1,0 +1,95 @@
+// The list of messages as its one reader sees it. A fragment is the same for all readers; what depends
+// on who reads, and where, is put on it here. It stands in the head, so that the list is arranged
+// while it is parsed, and nothing moves after the first paint.
+(() => {
+    const $ = (id) => document.getElementById(id)
+    const lines = () => [...document.querySelectorAll('#messages > .message')]
+    const scroller = () => document.querySelector('.scroller')
+    const name = (line) => line.querySelector('strong').textContent
+    const sent = (line) => new Date(line.querySelector('time').dateTime)
+    const beside = (line, to) => {
+        do line = line[to]
+        while (line?.matches('.day'))
+        return line?.matches('.message') ? line : null
+    }
+
+    // Own messages, runs of one person, times and days of the reader's own clock.
+    const RUN = 5 * 60_000 // After a longer pause the name stands there again.
+    const clock = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit' })
+    const calendar = new Intl.DateTimeFormat([], { dateStyle: 'full' })
+    const relate = (line) => {
+        const waits = line.matches('#outbox > :first-child')
+        const above = waits ? lines().at(-1) : beside(line, 'previousElementSibling')
+        const sameDay = above?.dataset.day === line.dataset.day
+        const run = sameDay && name(above) === name(line) && sent(line) - sent(above) < RUN
+        line.classList.toggle('run', run)
+        const mark = line.previousElementSibling
+        if (sameDay && mark?.matches('.day')) mark.remove()
+        if (sameDay || mark?.matches('.day')) return
+        const day = { className: 'day', textContent: line.dataset.day }
+        line.before(Object.assign(document.createElement('p'), day))
+    }
+    const arrange = () => {
+        for (const line of document.querySelectorAll('.message:not([data-day])')) {
+            if (!line.nextSibling && !$('outbox')) continue // It may be parsed by half.
+            line.dataset.day = calendar.format(sent(line))
+            line.querySelector('time').textContent = clock.format(sent(line))
+            const me = document.querySelector('main').dataset.name
+            line.classList.toggle('own', name(line) === `${me}:`)
+            relate(line)
+            const below = beside(line, 'nextElementSibling')
+            if (below?.dataset.day) relate(below)
+        }
+        for (const day of document.querySelectorAll('.day:not(:has(+ .message))')) day.remove()
+        if ($('newest')) look()
+    }
+    new MutationObserver(arrange).observe(document, {
+        childList: true, subtree: true, attributeFilter: ['aria-live'],
+    })
+
+    // New is what came since the end of the list was last before somebody's eyes. While the page
+    // catches up (its list announces nothing), that end stays where it was, so that the reader is
+    // shown the first message that was missed, and not the last.
+    let seen, title, wasBehind
+    const unread = () => lines().filter((line) => Number(line.id.slice(1)) > seen && !line.matches('.own'))
+    // What is as it was is left alone: a change would be looked at again, for ever.
+    const put = (where, text) => where.textContent === text || (where.textContent = text)
+    const atEnd = () => scroller().scrollTop > -8 // Laid out from the bottom: up is negative.
+    const look = () => {
+        title ??= document.title
+        const behind = document.querySelector('.log').ariaLive === 'off'
+        if (wasBehind && !behind && atEnd()) unread()[0]?.scrollIntoView({ block: 'start' })
+        wasBehind = behind
+        const end = lines().at(-1)
+        const foreign = end && !(Number(end.id.slice(1)) >= seen) // Another journal counts anew.
+        if (foreign || (!document.hidden && !behind && atEnd())) seen = Number(end?.id.slice(1) ?? 0)
+        const number = unread().length
+        put(document.querySelector('title'), number ? `(${number}) ${title}` : title)
+        $('newest').hidden = !number
+        put($('newest'), `${number} new message${number === 1 ? '' : 's'}`)
+        if (lines().length > MOST) trim(lines())
+    }
+    document.addEventListener('scroll', look, true)
+    document.addEventListener('visibilitychange', look)
+    document.addEventListener('click', ({ target }) => {
+        if (target.id !== 'newest') return
+        const still = matchMedia('(prefers-reduced-motion: reduce)').matches
+        scroller().scrollTo({ top: 0, behavior: still ? 'instant' : 'smooth' })
+        $('text').focus()
+    })
+
+    // Of a long list the oldest go, where they are more than a screen above the view, and leave the
+    // way to them: enough to scroll in, few enough for a phone.
+    const [MOST, KEPT] = [500, 300]
+    const trim = (all) => {
+        const far = (line) => line.getBoundingClientRect().bottom < -innerHeight
+        const first = all.find((line, place) => place === all.length - KEPT || !far(line))
+        if (first === all[0]) return
+        while (!first.previousElementSibling.matches('.empty')) first.previousElementSibling.remove()
+        first.before($('older').content.cloneNode(true))
+        const way = first.previousElementSibling.querySelector('a')
+        for (const to of ['href', 'hx-get']) way.setAttribute(to, way.getAttribute(to) + first.dataset.key)
+        relate(first)
+        htmx.process(way)
+    }
+})()
