@@ -298,7 +298,9 @@ impl Room {
         let listed = names.values().take(LISTED);
         People {
             count: names.len(),
-            names: listed.map(|(name, away)| Person { name: (*name).clone(), away: *away }).collect(),
+            names: listed
+                .map(|(name, away)| Person { name: (*name).clone(), away: *away })
+                .collect(),
             watching: self.watching,
         }
     }

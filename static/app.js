@@ -57,10 +57,11 @@
         // Opened by a tab that was hidden meanwhile: let the extension hear of it.
         if (document.hidden) setTimeout(() => document.dispatchEvent(new Event('visibilitychange')))
     })
+    const hurry = () => setTimeout(() => connection?.delayCanceller?.()) // Without the wait of a retry.
     addEventListener('offline', lost)
     addEventListener('online', () => {
         connection?.reader?.cancel() // It may be dead and not know it.
-        connection?.delayCanceller?.()
+        hurry()
     })
 
     // The first opening is an ordinary request, which htmx does not repeat when it fails (a proxy's
@@ -93,6 +94,7 @@
         if (document.hidden) return leaving || say(true)
         if (multiplexed) say(false)
         open()
+        hurry()
     })
     setInterval(() => document.hidden && say(true), 60_000)
     addEventListener('pagehide', () => {

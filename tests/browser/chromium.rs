@@ -34,25 +34,42 @@ const FLAGS: [&str; 8] = [
 /// One browser: all its tabs share its cookies.
 pub struct Chromium {
     driver: WebDriver,
-    scripts: bool,
+    kind: Kind,
     first: Option<WindowHandle>,
     // In this order: the browser ends before its profile goes.
     _chromedriver: Chromedriver,
     _profile: TempDir,
 }
 
+/// How its tabs are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Each in a window of its own, as if somebody sat before each.
+    Windows,
+    /// The same, and their pages run no script; the driver's own still do.
+    WithoutScripts,
+    /// All in one window: the driver turns to one, and the others are hidden.
+    OneWindow,
+}
+
 impl Chromium {
     /// Starts one, or says why the test cannot run.
     pub async fn start() -> Option<Self> {
-        Self::with(true).await
+        Self::with(Kind::Windows).await
     }
 
     /// Starts one whose pages run no script; the driver's own still do.
     pub async fn without_scripts() -> Option<Self> {
-        Self::with(false).await
+        Self::with(Kind::WithoutScripts).await
     }
 
-    async fn with(scripts: bool) -> Option<Self> {
+    /// Starts one whose tabs share a window: all but the one that the driver turned to last are
+    /// hidden.
+    pub async fn with_one_window() -> Option<Self> {
+        Self::with(Kind::OneWindow).await
+    }
+
+    async fn with(kind: Kind) -> Option<Self> {
         let (Some(chromium), Some(chromedriver)) = (find("chromium"), find("chromedriver")) else {
             skip();
             return None;
@@ -67,7 +84,9 @@ impl Chromium {
         let profile_flag = format!("--user-data-dir={}", profile.path().display());
         wanted.add_arg(&profile_flag).expect("a capability");
         wanted.set_browser_log_level(LoggingPrefsLogLevel::All).expect("a capability");
-        if !scripts {
+        // nginx before hubbub has a certificate of the test's own.
+        wanted.accept_insecure_certs(true).expect("a capability");
+        if kind == Kind::WithoutScripts {
             // The driver would wait for the end of a frame that has none, before every command.
             wanted.set_page_load_strategy(PageLoadStrategy::None).expect("a capability");
         }
@@ -76,21 +95,25 @@ impl Chromium {
         driver.clone().leak().expect("it runs");
         let first = driver.window().await.expect("it opens with a window");
         let first = Some(first);
-        Some(Self { driver, scripts, first, _chromedriver: chromedriver, _profile: profile })
+        Some(Self { driver, kind, first, _chromedriver: chromedriver, _profile: profile })
     }
 
-    /// An empty tab in a window of its own, so that none hides another.
+    /// An empty tab.
     pub async fn open(&mut self) -> Tab {
-        let window = match self.first.take() {
-            Some(first) => first,
-            None => self.driver.new_window().await.expect("a window"),
+        let window = match (self.first.take(), self.kind) {
+            (Some(first), _) => first,
+            (None, Kind::OneWindow) => self.driver.new_tab().await.expect("a tab"),
+            (None, _) => self.driver.new_window().await.expect("a window"),
         };
         let tab = Tab::new(self.driver.clone(), window);
+        if self.kind == Kind::OneWindow {
+            return tab;
+        }
         let cdp = tab.driver().await.cdp();
         // Each window is as one that somebody sits before: which of them has the keyboard is chance.
         let on = serde_json::json!({ "enabled": true });
         cdp.send_raw("Emulation.setFocusEmulationEnabled", on).await.expect("it obeys");
-        if !self.scripts {
+        if self.kind == Kind::WithoutScripts {
             let off = serde_json::json!({ "value": true });
             cdp.send_raw("Emulation.setScriptExecutionDisabled", off).await.expect("it obeys");
         }

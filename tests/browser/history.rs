@@ -32,11 +32,11 @@ async fn scrolling_up_brings_older_messages_and_the_place_holds_still() {
             const shown = () => [...document.querySelectorAll('.message')]
             const it = shown().find((message) => message.querySelector('span').textContent === text)
             document.querySelector('.scroller').scrollBy(0, -100000)
-            const number = shown().length, place = it.getBoundingClientRect().top
+            const number = shown().length, place = it.getBoundingClientRect().bottom
             const begun = performance.now()
             const look = () => {
                 if (shown().length > number) requestAnimationFrame(() => setTimeout(() =>
-                    done([place, it.getBoundingClientRect().top]), 100))
+                    done([place, it.getBoundingClientRect().bottom]), 100))
                 else if (performance.now() - begun > 20000) done(null)
                 else requestAnimationFrame(look)
             }
@@ -142,7 +142,7 @@ async fn a_journal_that_was_deleted_takes_its_messages_off_the_page() {
     tokio::time::sleep(Duration::from_millis(500)).await; // It was in view; nothing came of it.
     let all = "[...document.getElementById('messages').childNodes]
         .map((node) => node.className ?? node.data)";
-    assert_eq!(ann.eval::<Vec<String>>(all).await, ["empty", "gap", "message"]);
+    assert_eq!(ann.eval::<Vec<String>>(all).await, ["empty", "gap", "day", "message"]);
     ann.say("new 2").await;
     ann.shows(&["new 1", "new 2"]).await;
     assert!(ann.is_marked().await, "the page was loaded anew");

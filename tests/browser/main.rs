@@ -12,12 +12,15 @@ mod proxy;
 mod tab;
 
 mod history;
+mod looks;
 mod noscript;
 mod outage;
 mod presence;
+mod scroll;
 mod stream;
 mod talk;
 mod text;
+mod write;
 
 /// Sends to the lobby as a script would, and returns once it is durable.
 async fn post(app: &support::App, name: &str, text: &str) {

@@ -39,7 +39,9 @@ pub enum Streams {
 struct State {
     streams: watch::Sender<Streams>,
     seen: AtomicUsize,
+    open: AtomicUsize,
     posts_held: watch::Sender<bool>,
+    answers_lost: watch::Sender<bool>,
     slow: Mutex<Option<&'static str>>,
     refuse: Mutex<Option<&'static str>>,
     refused: AtomicUsize,
@@ -60,7 +62,9 @@ impl Proxy {
         let state = Arc::new(State {
             streams: watch::Sender::new(streams),
             seen: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
             posts_held: watch::Sender::new(false),
+            answers_lost: watch::Sender::new(false),
             slow: Mutex::new(None),
             refuse: Mutex::new(None),
             refused: AtomicUsize::new(0),
@@ -89,6 +93,11 @@ impl Proxy {
         self.state.posts_held.send_replace(held);
     }
 
+    /// Whether answers to what forms post wait until this changes; hubbub gets what is posted.
+    pub fn lose_answers(&self, lost: bool) {
+        self.state.answers_lost.send_replace(lost);
+    }
+
     /// Makes the answer to every request whose path contains this arrive after all others.
     pub fn slow(&self, path: &'static str) {
         *self.state.slow.lock().expect("not poisoned") = Some(path);
@@ -107,6 +116,11 @@ impl Proxy {
     /// How many streams were asked for so far.
     pub fn seen(&self) -> usize {
         self.state.seen.load(Ordering::SeqCst)
+    }
+
+    /// How many streams are open now.
+    pub fn open(&self) -> usize {
+        self.state.open.load(Ordering::SeqCst)
     }
 }
 
@@ -175,13 +189,25 @@ async fn pass(mut browser: TcpStream, upstream: &str, state: &State) -> std::io:
     }
     hubbub.write_all(b"Connection: close\r\n").await?;
     hubbub.write_all(&read[head..]).await?;
+    if lines.starts_with("POST ") {
+        let mut lost = state.answers_lost.subscribe();
+        let (mut posted, _) = browser.split();
+        let (_, mut takes) = hubbub.split();
+        tokio::select! {
+            biased;
+            _ = lost.wait_for(|lost| !lost) => {}
+            _ = tokio::io::copy(&mut posted, &mut takes) => {}
+        }
+    }
     let piped = copy_bidirectional(&mut browser, &mut hubbub);
     if is_stream {
         let mut changes = state.streams.subscribe();
+        state.open.fetch_add(1, Ordering::SeqCst);
         tokio::select! {
             _ = piped => {}
             _ = changes.wait_for(|now| *now != Streams::Pass) => {}
         }
+        state.open.fetch_sub(1, Ordering::SeqCst);
     } else {
         let _ = piped.await;
     }

@@ -173,6 +173,23 @@ impl Tab {
             .await;
     }
 
+    /// Sends a DevTools command.
+    pub async fn cdp(&self, command: &'static str, parameters: serde_json::Value) {
+        let cdp = self.driver().await.cdp();
+        cdp.send_raw(command, parameters).await.unwrap_or_else(|why| panic!("{command}: {why}"));
+    }
+
+    /// Runs a script for what it does.
+    pub async fn run(&self, script: &str) {
+        self.driver().await.execute(script, vec![]).await.expect("it runs");
+    }
+
+    /// Waits until the list is live again: the page has caught up.
+    pub async fn caught_up(&self) {
+        self.until("document.querySelector('.log').ariaLive === 'polite'").await;
+        self.until("document.getElementById('connection').textContent === ''").await;
+    }
+
     /// Where the message with this text begins, from the top of the view, in CSS pixels.
     pub async fn place(&self, text: &str) -> f64 {
         let find = r"[...document.querySelectorAll('.message')]

@@ -1,0 +1,244 @@
+//! What the page looks like: by measure, where eyes are not at hand.
+
+use serde_json::json;
+
+use crate::{chromium::Chromium, post, support::App, tab::Tab};
+
+/// Gives the messages of a journal that is not open these times, in their order.
+fn set_times(app: &App, times: &[&str]) {
+    let journal = rusqlite::Connection::open(app.data()).unwrap();
+    for (seq, at) in (1..).zip(times) {
+        let at: jiff::Timestamp = at.parse().unwrap();
+        let set = "UPDATE messages SET sent_at = ?1 WHERE seq = ?2";
+        assert_eq!(journal.execute(set, (at.as_millisecond(), seq)).unwrap(), 1);
+    }
+}
+
+/// The list, line by line: days, and messages with what the script put on them.
+async fn lines(tab: &Tab) -> Vec<String> {
+    tab.eval(
+        r"[...document.querySelectorAll('#messages > :is(.message, .day)')].map((line) => {
+            if (line.matches('.day')) return line.textContent
+            const [name, text, time] = ['strong', 'span', 'time'].map((part) => line.querySelector(part).textContent)
+            return [line.classList.contains('run') ? '…' : name, text, time, ...(line.classList.contains('own') ? ['own'] : [])].join(' ')
+        })",
+    )
+    .await
+}
+
+#[tokio::test]
+async fn times_and_days_are_the_readers_and_runs_of_one_person_and_own_messages_stand_out() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let mut app = App::start();
+    for (name, text) in [
+        ("bob", "late"),
+        ("bob", "past midnight"),
+        ("bob", "soon after"),
+        ("eve", "another"),
+        ("bob", "again"),
+        ("bob", "after a pause"),
+    ] {
+        post(&app, name, text).await;
+    }
+    assert!(app.stop().success());
+    set_times(
+        &app,
+        &[
+            "2026-11-20T18:00:00Z", // 23:30 in Kolkata
+            "2026-11-20T18:31:00Z", // 00:01 there
+            "2026-11-20T18:32:00Z",
+            "2026-11-20T18:32:30Z",
+            "2026-11-20T18:33:00Z",
+            "2026-11-20T18:38:01Z",
+        ],
+    );
+    app.start_again();
+    let tab = chromium.open().await;
+    tab.cdp("Emulation.setTimezoneOverride", json!({ "timezoneId": "Asia/Kolkata" })).await;
+    tab.cdp("Emulation.setLocaleOverride", json!({ "locale": "en-GB" })).await;
+    tab.join(&app.url(""), "ann").await;
+    let days = ["Friday, 20 November 2026", "Saturday, 21 November 2026"];
+    let days = days.map(|day| day.replacen(", ", " ", 1));
+    let expected = [
+        &*days[0],
+        "bob: late 23:30",
+        &*days[1],
+        "bob: past midnight 00:01",
+        "… soon after 00:02",
+        "eve: another 00:02",
+        "bob: again 00:03",
+        "bob: after a pause 00:08",
+    ];
+    let shown: Vec<_> =
+        lines(&tab).await.iter().map(|line| line.replacen("day, ", "day ", 1)).collect();
+    assert_eq!(shown, expected);
+
+    // What arrives, and what one says oneself, is arranged alike.
+    tab.say("mine").await;
+    tab.say("and mine").await;
+    post(&app, "bob", "yours").await;
+    tab.until("document.querySelectorAll('#messages > .message').length === 9").await;
+    let shown = lines(&tab).await;
+    let parts: Vec<_> = shown[8..].iter().map(|line| line.split(' ').collect::<Vec<_>>()).collect();
+    assert_eq!(parts.len(), 4, "{shown:?}");
+    assert_eq!((parts[1][0], parts[1][1], parts[1].last()), ("ann:", "mine", Some(&"own")));
+    assert_eq!((parts[2][0], parts[2].last()), ("…", Some(&"own")));
+    assert_eq!((parts[3][0], parts[3][1], parts[3].len()), ("bob:", "yours", 3));
+    // The bytes are the server's for everybody; only this page shows them so.
+    let fragment = reqwest::get(app.url("/rooms/lobby/messages?limit=1")).await.unwrap();
+    assert!(fragment.text().await.unwrap().contains("class=\"message\""));
+}
+
+#[tokio::test]
+async fn times_stand_in_their_places_before_the_first_paint() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    for n in 0..60 {
+        post(&app, "bob", &format!("message {n}")).await;
+    }
+    let proxy = crate::proxy::Proxy::before(app.address(), crate::proxy::Streams::Pass).await;
+    proxy.slow("/static/htmx."); // The page is painted long before this.
+    let tab = chromium.join(&proxy.home(), "ann").await;
+    tab.caught_up().await;
+    assert_eq!(shifts(&tab).await, 0.0);
+}
+
+/// What the browser counted as layout shifts that nobody asked for (Layout Instability API).
+async fn shifts(tab: &Tab) -> f64 {
+    let script = r"
+        const [done] = arguments
+        new PerformanceObserver((list) =>
+            done(list.getEntries().reduce((sum, { value, hadRecentInput }) => sum + (hadRecentInput ? 0 : value), 0)))
+            .observe({ type: 'layout-shift', buffered: true })
+        requestAnimationFrame(() => setTimeout(() => done(0), 200))";
+    tab.driver().await.execute_async(script, vec![]).await.unwrap().convert().unwrap()
+}
+
+#[tokio::test]
+async fn nothing_but_the_list_moves_while_messages_arrive() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    let tab = chromium.join(&app.url(""), "ann").await;
+    tab.caught_up().await;
+    tab.run(
+        r"window.moved = []
+        new PerformanceObserver((list) => {
+            for (const { sources } of list.getEntries())
+                for (const { node } of sources)
+                    if (!node?.closest?.('.log')) window.moved.push(node?.outerHTML ?? '?')
+        }).observe({ type: 'layout-shift' })
+        window.places = () => ['header', '#text', '.list', '#send button'].map((css) => {
+            const { x, y, width, height } = document.querySelector(css).getBoundingClientRect()
+            return [x, y, width, height].join(' ')
+        })",
+    )
+    .await;
+    let before: Vec<String> = tab.eval("places()").await;
+    for n in 0..40 {
+        post(&app, if n % 3 == 0 { "bob" } else { "eve" }, &"word ".repeat(1 + n)).await;
+    }
+    tab.until("document.querySelectorAll('#messages > .message').length === 40").await;
+    assert_eq!(tab.eval::<Vec<String>>("places()").await, before);
+    assert_eq!(tab.eval::<Vec<String>>("moved").await, <[String; 0]>::default());
+}
+
+/// Widths of a phone, of a desktop, and of a desktop at 200 and at 400 % (WCAG 2.2, 1.4.4 and
+/// 1.4.10), in CSS pixels.
+const WINDOWS: [(u32, u32); 5] = [(360, 740), (768, 1024), (1280, 800), (640, 400), (320, 256)];
+
+#[tokio::test]
+async fn at_every_width_and_zoom_all_is_in_reach_and_nothing_scrolls_sideways() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    let tab = chromium.join(&app.url(""), &"W".repeat(32)).await;
+    let others = [chromium.join(&app.url(""), &"M".repeat(32)).await];
+    for text in ["x".repeat(4000), format!("https://a.example/{}", "y".repeat(500))] {
+        post(&app, "eve", &text).await;
+    }
+    tab.until("document.querySelectorAll('#messages > .message').length === 2").await;
+    for (width, height) in WINDOWS {
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        tab.cdp("Emulation.setDeviceMetricsOverride", size).await;
+        let wide: Vec<String> = tab
+            .eval(
+                "[...document.querySelectorAll('body, main, .scroller, .message, #send, header')]
+                .filter((part) => part.scrollWidth > part.clientWidth + 1
+                    || part.getBoundingClientRect().right > innerWidth + 1)
+                .map((part) => `${part.tagName}.${part.className} ${part.scrollWidth}`)",
+            )
+            .await;
+        assert_eq!(wide, <[String; 0]>::default(), "at {width}");
+        for css in ["#leave button", "a.rooms", "#text", "#send button", "#presence", ".me"] {
+            let seen: bool = tab
+                .eval(&format!(
+                    "(() => {{
+                        const part = document.querySelector('{css}')
+                        part.scrollIntoView({{ block: 'nearest' }})
+                        const {{ left, right, top, bottom }} = part.getBoundingClientRect()
+                        return right > left && bottom > top && left >= 0 && right <= innerWidth + 1
+                            && top >= -1 && bottom <= innerHeight + 1
+                    }})()"
+                ))
+                .await;
+            assert!(seen, "{css} at {width} × {height}");
+        }
+        let list: f64 = tab.eval("document.querySelector('.list').clientHeight").await;
+        assert!(list >= 100.0, "{list} pixels of messages at {width} × {height}");
+    }
+    drop(others);
+}
+
+#[tokio::test]
+async fn on_paper_there_is_every_message_and_no_form() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    for n in 0..50 {
+        post(&app, "bob", &format!("message {n}")).await;
+    }
+    let tab = chromium.join(&app.url(""), "ann").await;
+    tab.cdp("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
+    for gone in ["#send", "#leave", "a.rooms", "#newest"] {
+        assert!(!tab.element(gone).await.is_displayed().await.unwrap(), "{gone}");
+    }
+    let whole = "document.querySelector('main').scrollHeight >= document.getElementById('messages').scrollHeight
+        && document.querySelector('.scroller').scrollHeight <= document.querySelector('.scroller').clientHeight + 1
+        && document.getElementById('m1').getBoundingClientRect().top > 0";
+    assert!(tab.eval::<bool>(whole).await);
+}
+
+#[tokio::test]
+async fn all_that_a_page_loads_weighs_little_and_comes_in_two_rounds() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    for n in 0..50 {
+        post(&app, "bob", &format!("a message of usual length, number {n}")).await;
+    }
+    let tab = chromium.join(&app.url(""), "ann").await;
+    tab.caught_up().await;
+    #[derive(serde::Deserialize)]
+    struct Load {
+        name: String,
+        bytes: u64,
+    }
+    let loads =
+        "performance.getEntries().filter(({ entryType }) => /navigation|resource/.test(entryType))
+        .map(({ name, encodedBodySize }) => ({ name, bytes: encodedBodySize }))";
+    let loads: Vec<Load> = tab.eval(loads).await;
+    let sum: u64 = loads.iter().map(|load| load.bytes).sum();
+    assert!(sum <= 60 * 1024, "{sum} bytes");
+    // Nothing is found only when something else has come: all stands in the page itself.
+    let page: String = tab.eval("document.documentElement.outerHTML").await;
+    let assets = || loads.iter().filter(|load| load.name.contains("/static/"));
+    assert!(assets().count() >= 6);
+    for Load { name, .. } in assets() {
+        let path = &name[name.find("/static/").unwrap()..];
+        assert!(page.contains(path), "{path} is not named in the page");
+        let answer = reqwest::get(name).await.unwrap();
+        assert_eq!(answer.headers()["cache-control"], "public, max-age=31536000, immutable");
+    }
+    let inline = "[...document.querySelectorAll('script:not([src]), style')].length
+        + [...document.querySelectorAll('*')].filter((part) => [...part.attributes].some(({ name }) => /^on|^style$|^hx-on/.test(name))).length";
+    assert_eq!(tab.eval::<u32>(inline).await, 0);
+    assert_eq!(chromium.complaints().await, <[String; 0]>::default());
+}
