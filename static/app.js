@@ -9,14 +9,15 @@
     // htmx swaps unnamed events only; a named one becomes a DOM event. These are content.
     const CONTENT = ['NewMessage', 'Gap', 'PresenceChanged']
     document.addEventListener('htmx:sse:before:message', ({ detail: { message } }) => {
+        if (log.ariaLive === 'off') settle(message.event === 'NewMessage')
         if (CONTENT.includes(message.event)) message.event = ''
-        if (log.ariaLive === 'off') settle()
     })
 
     // A message may be on the page already: from the page itself, from before a reconnect, or from
     // the answer to its sender, where it waits in the outbox for its place. Decided at the last
     // moment before either swap, so that no frame shows a message twice or not at all.
-    document.addEventListener('htmx:before:swap', ({ detail: { tasks } }) => {
+    document.addEventListener('htmx:before:swap', ({ detail: { ctx, tasks } }) => {
+        if (ctx.sourceElement.closest?.('.older')) quiet() // What is older is no news.
         for (const { fragment } of tasks)
             for (const line of fragment.querySelectorAll('.message, .gap')) {
                 // Another epoch is another journal: what is shown is not in it, and goes.
@@ -32,18 +33,26 @@
 
     // The stream, as the header tells of it. From its loss until it has caught up the list announces
     // nothing: what was missed is a number, not a hundred sentences.
-    const QUIET = 300 // Milliseconds without a message that end the catching up, in a busy room
-    const LONGEST = 3_000 // after this long in any case.
-    let connection, opening, settling, since
+    const QUIET = 300 // Milliseconds without a message end the catching up, and in a busy room
+    const LONGEST = 3_000 // so many in any case.
+    let connection, opening, settling, since, missed
     const tell = (state) => ($('connection').textContent = state)
     const lost = () => {
         tell('Reconnecting…')
         log.ariaLive = 'off'
     }
-    const settle = () => {
+    const quiet = () => {
+        log.ariaLive = 'off'
+        ;[missed, since] = [0, Date.now()]
+        settle(false)
+    }
+    const settle = (came) => {
+        missed += came
         clearTimeout(settling)
-        const rest = Math.min(QUIET, since + LONGEST - Date.now())
-        settling = setTimeout(() => (log.ariaLive = 'polite'), rest)
+        settling = setTimeout(() => {
+            $('missed').textContent = missed ? `${missed} new message${missed === 1 ? '' : 's'}` : ''
+            log.ariaLive = 'polite'
+        }, Math.min(QUIET, since + LONGEST - Date.now()))
     }
     document.addEventListener('htmx:sse:before:connection', (event) => {
         connection = event.detail.connection
@@ -51,9 +60,8 @@
     })
     document.addEventListener('htmx:sse:after:connection', () => {
         opening = false
-        since = Date.now()
         tell('')
-        settle()
+        quiet()
         // Opened by a tab that was hidden meanwhile: let the extension hear of it.
         if (document.hidden) setTimeout(() => document.dispatchEvent(new Event('visibilitychange')))
     })
@@ -96,36 +104,13 @@
         open()
         hurry()
     })
+    if (document.hidden) say(true)
     setInterval(() => document.hidden && say(true), 60_000)
     addEventListener('pagehide', () => {
         leaving = true
         if (document.hidden) say(false)
     })
     addEventListener('pageshow', () => (leaving = false))
-
-    // The draft and its key outlive a reload: sent again, it is still the same message.
-    const keep = () => sessionStorage.setItem(location.pathname, JSON.stringify([$('text').value, $('key').value]))
-    const kept = JSON.parse(sessionStorage.getItem(location.pathname))
-    if (kept && !$('text').value) [$('text').value, $('key').value] = kept
-    document.addEventListener('input', keep)
-    document.addEventListener('htmx:after:swap', (event) => isSend(event) && keep())
-    document.addEventListener('keydown', (event) => {
-        if (event.target.id !== 'text' || event.key !== 'Enter' || event.shiftKey || event.isComposing) return
-        event.preventDefault()
-        event.target.form.requestSubmit()
-    })
-
-    // The answer to a send brings a new form; what was typed since then moves into it.
-    document.addEventListener('htmx:before:swap', ({ detail: { ctx, tasks } }) => {
-        for (const { fragment } of tasks) {
-            const next = fragment.querySelector('#text')
-            if (!next) continue
-            const [sent, now] = [ctx.request.body.get('text'), $('text').value]
-            if (ctx.response.status === 200) document.querySelector('.scroller').scrollTop = 0
-            if (now === sent) continue
-            next.value = ctx.response.status === 200 && now.startsWith(sent) ? now.slice(sent.length) : now
-        }
-    })
 
     // A send that failed leaves the draft where it is, and says so.
     const note = (text) => {

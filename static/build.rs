@@ -20,6 +20,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("htmx.js", "npm/htmx.org/dist/htmx.min.js", "text/javascript; charset=utf-8"),
     ("hx-sse.js", "npm/htmx.org/dist/ext/hx-sse.min.js", "text/javascript; charset=utf-8"),
     ("list.js", "static/list.js", "text/javascript; charset=utf-8"),
+    ("draft.js", "static/draft.js", "text/javascript; charset=utf-8"),
     ("app.js", "static/app.js", "text/javascript; charset=utf-8"),
     ("favicon.svg", "static/favicon.svg", "image/svg+xml"),
 ];

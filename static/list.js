@@ -57,6 +57,7 @@
     const atEnd = () => scroller().scrollTop > -8 // Laid out from the bottom: up is negative.
     const look = () => {
         title ??= document.title
+        if (atEnd() && scroller().scrollTop) scroller().scrollTop = 0 // Quite at the end, to stay there.
         const behind = document.querySelector('.log').ariaLive === 'off'
         if (wasBehind && !behind && atEnd()) unread()[0]?.scrollIntoView({ block: 'start' })
         wasBehind = behind

@@ -22,13 +22,14 @@ pub fn page(title: &str, scripted: bool, body: &Markup) -> Markup {
             }
             body {
                 (body)
-                // Not `defer`: htmx would start without waiting for the two scripts after it, and
+                // Not `defer`: htmx would start without waiting for the scripts after it, and
                 // on a slow line the stream would never open. From here they hold back nothing
                 // that can be read, and htmx waits for the end of the page.
                 @if scripted {
                     script src=(href("htmx.js")) {}
                     script src=(href("hx-sse.js")) {}
                     script src=(href("app.js")) {}
+                    script src=(href("draft.js")) {}
                 }
             }
         }

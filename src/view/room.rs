@@ -90,13 +90,15 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
                                 (empty())
                                 (message::list(messages, *older, path))
                             }
-                            div id="outbox" {}
+                            // Who sent it need not hear of it twice.
+                            div id="outbox" aria-live="off" {}
                             @if stream.is_none() {
                                 p.newest { a href=(path) { "Newest messages" } }
                             }
                         }
                     }
                     button id="newest" type="button" hidden {}
+                    p #missed role="status" {}
                     template id="older" { (message::way_back(room, path, None)) }
                 }
                 (send_form(form))

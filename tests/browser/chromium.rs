@@ -106,10 +106,10 @@ impl Chromium {
             (None, _) => self.driver.new_window().await.expect("a window"),
         };
         let tab = Tab::new(self.driver.clone(), window);
+        let cdp = tab.driver().await.cdp();
         if self.kind == Kind::OneWindow {
             return tab;
         }
-        let cdp = tab.driver().await.cdp();
         // Each window is as one that somebody sits before: which of them has the keyboard is chance.
         let on = serde_json::json!({ "enabled": true });
         cdp.send_raw("Emulation.setFocusEmulationEnabled", on).await.expect("it obeys");

@@ -11,12 +11,15 @@ mod chromium;
 mod proxy;
 mod tab;
 
+mod access;
+mod hidden;
 mod history;
 mod looks;
 mod noscript;
 mod outage;
 mod presence;
 mod scroll;
+mod state;
 mod stream;
 mod talk;
 mod text;

@@ -40,11 +40,13 @@ struct State {
     streams: watch::Sender<Streams>,
     seen: AtomicUsize,
     open: AtomicUsize,
+    opened: AtomicUsize,
     posts_held: watch::Sender<bool>,
     answers_lost: watch::Sender<bool>,
     slow: Mutex<Option<&'static str>>,
     refuse: Mutex<Option<&'static str>>,
     refused: AtomicUsize,
+    told: AtomicUsize,
 }
 
 /// Stops with the test.
@@ -63,11 +65,13 @@ impl Proxy {
             streams: watch::Sender::new(streams),
             seen: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
+            opened: AtomicUsize::new(0),
             posts_held: watch::Sender::new(false),
             answers_lost: watch::Sender::new(false),
             slow: Mutex::new(None),
             refuse: Mutex::new(None),
             refused: AtomicUsize::new(0),
+            told: AtomicUsize::new(0),
         });
         let task = tokio::spawn(accept(listener, upstream.to_owned(), state.clone()));
         Self { address, state, task }
@@ -116,6 +120,16 @@ impl Proxy {
     /// How many streams were asked for so far.
     pub fn seen(&self) -> usize {
         self.state.seen.load(Ordering::SeqCst)
+    }
+
+    /// How often tabs told whether they are hidden.
+    pub fn told(&self) -> usize {
+        self.state.told.load(Ordering::SeqCst)
+    }
+
+    /// How many streams were opened so far.
+    pub fn opened(&self) -> usize {
+        self.state.opened.load(Ordering::SeqCst)
     }
 
     /// How many streams are open now.
@@ -175,6 +189,9 @@ async fn pass(mut browser: TcpStream, upstream: &str, state: &State) -> std::io:
         state.refused.fetch_add(1, Ordering::SeqCst);
         return browser.write_all(DOWN.as_bytes()).await;
     }
+    if asked.starts_with("POST ") && asked.contains("/presence") {
+        state.told.fetch_add(1, Ordering::SeqCst);
+    }
     if lines.starts_with("POST ") {
         state.posts_held.subscribe().wait_for(|held| !held).await.expect("a sender");
     }
@@ -203,6 +220,7 @@ async fn pass(mut browser: TcpStream, upstream: &str, state: &State) -> std::io:
     if is_stream {
         let mut changes = state.streams.subscribe();
         state.open.fetch_add(1, Ordering::SeqCst);
+        state.opened.fetch_add(1, Ordering::SeqCst);
         tokio::select! {
             _ = piped => {}
             _ = changes.wait_for(|now| *now != Streams::Pass) => {}

@@ -116,3 +116,35 @@ async fn a_long_list_lets_its_oldest_go_and_loads_them_again() {
     assert!(ann.is_marked().await, "the page was loaded anew");
     assert_eq!(chromium.complaints().await, <[String; 0]>::default());
 }
+
+#[tokio::test]
+async fn who_came_back_to_the_end_stays_there_at_any_size_of_pixels() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    for n in 0..40 {
+        post(&app, "bob", &format!("old {n}")).await;
+    }
+    let ann = chromium.join(&app.url(""), "ann").await;
+    ann.caught_up().await;
+    let mut number = 40;
+    for (width, height, scale) in
+        [(800, 601, 1.0), (1279, 777, 1.25), (361, 739, 1.5), (1000, 333, 1.1)]
+    {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": false });
+        ann.cdp("Emulation.setDeviceMetricsOverride", size).await;
+        ann.scroll(-333).await;
+        assert!(!ann.eval::<bool>(AT_END).await);
+        ann.scroll(1_000_000).await;
+        for _ in 0..3 {
+            post(&app, "bob", "new").await;
+            number += 1;
+            ann.until(&format!(
+                "document.querySelectorAll('#messages > .message').length === {number}"
+            ))
+            .await;
+            let end = "document.getElementById('messages').getBoundingClientRect().bottom
+                <= document.querySelector('.scroller').getBoundingClientRect().bottom + 1";
+            assert!(ann.eval::<bool>(end).await, "{width} × {height} at {scale}");
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! A tab, as one who sits before it sees and uses it.
 
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
 use thirtyfour::{By, Key, WebDriver, WebElement, WindowHandle, error::WebDriverResult};
 
 use crate::support::until;
@@ -173,6 +174,13 @@ impl Tab {
             .await;
     }
 
+    /// Closes it without turning to it.
+    pub async fn close_unseen(self) {
+        let id = json!({ "targetId": self.window.to_string() });
+        let cdp = self.driver.cdp();
+        cdp.send_raw("Target.closeTarget", id).await.expect("it closes");
+    }
+
     /// Sends a DevTools command.
     pub async fn cdp(&self, command: &'static str, parameters: serde_json::Value) {
         let cdp = self.driver().await.cdp();
@@ -197,9 +205,13 @@ impl Tab {
         self.eval(&format!("{find} {text:?}).getBoundingClientRect().top")).await
     }
 
-    /// Lets the list be scrolled by so many pixels, up where negative.
+    /// Lets the list be scrolled by so many pixels, up where negative, and waits until that is
+    /// painted, as for everybody who scrolls by hand.
     pub async fn scroll(&self, by: i32) {
-        let scroll = format!("void document.querySelector('.scroller').scrollBy(0, {by})");
-        self.eval::<Option<()>>(&scroll).await;
+        let scroll = r"
+            const [by, done] = arguments
+            document.querySelector('.scroller').scrollBy(0, by)
+            requestAnimationFrame(() => requestAnimationFrame(() => done()))";
+        self.driver().await.execute_async(scroll, vec![by.into()]).await.expect("it runs");
     }
 }

@@ -27,7 +27,7 @@ async fn a_text_with_markup_shows_as_that_text() {
     bob.shows(&EVIL).await;
 
     for tab in [&ann, &bob] {
-        assert_eq!(tab.eval::<String>("document.title").await, "#lobby");
+        tab.until("document.title === '#lobby'").await; // And no other for longer than it counts.
         let grown =
             "document.querySelectorAll('.message span *, .message strong *, main img').length";
         assert_eq!(tab.eval::<u32>(grown).await, 0);

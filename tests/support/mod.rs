@@ -1,6 +1,8 @@
 //! A hubbub of its own for each test: the real binary on a free port, over a fresh data file,
 //! gone with the test.
 
+pub mod nginx;
+
 use std::{
     fs::{self, File},
     io::{BufRead as _, BufReader, Read as _},

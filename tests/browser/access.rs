@@ -1,0 +1,244 @@
+//! For everybody: by keyboard, by ear, and by whatever axe-core knows of the rules (WCAG 2.2 AA).
+
+use std::{fs, path::Path, process::Command, sync::OnceLock};
+
+use serde_json::json;
+use thirtyfour::Key;
+
+use crate::{
+    chromium::Chromium,
+    post,
+    proxy::{Proxy, Streams},
+    support::{App, until},
+    tab::Tab,
+};
+
+/// axe-core, by npm.
+fn axe() -> &'static str {
+    static AXE: OnceLock<String> = OnceLock::new();
+    AXE.get_or_init(|| {
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("axe");
+        fs::create_dir_all(&home).expect("a directory");
+        for file in ["package.json", "package-lock.json", ".npmrc"] {
+            let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(file);
+            fs::copy(from, home.join(file)).expect("a copy");
+        }
+        let npm = Command::new("npm")
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+            .current_dir(&home)
+            .output()
+            .expect("npm can be run");
+        assert!(npm.status.success(), "{}", String::from_utf8_lossy(&npm.stderr));
+        fs::read_to_string(home.join("node_modules/axe-core/axe.min.js")).expect("it is installed")
+    })
+}
+
+/// What axe-core finds on the page as it stands, in light and in dark.
+async fn violations(tab: &Tab) -> Vec<String> {
+    violations_but(tab, &[]).await
+}
+
+/// The same, but for some rules.
+async fn violations_but(tab: &Tab, rules: &[&str]) -> Vec<String> {
+    let off: serde_json::Map<_, _> =
+        rules.iter().map(|rule| ((*rule).to_owned(), json!({ "enabled": false }))).collect();
+    let mut found = Vec::new();
+    for scheme in ["light", "dark"] {
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        tab.cdp("Emulation.setEmulatedMedia", media).await;
+        tab.run(axe()).await;
+        let script = r"
+            const [rules, done] = arguments
+            // Colours that change slowly are looked at when they have.
+            requestAnimationFrame(() => Promise.allSettled(document.getAnimations().map(({ finished }) => finished))
+                .then(() => axe.run(document, { rules }))
+                .then(({ violations, passes }) => done({
+                    rules: passes.length,
+                    found: violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => [id, html, failureSummary].join(' '))),
+                })))";
+        let answer = tab
+            .driver()
+            .await
+            .execute_async(script, vec![off.clone().into()])
+            .await
+            .expect("it runs");
+        let answer = answer.json();
+        assert!(answer["rules"].as_u64() > Some(5), "it looked: {answer}");
+        let violations = answer["found"].as_array().expect("a list");
+        found.extend(violations.iter().map(|violation| format!("{scheme}: {violation}")));
+    }
+    found
+}
+
+#[tokio::test]
+async fn axe_finds_nothing_in_any_state() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    let proxy = Proxy::before(app.address(), Streams::Pass).await;
+    let none = <[String; 0]>::default();
+    let tab = chromium.open().await;
+    for path in ["/rooms/lobby", "/rooms", "/nothing", "/rooms/lobby/tabs/none/live"] {
+        tab.goto(&app.url(path)).await;
+        assert_eq!(violations(&tab).await, none, "{path}");
+    }
+    tab.goto(&proxy.home()).await;
+    tab.element("#username").await.send_keys("x".repeat(33) + Key::Enter).await.unwrap();
+    tab.element("#username-problem").await;
+    assert_eq!(violations(&tab).await, none, "a name that cannot be taken");
+
+    tab.join(&proxy.home(), "ann").await;
+    tab.caught_up().await;
+    assert_eq!(violations(&tab).await, none, "an empty room");
+    for n in 0..60 {
+        post(&app, if n % 3 == 0 { "bob" } else { "eve" }, "a text, and https://a.example/ in it")
+            .await;
+    }
+    tab.say("my own").await;
+    assert_eq!(violations(&tab).await, none, "a room with messages");
+    tab.scroll(-300).await;
+    post(&app, "bob", "new").await;
+    tab.until("!document.getElementById('newest').hidden").await;
+    assert_eq!(violations(&tab).await, none, "new messages");
+    tab.send(&"x".repeat(4001)).await;
+    tab.until("document.querySelector('#text[aria-invalid]') != null").await;
+    assert_eq!(violations(&tab).await, none, "a text that cannot be taken");
+    proxy.set(Streams::Hold);
+    proxy.refuse(Some("/send"));
+    tab.field().await.clear().await.unwrap();
+    tab.send("hello").await;
+    until("a note", async || tab.note().await.starts_with("Not sent").then_some(())).await;
+    tab.until("document.getElementById('connection').textContent !== ''").await;
+    assert_eq!(violations(&tab).await, none, "a server that is gone");
+
+    let path: String = tab.eval("location.pathname").await;
+    // What stands in the frames of a page without script. The page around them has the heading and
+    // the landmarks; and the first goes on by itself, once, to the same messages.
+    let page = ["page-has-heading-one", "landmark-one-main", "region", "meta-refresh"];
+    for frame in ["/live", "/send"] {
+        proxy.refuse(Some("format=html")); // Where the first goes on to, and never ends.
+        tab.goto(&format!("{}{path}{frame}", proxy.home())).await;
+        assert_eq!(violations_but(&tab, &page).await, none, "{frame}");
+    }
+    tab.goto(&app.url(&format!("{path}?before={}", "x"))).await;
+    assert_eq!(violations(&tab).await, none, "an error");
+}
+
+#[tokio::test]
+async fn everything_can_be_done_by_keyboard() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    for n in 0..50 {
+        post(&app, "bob", &format!("old {n}")).await;
+    }
+    let tab = chromium.open().await;
+    tab.goto(&app.url("/rooms/lobby")).await;
+    assert_eq!(tab.focus().await, "username");
+    tab.type_blindly("ann").await; // Joins.
+    tab.element("#leave").await;
+    tab.caught_up().await;
+    assert_eq!(tab.focus().await, "text");
+    tab.type_blindly("typed blindly").await; // Sends.
+    tab.until("document.querySelector('#messages > .own') != null").await;
+    assert_eq!(tab.focus().await, "text");
+
+    let press = async |key: Key, back: bool| {
+        let keys = tab.driver().await.action_chain();
+        let keys = if back {
+            keys.key_down(Key::Shift).send_keys(key + "").key_up(Key::Shift)
+        } else {
+            keys.send_keys(key + "")
+        };
+        keys.perform().await.unwrap();
+    };
+    let on = async || -> String {
+        tab.eval("(({ id, className, textContent }) => id || className || textContent)(document.activeElement)")
+            .await
+    };
+    // In the order in which it stands on the page.
+    press(Key::Tab, true).await;
+    assert_eq!(on().await, "scroller");
+    press(Key::Up, false).await;
+    press(Key::PageUp, false).await;
+    tab.until("document.querySelector('.scroller').scrollTop < -100").await;
+    post(&app, "bob", "new").await;
+    tab.until("!document.getElementById('newest').hidden").await;
+    press(Key::Tab, false).await;
+    assert_eq!(on().await, "newest");
+    press(Key::Enter, false).await;
+    tab.until("document.querySelector('.scroller').scrollTop > -1").await;
+    assert_eq!(on().await, "text");
+    press(Key::Tab, false).await;
+    assert_eq!(on().await, "Send");
+    let outline = "getComputedStyle(document.activeElement).boxShadow !== 'none' || getComputedStyle(document.activeElement).outlineStyle !== 'none'";
+    assert!(tab.eval::<bool>(outline).await, "it is seen where the keyboard is");
+    for expected in ["text", "scroller", "secondary", "rooms"] {
+        press(Key::Tab, true).await;
+        assert_eq!(on().await, expected);
+    }
+    press(Key::Tab, false).await;
+    press(Key::Enter, false).await; // Leaves.
+    tab.element("#username").await;
+}
+
+#[tokio::test]
+async fn each_new_message_is_announced_once_and_what_was_missed_is_a_number() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = App::start();
+    for n in 0..60 {
+        post(&app, "bob", &format!("old {n}")).await;
+    }
+    let proxy = Proxy::before(app.address(), Streams::Hold).await;
+    let ann = chromium.join(&proxy.home(), "ann").await;
+    // What a screen reader is told of: what is added to a live region while it is one.
+    ann.run(
+        "window.announced = []
+        new MutationObserver((changes) => {
+            for (const { addedNodes } of changes)
+                for (const line of addedNodes)
+                    if (line.matches?.('.message') && line.parentElement?.closest('[aria-live]').ariaLive !== 'off')
+                        announced.push(line.querySelector('span').textContent)
+        }).observe(document.querySelector('.log'), { childList: true, subtree: true })",
+    )
+    .await;
+    let announced = async || -> Vec<String> { ann.eval("announced").await };
+    post(&app, "bob", "before the stream").await;
+    proxy.set(Streams::Pass);
+    ann.until("document.getElementById('missed').textContent === '1 new message'").await;
+    ann.caught_up().await;
+    assert_eq!(announced().await, <[String; 0]>::default());
+
+    post(&app, "bob", "live").await;
+    ann.until("announced.length === 1").await;
+    ann.say("my own").await;
+    post(&app, "bob", "live again").await;
+    ann.until("announced.at(-1) === 'live again'").await;
+    assert_eq!(announced().await, ["live", "my own", "live again"]);
+
+    proxy.set(Streams::Hold);
+    ann.until("document.getElementById('connection').textContent !== ''").await;
+    for n in 0..5 {
+        post(&app, "bob", &format!("missed {n}")).await;
+    }
+    proxy.set(Streams::Pass);
+    ann.until("document.getElementById('missed').textContent === '5 new messages'").await;
+    ann.caught_up().await;
+    // Nor are older ones.
+    ann.scroll(-1_000_000).await;
+    ann.until("!document.querySelector('#messages > .older')").await;
+    ann.caught_up().await;
+    post(&app, "bob", "live as before").await;
+    ann.until("announced.at(-1) === 'live as before'").await;
+    assert_eq!(announced().await, ["live", "my own", "live again", "live as before"]);
+
+    // And the browser sees the region so.
+    let cdp = ann.driver().await.cdp();
+    let tree = cdp.send_raw("Accessibility.getFullAXTree", json!({})).await.unwrap();
+    let log = tree["nodes"].as_array().unwrap().iter().find(|node| node["role"]["value"] == "log");
+    let properties = log.expect("a log")["properties"].as_array().unwrap();
+    let of = |name: &str| {
+        let found = properties.iter().find(|property| property["name"] == name);
+        found.map(|property| property["value"]["value"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(of("live").as_deref(), Some("polite"));
+    assert_eq!(of("relevant").as_deref(), Some("additions"));
+}

@@ -1,0 +1,68 @@
+//! A real nginx in front, with its defaults and with everything compressed: streams come through
+//! as they go out (FAILURES 10: a proxy or a compression layer holds the stream back).
+
+use std::{io::Write as _, time::Duration};
+
+use flate2::write::GzDecoder;
+use tokio_stream::StreamExt as _;
+
+use crate::support::{App, nginx::Nginx, soon};
+
+/// What compresses all that it may.
+const GZIP: &str = "gzip on; gzip_types *; gzip_min_length 0; gzip_proxied any;";
+
+#[tokio::test]
+async fn through_nginx_each_representation_is_live() {
+    for settings in ["", GZIP] {
+        let app = App::start();
+        let Some(nginx) = Nginx::before(app.address(), settings, false) else { return };
+        let room = format!("{}/rooms/lobby", nginx.home("http"));
+        let client = reqwest::Client::new();
+        for format in ["sse", "ndjson", "text", "html"] {
+            let asked = client.get(format!("{room}/events?format={format}"));
+            let asked = asked.header("accept-encoding", "gzip").send();
+            let answer = soon("the stream opens", asked).await.unwrap();
+            // nginx compresses what it is told to; live it must be all the same.
+            let packed = answer.headers().get("content-encoding").is_some();
+            assert!(!packed || !settings.is_empty() || format == "html", "{format}");
+            let mut bytes = answer.bytes_stream();
+            let text = format!("hello in {format}");
+            let form = [("username", "bob"), ("text", &text)];
+            let sent = client.post(format!("{room}/messages")).form(&form).send().await.unwrap();
+            assert_eq!(sent.status(), 201);
+            let mut unpacked = GzDecoder::new(Vec::new());
+            let mut read = String::new();
+            // Held back, it would come with the keep-alive, or when much more has gathered.
+            let came = tokio::time::timeout(Duration::from_secs(10), async {
+                while !read.contains(&text) {
+                    let part = bytes.next().await.expect("it goes on").unwrap();
+                    let part = if packed {
+                        unpacked.write_all(&part).unwrap();
+                        unpacked.flush().unwrap();
+                        std::mem::take(unpacked.get_mut())
+                    } else {
+                        part.to_vec()
+                    };
+                    read.push_str(&String::from_utf8_lossy(&part));
+                }
+            });
+            assert!(came.await.is_ok(), "{format} with {settings:?}: {read:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn through_nginx_pages_are_compressed_and_forms_are_taken() {
+    let app = App::start();
+    let Some(nginx) = Nginx::before(app.address(), GZIP, false) else { return };
+    let home = nginx.home("http");
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let client = client.build().unwrap();
+    let asked = client.get(format!("{home}/rooms/lobby")).header("accept-encoding", "gzip");
+    assert_eq!(asked.send().await.unwrap().headers()["content-encoding"], "gzip");
+    let join = client.post(format!("{home}/rooms/lobby/join")).form(&[("username", "ann")]);
+    let joined = join.header("origin", &home).send().await.unwrap();
+    assert_eq!(joined.status(), 303);
+    let place = joined.headers()["location"].to_str().unwrap();
+    assert!(place.starts_with("/rooms/lobby/tabs/"), "{place}");
+}

@@ -1,0 +1,129 @@
+//! A real nginx before a hubbub: gone with the test.
+
+use std::{
+    env, fs,
+    io::Write as _,
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Instant,
+};
+
+use tempfile::TempDir;
+
+/// A running nginx.
+pub struct Nginx {
+    child: Child,
+    port: u16,
+    home: TempDir,
+}
+
+impl Nginx {
+    /// Starts one before the hubbub at `upstream`, with `settings` in its server's block; over TLS
+    /// with HTTP/2 where `tls` is wanted. `None` where nginx is not installed, which it says.
+    pub fn before(upstream: &str, settings: &str, tls: bool) -> Option<Self> {
+        let Some(nginx) = find("nginx") else {
+            let why = "nginx is not installed";
+            let required = env::var("HUBBUB_NGINX").as_deref() == Ok("required");
+            assert!(!required, "{why}, and HUBBUB_NGINX=required");
+            let thread = std::thread::current();
+            let test = thread.name().unwrap_or("a test");
+            // Not `eprintln!`, which the test harness keeps to itself when a test passes.
+            let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: {why}");
+            return None;
+        };
+        // Between the look for a free port and its use another may take it, and hardly twice.
+        let started = (0..5).find_map(|_| Self::try_start(&nginx, upstream, settings, tls));
+        Some(started.expect("nginx starts"))
+    }
+
+    fn try_start(nginx: &Path, upstream: &str, settings: &str, tls: bool) -> Option<Self> {
+        let home = tempfile::tempdir().expect("a directory for nginx");
+        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = free.local_addr().expect("bound").port();
+        drop(free);
+        let at = |name: &str| home.path().join(name).display().to_string();
+        let listen = if tls {
+            let (key, certificate) = (at("key.pem"), at("certificate.pem"));
+            certify(&key, &certificate);
+            format!(
+                "listen 127.0.0.1:{port} ssl http2;
+                ssl_certificate {certificate}; ssl_certificate_key {key};"
+            )
+        } else {
+            format!("listen 127.0.0.1:{port};")
+        };
+        let config = format!(
+            "daemon off; user root; worker_processes 1; pid {pid}; error_log {log};
+            events {{ }}
+            http {{
+                access_log off;
+                client_body_temp_path {body}; proxy_temp_path {proxy};
+                fastcgi_temp_path {proxy}; uwsgi_temp_path {proxy}; scgi_temp_path {proxy};
+                server {{
+                    {listen}
+                    {settings}
+                    location / {{ proxy_pass http://{upstream}; proxy_set_header Host $http_host; }}
+                }}
+            }}",
+            pid = at("pid"),
+            log = at("log"),
+            body = at("body"),
+            proxy = at("proxy"),
+        );
+        fs::write(at("nginx.conf"), config).expect("it can be written");
+        let mut child = Command::new(nginx)
+            .args(["-p", &at(""), "-c", &at("nginx.conf"), "-e", &at("log")])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("nginx can be run");
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = child.try_wait().expect("it can be asked").is_some();
+            if ended || begun.elapsed() > super::PATIENCE {
+                eprintln!("{}", fs::read_to_string(at("log")).unwrap_or_default());
+                let _ = child.kill();
+                let _ = child.wait();
+                return None;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        Some(Self { child, port, home })
+    }
+
+    /// `http://ADDR`, or `https://ADDR` over TLS.
+    pub fn home(&self, scheme: &str) -> String {
+        format!("{scheme}://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // Asked, the master ends its worker, too; killed, it would leave it.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = fs::read_to_string(self.home.path().join("log"));
+            eprintln!("{}", log.unwrap_or_default());
+        }
+    }
+}
+
+/// A key, and a certificate that it signs itself.
+fn certify(key: &str, certificate: &str) {
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
+        .args(["-days", "2", "-subj", "/CN=127.0.0.1", "-keyout", key, "-out", certificate])
+        .stderr(Stdio::null())
+        .status()
+        .expect("openssl can be run");
+    assert!(made.success());
+}
+
+/// A program on PATH, or where Debian puts it, which is no part of everybody's PATH.
+fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders.map(|folder| folder.join(program)).find(|place| place.is_file())
+}
