@@ -15,6 +15,8 @@ struct People {
     count: usize,
     names: Vec<String>,
     #[serde(default)]
+    away: Vec<String>,
+    #[serde(default)]
     watching: usize,
 }
 
@@ -46,7 +48,7 @@ async fn who_is_here_is_told_as_json_and_as_the_fragment_that_pages_show() {
     let _ann = Events::from(ann.get("/events")).await;
     assert_eq!(
         people(&app).await,
-        People { count: 2, names: vec!["<ann>".into(), "bob".into()], watching: 0 }
+        People { count: 2, names: vec!["<ann>".into(), "bob".into()], away: vec![], watching: 0 }
     );
     let fragment = client().get(app.url("/rooms/lobby/presence")).send().await.unwrap();
     let fragment = fragment.text().await.unwrap();
@@ -105,6 +107,35 @@ async fn a_tab_that_reconnects_neither_leaves_nor_joins_and_one_that_stays_away_
     assert!(!changed.data.unwrap().contains("bob"), "the first word since is that bob is gone");
     assert!(gone.elapsed().as_secs_f32() > 4.5, "not before the grace is over");
     names(&app, &["ann"]).await;
+}
+
+#[tokio::test]
+async fn a_tab_that_says_it_is_hidden_lets_go_of_its_stream_and_is_away() {
+    let app = App::start();
+    let (ann, bob) = (Tab::join(&app, "lobby", "ann").await, Tab::join(&app, "lobby", "bob").await);
+    let mut events = Events::from(ann.get("/events")).await;
+    let stream = Events::from(bob.get("/events")).await;
+    while !events.event("PresenceChanged").await.data.unwrap().contains("bob") {}
+    let told = async |hidden: &str| {
+        bob.post("/presence", &[("hidden", hidden)]).send().await.unwrap().status()
+    };
+    assert_eq!(told("true").await, 204);
+    drop(stream);
+    let changed = events.event("PresenceChanged").await.data.unwrap();
+    assert!(changed.contains("2 here: <bdi>ann</bdi>, <bdi>bob</bdi> (away)"), "{changed}");
+    let away = people(&app).await;
+    assert_eq!((away.names, away.away), (vec!["ann".into(), "bob".into()], vec!["bob".into()]));
+    let stream = Events::from(bob.get("/events")).await;
+    let changed = events.event("PresenceChanged").await.data.unwrap();
+    assert!(changed.contains("2 here: <bdi>ann</bdi>, <bdi>bob</bdi></p>"), "{changed}");
+
+    assert_eq!(told("true").await, 204);
+    drop(stream);
+    assert_eq!(told("false").await, 204, "closed while hidden");
+    names(&app, &["ann"]).await;
+    assert_eq!(told("perhaps").await, 422);
+    let stranger = client().post(app.url(&format!("{}x/presence", bob.path)));
+    assert_eq!(stranger.form(&[("hidden", "true")]).send().await.unwrap().status(), 403);
 }
 
 #[tokio::test]
