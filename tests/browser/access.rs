@@ -214,6 +214,9 @@ async fn each_new_message_is_announced_once_and_what_was_missed_is_a_number() {
     ann.until("announced.at(-1) === 'live again'").await;
     assert_eq!(announced().await, ["live", "my own", "live again"]);
 
+    // The sender's own copy, which the stream may be quicker than, is not read out.
+    assert_eq!(ann.eval::<String>("document.getElementById('outbox').ariaLive").await, "off");
+
     proxy.set(Streams::Hold);
     ann.until("document.getElementById('connection').textContent !== ''").await;
     for n in 0..5 {

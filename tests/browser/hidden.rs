@@ -1,6 +1,6 @@
 //! Tabs that nobody looks at, pages that one comes back to, and a browser that slept.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::json;
 
@@ -150,6 +150,7 @@ async fn a_tab_that_was_hidden_while_it_reconnected_or_before_it_opened_takes_no
     let told = proxy.told();
     other.cdp("Target.createTarget", url).await;
     until("it says that it is hidden", async || (proxy.told() > told).then_some(())).await;
+    tokio::time::sleep(Duration::from_millis(500)).await; // It asks for nothing, all the same.
     assert_eq!((proxy.open(), proxy.seen()), (0, seen));
     post(&app, "bob", "behind").await;
     let handles = other.driver().await.windows().await.unwrap();

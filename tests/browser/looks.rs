@@ -100,7 +100,8 @@ async fn times_stand_in_their_places_before_the_first_paint() {
     proxy.slow("/static/htmx."); // The page is painted long before this.
     let tab = chromium.join(&proxy.home(), "ann").await;
     tab.caught_up().await;
-    assert_eq!(shifts(&tab).await, 0.0);
+    let shifts = shifts(&tab).await;
+    assert!(shifts == 0.0, "{shifts}");
 }
 
 /// What the browser counted as layout shifts that nobody asked for (Layout Instability API).
@@ -207,6 +208,13 @@ async fn on_paper_there_is_every_message_and_no_form() {
     assert!(tab.eval::<bool>(whole).await);
 }
 
+/// One request of a page.
+#[derive(serde::Deserialize)]
+struct Load {
+    name: String,
+    bytes: u64,
+}
+
 #[tokio::test]
 async fn all_that_a_page_loads_weighs_little_and_comes_in_two_rounds() {
     let Some(mut chromium) = Chromium::start().await else { return };
@@ -216,11 +224,6 @@ async fn all_that_a_page_loads_weighs_little_and_comes_in_two_rounds() {
     }
     let tab = chromium.join(&app.url(""), "ann").await;
     tab.caught_up().await;
-    #[derive(serde::Deserialize)]
-    struct Load {
-        name: String,
-        bytes: u64,
-    }
     let loads =
         "performance.getEntries().filter(({ entryType }) => /navigation|resource/.test(entryType))
         .map(({ name, encodedBodySize }) => ({ name, bytes: encodedBodySize }))";
