@@ -23,6 +23,7 @@ use std::{
 use hubbub::{
     journal::{Journal, Retention},
     message::{Draft, Key, Name, RoomName, Text},
+    metrics::Metrics,
 };
 use rusqlite::OpenFlags;
 use support::{App, Connection, directory, median, ms, percentile, print_table};
@@ -70,7 +71,7 @@ async fn filled(count: u64) -> io::Result<PathBuf> {
     println!("filling a journal with {count} messages …");
     let home = directory();
     let data = home.path().join("hubbub.db");
-    let journal = Journal::open(&data, Retention { keep: u64::MAX, ttl: None });
+    let journal = Journal::open(&data, Retention { keep: u64::MAX, ttl: None }, Metrics::new());
     let journal = journal.expect("a new journal can be opened");
     let draft = |key| Draft {
         room: RoomName::parse("lobby").expect("a room"),

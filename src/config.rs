@@ -1,11 +1,16 @@
 //! Every knob, declared once: flag, environment variable and help are one declaration.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use ipnet::IpNet;
 use jiff::SignedDuration;
 
-use crate::journal::Retention;
+use crate::{journal::Retention, limits::Allowed};
 
 /// What an operator can set.
 #[derive(Clone, Debug, Parser)]
@@ -37,10 +42,77 @@ pub struct Config {
     )]
     pub ttl: Duration,
 
+    /// Connections open at once; 0 for as many as file descriptors allow
+    ///
+    /// One in ten is kept for pages and forms: beyond nine in ten, new streams get a 503.
+    #[arg(long, env = "HUBBUB_MAX_CONNECTIONS", value_name = "N", default_value_t = 0)]
+    pub max_connections: usize,
+
+    /// Messages a minute from one tab; 0 for any number
+    #[arg(long, env = "HUBBUB_TAB_SENDS", value_name = "N", default_value_t = 300)]
+    pub tab_sends: u32,
+
+    /// Messages a minute from one address; 0 for any number
+    #[arg(long, env = "HUBBUB_ADDRESS_SENDS", value_name = "N", default_value_t = 3000)]
+    pub address_sends: u32,
+
+    /// Joins a minute from one address; 0 for any number
+    #[arg(long, env = "HUBBUB_ADDRESS_JOINS", value_name = "N", default_value_t = 120)]
+    pub address_joins: u32,
+
+    /// Streams open at once from one address; 0 for any number
+    #[arg(long, env = "HUBBUB_ADDRESS_STREAMS", value_name = "N", default_value_t = 1000)]
+    pub address_streams: usize,
+
+    /// Rooms that have readers at once; 0 for any number
+    #[arg(long, env = "HUBBUB_MAX_ROOMS", value_name = "N", default_value_t = 10_000)]
+    pub max_rooms: usize,
+
+    /// Largest request body in bytes; 0 for any size
+    // The longest text, every character of it four bytes of UTF-8, each byte percent-encoded as
+    // `%F0`, makes 48,000; the name and the key fit in the rest.
+    #[arg(long, env = "HUBBUB_MAX_BODY", value_name = "BYTES", default_value_t = 65_536)]
+    pub max_body: usize,
+
+    /// Proxies whose word on a client's address is taken, as 10.0.0.0/8,192.0.2.1
+    #[arg(
+        long, env = "HUBBUB_TRUSTED_PROXIES", value_name = "NETWORKS", default_value = "none",
+        value_parser = networks
+    )]
+    pub trusted_proxies: Networks,
+
+    /// Address to serve metrics on, for the operator; off for nowhere
+    #[arg(
+        long, env = "HUBBUB_ADMIN", value_name = "ADDR", default_value = "off",
+        value_parser = admin
+    )]
+    pub admin: Admin,
+
+    /// How a line of the log is written: text or json
+    #[arg(long, env = "HUBBUB_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+
     /// What to log, as a tracing filter such as hubbub=debug
     #[arg(long, env = "HUBBUB_LOG", value_name = "FILTER", default_value = "hubbub=info")]
     pub log: String,
 }
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: an object a line.
+    Json,
+}
+
+/// Networks, in a type of its own: clap would take a list for many values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Networks(pub Vec<IpNet>);
+
+/// Where metrics are served, if anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admin(pub Option<SocketAddr>);
 
 impl Config {
     /// Reads flags and environment. Where they make no sense, says so in one line on stderr that
@@ -60,6 +132,22 @@ impl Config {
     #[must_use]
     pub fn retention(&self) -> Retention {
         Retention { keep: self.keep, ttl: (!self.ttl.is_zero()).then_some(self.ttl) }
+    }
+}
+
+impl Config {
+    /// How much may be asked for, where `connections` may be open at once.
+    #[must_use]
+    pub fn allowed(&self, connections: usize) -> Allowed {
+        Allowed {
+            tab_sends: self.tab_sends,
+            sends: self.address_sends,
+            joins: self.address_joins,
+            address_streams: self.address_streams,
+            // Room for pages and forms, which come and go in milliseconds.
+            streams: connections - connections.div_ceil(10).min(connections - 1),
+            rooms: self.max_rooms,
+        }
     }
 }
 
@@ -84,6 +172,29 @@ fn duration(raw: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| "a duration cannot be negative".to_owned())
 }
 
+/// Networks and addresses between commas, or `none`.
+fn networks(raw: &str) -> Result<Networks, String> {
+    if raw.trim() == "none" {
+        return Ok(Networks::default());
+    }
+    let each = raw.split(',').map(str::trim).map(|one| {
+        one.parse()
+            .or_else(|_| one.parse::<IpAddr>().map(IpNet::from))
+            .map_err(|_| format!("{one:?} is no network; try 10.0.0.0/8, an address, or none"))
+    });
+    each.collect::<Result<_, _>>().map(Networks)
+}
+
+fn admin(raw: &str) -> Result<Admin, String> {
+    match raw.trim() {
+        "off" => Ok(Admin(None)),
+        raw => raw
+            .parse()
+            .map(|at| Admin(Some(at)))
+            .map_err(|_| "try 127.0.0.1:9100, or off".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,10 +211,34 @@ mod tests {
     }
 
     #[test]
+    fn networks_may_be_single_addresses() {
+        let parsed = networks("10.0.0.0/8, 192.0.2.1,::1").unwrap().0;
+        let shown: Vec<_> = parsed.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["10.0.0.0/8", "192.0.2.1/32", "::1/128"]);
+        assert_eq!(networks("none"), Ok(Networks::default()));
+    }
+
+    #[test]
+    fn one_connection_in_ten_is_no_stream() {
+        let config = Config::try_parse_from(["hubbub"]).unwrap();
+        for (connections, streams) in [(1, 1), (2, 1), (10, 9), (19_936, 17_942)] {
+            assert_eq!(config.allowed(connections).streams, streams);
+        }
+    }
+
+    #[test]
     fn a_bad_knob_is_named_in_one_line() {
-        for (flag, value) in
-            [("--keep", "0"), ("--keep", "x"), ("--ttl", "soon"), ("--listen", "here")]
-        {
+        for (flag, value) in [
+            ("--keep", "0"),
+            ("--keep", "x"),
+            ("--ttl", "soon"),
+            ("--listen", "here"),
+            ("--trusted-proxies", "10.0.0.0/99"),
+            ("--admin", "on"),
+            ("--tab-sends", "many"),
+            ("--max-body", "16KB"),
+            ("--log-format", "xml"),
+        ] {
             let why = Config::try_parse_from(["hubbub", flag, value]).unwrap_err();
             let line = one_line(&why);
             assert!(line.contains(flag) && !line.contains('\n'), "{line}");

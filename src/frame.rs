@@ -10,8 +10,11 @@ mod ndjson;
 mod text;
 
 use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -148,6 +151,11 @@ pub struct Frame(Arc<Inner>);
 
 struct Inner {
     message: Message,
+    /// When it came out of the journal.
+    born: Instant,
+    /// How many live readers it is still to be handed to. One that falls behind or leaves never
+    /// counts it down.
+    due: AtomicUsize,
     /// Made when the first reader asks: where nobody reads, nothing is rendered.
     encoded: [OnceLock<Bytes>; Representation::ALL.len()],
 }
@@ -155,7 +163,19 @@ struct Inner {
 impl Frame {
     /// The frame of a message, not encoded yet.
     pub fn new(message: Message) -> Self {
-        Self(Arc::new(Inner { message, encoded: Default::default() }))
+        Self(Arc::new(Inner {
+            message,
+            born: Instant::now(),
+            due: AtomicUsize::new(0),
+            encoded: Default::default(),
+        }))
+    }
+
+    /// It is handed to one live reader. Says how long the way to all of them took, if this was the
+    /// last.
+    #[must_use]
+    pub fn handed_over(&self) -> Option<Duration> {
+        (self.0.due.fetch_sub(1, Ordering::Relaxed) == 1).then(|| self.0.born.elapsed())
     }
 
     /// Its bytes in one representation.
@@ -172,6 +192,15 @@ impl Frame {
 impl Item for Frame {
     fn seq(&self) -> Seq {
         self.0.message.seq()
+    }
+
+    fn size(&self) -> usize {
+        // The text as it is, and rendered once, and what stands around it.
+        size_of::<Inner>() + 2 * self.0.message.text.as_str().len() + 512
+    }
+
+    fn due(&self, readers: usize) {
+        self.0.due.store(readers, Ordering::Relaxed);
     }
 }
 

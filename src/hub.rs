@@ -22,10 +22,21 @@ use crate::message::{RoomName, Seq};
 /// held up for a moment need not go to the journal.
 const RING: usize = 256;
 
+/// Bytes that a ring holds, where its items are large: a thousand busy rooms are a gigabyte.
+const RING_BYTES: usize = 1024 * 1024;
+
 /// What can be published: a shared item with a place in the one order.
 pub trait Item: Clone {
     /// Its place; each published item's is above the one before.
     fn seq(&self) -> Seq;
+
+    /// About how many bytes it takes in memory.
+    fn size(&self) -> usize;
+
+    /// It is published to so many readers.
+    fn due(&self, readers: usize) {
+        let _ = readers;
+    }
 }
 
 /// A handle on the hub; clones share it.
@@ -61,6 +72,8 @@ struct Topic<T> {
 
 struct Ring<T> {
     size: usize,
+    /// What the items take, in bytes.
+    bytes: usize,
     floor: Seq,
     items: VecDeque<T>,
     /// The newest notice and its number; what it replaced is of no use to anybody.
@@ -96,7 +109,10 @@ impl<T: Item> Hub<T> {
             let mut topics = lock(&self.0);
             // Also where nobody reads: a topic that opens later must know that this went by.
             topics.published = seq;
-            topics.by_room.get(room).map(|open| Arc::clone(&open.topic))
+            topics.by_room.get(room).map(|open| {
+                item.due(open.readers);
+                Arc::clone(&open.topic)
+            })
         };
         if let Some(topic) = topic {
             lock(&topic.ring).push(item);
@@ -138,6 +154,7 @@ impl<T: Item> Hub<T> {
             topic: Arc::new(Topic {
                 ring: Mutex::new(Ring {
                     size,
+                    bytes: 0,
                     floor,
                     items: VecDeque::new(),
                     notice: (0, Bytes::new()),
@@ -154,6 +171,12 @@ impl<T: Item> Hub<T> {
             noticed: lock(&open.topic.ring).notice.0,
             topic: Arc::clone(&open.topic),
         }
+    }
+
+    /// Whether a room has readers.
+    #[must_use]
+    pub fn has(&self, room: &RoomName) -> bool {
+        lock(&self.0).by_room.contains_key(room)
     }
 
     /// How many rooms have readers.
@@ -209,9 +232,12 @@ impl<T> Drop for Subscription<T> {
 
 impl<T: Item> Ring<T> {
     fn push(&mut self, item: T) {
-        if self.items.len() == self.size
+        self.bytes += item.size();
+        // One item stays, however large: live readers have it from here.
+        while (self.items.len() == self.size || self.bytes > RING_BYTES)
             && let Some(oldest) = self.items.pop_front()
         {
+            self.bytes -= oldest.size();
             self.floor = oldest.seq();
         }
         self.items.push_back(item);
@@ -230,6 +256,24 @@ mod tests {
     impl Item for Seq {
         fn seq(&self) -> Seq {
             *self
+        }
+
+        fn size(&self) -> usize {
+            8
+        }
+    }
+
+    /// One that takes as many bytes as it says.
+    #[derive(Clone, Debug, PartialEq)]
+    struct Large(u64, usize);
+
+    impl Item for Large {
+        fn seq(&self) -> Seq {
+            Seq::new(self.0)
+        }
+
+        fn size(&self) -> usize {
+            self.1
         }
     }
 
@@ -265,6 +309,25 @@ mod tests {
         }
         assert_eq!(reader.after(Seq::new(2), RING), None);
         assert_eq!(reader.after(Seq::new(3), RING), Some(seqs(4..=most + 3)));
+    }
+
+    #[test]
+    fn large_items_fill_a_ring_by_their_bytes_and_the_newest_is_always_there() {
+        let hub = Hub::new(Seq::ZERO);
+        let reader = hub.subscribe(&room("a"));
+        let quarter = RING_BYTES / 4;
+        for number in 1..=10 {
+            hub.publish(&room("a"), Large(number, quarter));
+        }
+        assert_eq!(reader.after(Seq::new(5), 10), None);
+        let kept: Vec<_> = (7..=10).map(|number| Large(number, quarter)).collect();
+        assert_eq!(reader.after(Seq::new(6), 10), Some(kept));
+        hub.publish(&room("a"), Large(11, RING_BYTES * 2));
+        assert_eq!(reader.after(Seq::new(9), 10), None);
+        assert_eq!(reader.after(Seq::new(10), 10), Some(vec![Large(11, RING_BYTES * 2)]));
+        hub.publish(&room("a"), Large(12, 1));
+        assert_eq!(reader.after(Seq::new(10), 10), None);
+        assert_eq!(reader.after(Seq::new(11), 10), Some(vec![Large(12, 1)]));
     }
 
     #[test]

@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use tokio_stream::Stream;
 
 use crate::message::{Draft, Epoch, Message, RoomName, Seq};
+use crate::metrics::Metrics;
 
 pub use local::AppendError;
 pub use store::{Gap, Newest, OpenError, Page, ReadError};
@@ -62,10 +63,10 @@ impl Journal {
     /// # Errors
     ///
     /// [`OpenError`] says what is wrong with the file, in words for an operator.
-    pub fn open(path: &Path, retention: Retention) -> Result<Self, OpenError> {
+    pub fn open(path: &Path, retention: Retention, metrics: Metrics) -> Result<Self, OpenError> {
         let (store, writer) = Store::open(path, retention)?;
         let last = writer.last().map_err(|why| OpenError::sqlite(path, why))?;
-        let sequencer = Sequencer::start(writer, last)?;
+        let sequencer = Sequencer::start(writer, last, metrics)?;
         Ok(Self { store, sequencer })
     }
 

@@ -15,6 +15,8 @@
 //! |---|---|---|
 //! | [`config`] | every knob, once | |
 //! | [`telemetry`] | logs | |
+//! | [`metrics`] | what is counted and timed | |
+//! | [`limits`] | how much one tab, one address and all may ask for | what it is asked for |
 //! | [`shutdown`] | the stop signal that every stream selects on | |
 //! | [`message`] | room, name, text, key, id: parsed at the edge | any other module |
 //! | [`journal`] | the durable, ordered log; answers a repeated key with the first message | HTTP, HTML, who reads |
@@ -26,7 +28,7 @@
 //! | [`presence`] | who is in a room, by the streams that are open there | messages |
 //! | [`stream`] | one reader: catch up, live, catch up again | HTTP |
 //! | [`web`] | the table of URLs, handlers, errors | sockets |
-//! | [`server`] | sockets, deadlines | what is served |
+//! | [`server`] | sockets, deadlines, bounds | what is served |
 //!
 //! A sender never touches the hub, and a reader never waits for a sender: between them stands the
 //! journal, and a reader's cursor in it.
@@ -37,7 +39,9 @@ pub mod feed;
 pub mod frame;
 pub mod hub;
 pub mod journal;
+pub mod limits;
 pub mod message;
+pub mod metrics;
 pub mod presence;
 pub mod server;
 pub mod shutdown;
@@ -53,6 +57,8 @@ use tokio::{net::TcpListener, sync::watch, time::Instant};
 use config::Config;
 use hub::Hub;
 use journal::{Journal, OpenError};
+use limits::Limits;
+use metrics::Metrics;
 use presence::Presence;
 use shutdown::Shutdown;
 use stream::Source;
@@ -62,10 +68,15 @@ use web::{AppState, Secret, SecretError};
 /// (nginx) or 30 s (some load balancers), and half of the shortest is time enough to notice.
 const PULSE: Duration = Duration::from_secs(15);
 
+/// Connections to the operator's own address: a few scrapers.
+const ADMINS: usize = 16;
+
 /// Opened, and not yet served.
 pub struct Hubbub {
     journal: Journal,
     secret: Secret,
+    metrics: Metrics,
+    config: Config,
 }
 
 /// Why it cannot start.
@@ -87,15 +98,23 @@ impl Hubbub {
     /// [`StartError`], in one line for the operator.
     pub fn open(config: &Config) -> Result<Self, StartError> {
         // The journal first: its lock shows whether the data is another process's.
-        let journal = Journal::open(&config.data, config.retention())?;
+        let metrics = Metrics::new();
+        let journal = Journal::open(&config.data, config.retention(), metrics.clone())?;
         let secret = Secret::load(&config.data)?;
-        Ok(Self { journal, secret })
+        Ok(Self { journal, secret, metrics, config: config.clone() })
     }
 
     /// Serves until the shutdown begins, then ends every stream, answers what was accepted and
     /// closes the journal.
-    pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) {
-        let Self { journal, secret } = self;
+    ///
+    /// Metrics are served on `admin`, where there is one.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        admin: Option<TcpListener>,
+        shutdown: Shutdown,
+    ) {
+        let Self { journal, secret, metrics, config } = self;
         let published = journal.last();
         let hub = Hub::new(published);
         let feed = tokio::spawn(feed::run(journal.clone(), hub.clone(), published));
@@ -108,11 +127,34 @@ impl Hubbub {
             }
         });
 
-        let source = Source { journal: journal.clone(), hub, shutdown: shutdown.clone(), pulse };
+        let room = server::room();
+        let most = if config.max_connections == 0 { room } else { config.max_connections };
+        let source = Source {
+            journal: journal.clone(),
+            hub,
+            shutdown: shutdown.clone(),
+            pulse,
+            metrics: metrics.clone(),
+        };
         let presence = Presence::new();
         let news = tokio::spawn(presence::run(presence.clone(), source.hub.clone()));
-        let router = web::router(AppState { source, presence, secret });
-        server::run(listener, router, shutdown).await;
+        let state = AppState {
+            source,
+            presence,
+            secret,
+            limits: Limits::new(config.allowed(most)),
+            metrics: metrics.clone(),
+            trusted: config.trusted_proxies.0.into(),
+        };
+        let admin = admin.map(|listener| {
+            let (router, metrics) = (web::admin(state.clone()), Metrics::new());
+            tokio::spawn(server::run(listener, router, ADMINS, metrics, shutdown.clone()))
+        });
+        let router = web::router(state, config.max_body);
+        server::run(listener, router, most, metrics, shutdown).await;
+        if let Some(admin) = admin {
+            let _ = admin.await;
+        }
 
         clock.abort();
         news.abort();

@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use hubbub::{Hubbub, config::Config, shutdown::Shutdown, telemetry};
-use tokio::net::TcpListener;
+use hubbub::{Hubbub, config::Config, server, shutdown::Shutdown, telemetry};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -19,13 +18,18 @@ async fn main() -> ExitCode {
 
 /// Config, telemetry, journal, listener, serve. What fails here is one line on stderr.
 async fn run(config: &Config) -> Result<(), String> {
-    telemetry::init(&config.log)?;
+    telemetry::init(&config.log, config.log_format)?;
     let hubbub = Hubbub::open(config).map_err(|why| why.to_string())?;
     let listen = |why| format!("--listen {}: {why}", config.listen);
-    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+    let listener = server::bind(config.listen).map_err(listen)?;
+    let admin = config.admin.0.map(server::bind).transpose();
+    let admin = admin.map_err(|why| format!("--admin: {why}"))?;
     let shutdown = Shutdown::new();
     shutdown.on_signal().map_err(|why| format!("signals cannot be handled: {why}"))?;
     println!("hubbub listening on http://{}", listener.local_addr().map_err(listen)?);
-    hubbub.serve(listener, shutdown).await;
+    if let Some(admin) = &admin {
+        println!("hubbub metrics on http://{}/metrics", admin.local_addr().map_err(listen)?);
+    }
+    hubbub.serve(listener, admin, shutdown).await;
     Ok(())
 }

@@ -1,23 +1,42 @@
-//! Sockets: an accept loop of our own around hyper's HTTP/1 connection, for the deadlines and the
-//! shutdown that `axum::serve` has no hands for.
+//! Sockets: an accept loop of our own around hyper's HTTP/1 connection, for the deadlines, the
+//! bounds and the shutdown that `axum::serve` has no hands for.
 
-use std::{io, time::Duration};
+mod socket;
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::ConnectInfo};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::Semaphore,
+};
 use tokio_util::task::TaskTracker;
+use tower_service::Service as _;
 
-use crate::shutdown::Shutdown;
+use crate::{metrics::Metrics, shutdown::Shutdown};
+use socket::Socket;
+
+/// Connections that the kernel completes before they are accepted: what a room of thousands asks
+/// for at once after a restart. Linux caps it at its own `somaxconn`, 4,096 by default.
+const BACKLOG: u32 = 4096;
+
+/// File descriptors that are no connection: the journal's files and log, epoll, stdio, the
+/// listeners, and some to spare.
+const OWN_FILES: usize = 64;
+
+/// Connections where the number of file descriptors is not known, or has no limit.
+const MANY: usize = 1 << 20;
 
 /// How long a client may take over its request's head, and how long an idle connection is kept:
 /// generous to a phone in a tunnel, and an end to who trickles bytes to hold a connection.
 const HEAD: Duration = Duration::from_secs(10);
+
+/// What a connection reads and gathers at once: the least that hyper allows, since thousands hold
+/// it. A request's head must fit.
+const BUFFER: usize = 8192;
 
 /// How long requests that were accepted may still take at shutdown. Streams end at once by
 /// themselves; a send waits for a sync or two.
@@ -35,18 +54,64 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 /// holds where nothing was sent.
 const PROBE: Duration = Duration::from_secs(5);
 
-/// Serves `router` until the shutdown begins and what was accepted is answered.
-pub async fn run(listener: TcpListener, router: Router, shutdown: Shutdown) {
+/// Listens on an address.
+///
+/// # Errors
+///
+/// The operating system's.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart finds the port as it left it.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Raises the limit on file descriptors as far as the system lets this process, and says how many
+/// connections that is enough for.
+#[must_use]
+pub fn room() -> usize {
+    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|why| {
+        tracing::warn!(%why, "the limit on file descriptors could not be raised");
+        1024 // What systems give where they give little.
+    });
+    let limit = usize::try_from(limit).unwrap_or(MANY).min(MANY);
+    limit.saturating_sub(OWN_FILES).max(1)
+}
+
+/// Serves `router` until the shutdown begins and what was accepted is answered. Where `most`
+/// connections are open, the next ones wait in the kernel until one of them ends.
+pub async fn run(
+    listener: TcpListener,
+    router: Router,
+    most: usize,
+    metrics: Metrics,
+    shutdown: Shutdown,
+) {
     let connections = TaskTracker::new();
+    let places = Arc::new(Semaphore::new(most));
     loop {
+        let accepted = async {
+            // Never closed.
+            let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+            listener.accept().await.map(|(socket, peer)| (socket, peer, place))
+        };
         let accepted = tokio::select! {
             biased;
             () = shutdown.begun() => break,
-            accepted = listener.accept() => accepted,
+            accepted = accepted => accepted,
         };
         match accepted {
-            Ok((socket, _)) => {
-                connections.spawn(connection(socket, router.clone(), shutdown.clone()));
+            Ok((socket, peer, place)) => {
+                let (router, shutdown) = (router.clone(), shutdown.clone());
+                let (metrics, open) = (metrics.clone(), metrics.connection());
+                connections.spawn(async move {
+                    if let Err(why) = serve(socket, peer, router, metrics, shutdown).await {
+                        // Peers vanish all the time; that is worth a line only to who looks for it.
+                        tracing::debug!(%why, "a connection ended early");
+                    }
+                    drop((open, place));
+                });
             }
             Err(why) => {
                 tracing::warn!(%why, "a connection could not be accepted");
@@ -61,21 +126,25 @@ pub async fn run(listener: TcpListener, router: Router, shutdown: Shutdown) {
     }
 }
 
-async fn connection(socket: TcpStream, router: Router, shutdown: Shutdown) {
-    if let Err(why) = serve(socket, router, shutdown).await {
-        // Peers vanish all the time; that is worth a line only to who looks for it.
-        tracing::debug!(%why, "a connection ended early");
-    }
-}
-
-async fn serve(socket: TcpStream, router: Router, shutdown: Shutdown) -> hyper::Result<()> {
+async fn serve(
+    socket: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    metrics: Metrics,
+    shutdown: Shutdown,
+) -> hyper::Result<()> {
     if let Err(why) = prepare(&socket) {
         tracing::debug!(%why, "a socket option could not be set");
     }
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().call(request.map(Body::new))
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(Socket::new(socket, metrics)), answer);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return ended,

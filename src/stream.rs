@@ -24,6 +24,7 @@ use crate::{
     hub::{Hub, Item as _, Subscription},
     journal::{Gap, Journal, Page, ReadError},
     message::{Epoch, MessageId, RoomName, Seq},
+    metrics::Metrics,
     shutdown::Shutdown,
 };
 
@@ -79,6 +80,8 @@ pub struct Source {
     pub journal: Journal,
     /// The present.
     pub hub: Hub<Frame>,
+    /// What is counted.
+    pub metrics: Metrics,
     /// The end.
     pub shutdown: Shutdown,
     /// Changes whenever it is time for a comment: one clock for all streams.
@@ -93,7 +96,7 @@ impl Source {
         asked: Asked,
         held: H,
     ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + use<H> {
-        let Self { journal, hub, shutdown, pulse } = self.clone();
+        let Self { journal, hub, metrics, shutdown, pulse } = self.clone();
         let live = hub.subscribe(&asked.room);
         let (sent, lost) = match asked.start {
             // Read after subscribing: whatever is newer passes the ring.
@@ -112,7 +115,7 @@ impl Source {
             taken: 0,
             recent: VecDeque::new(),
         };
-        run(reader, live, shutdown, pulse, held)
+        run(reader, live, metrics, shutdown, pulse, held)
     }
 }
 
@@ -162,6 +165,7 @@ struct Reader<P> {
 fn run<P: Past, H: Send + 'static>(
     mut reader: Reader<P>,
     mut live: Subscription<Frame>,
+    metrics: Metrics,
     shutdown: Shutdown,
     mut pulse: watch::Receiver<()>,
     held: H,
@@ -176,11 +180,12 @@ fn run<P: Past, H: Send + 'static>(
             yield Ok(opening);
         }
         if reader.lost {
+            metrics.gap();
             yield Ok(representation.page(Some(Gap { gone: None }), reader.past.epoch(), &[]));
         }
         loop {
             match live.after(reader.sent, TAKE) {
-                None => match reader.replay().await {
+                None => match reader.replay(&metrics).await {
                     Ok(page) if page.is_empty() => {}
                     Ok(page) => yield Ok(page),
                     Err(why) => {
@@ -204,6 +209,9 @@ fn run<P: Past, H: Send + 'static>(
                     for frame in frames {
                         reader.took(frame.seq());
                         reader.sent = frame.seq();
+                        if let Some(took) = frame.handed_over() {
+                            metrics.fanned_out(took);
+                        }
                         yield Ok(frame.bytes(representation));
                     }
                 }
@@ -229,7 +237,7 @@ fn run<P: Past, H: Send + 'static>(
 impl<P: Past> Reader<P> {
     /// One page from the journal in one piece, word of a gap before it; empty where nothing was
     /// due up to where it reaches.
-    async fn replay(&mut self) -> Result<Bytes, ReadError> {
+    async fn replay(&mut self, metrics: &Metrics) -> Result<Bytes, ReadError> {
         let page = self.past.after(&self.room, self.sent, PAGE).await?;
         self.sent = page.upto;
         for message in &page.messages {
@@ -238,6 +246,10 @@ impl<P: Past> Reader<P> {
         // A reader whose cursor meant nothing was told so already, before this first page.
         let lost = std::mem::take(&mut self.lost);
         let gap = page.gap.filter(|_| !lost);
+        metrics.replayed();
+        if gap.is_some() {
+            metrics.gap();
+        }
         Ok(self.representation.page(gap, self.past.epoch(), &page.messages))
     }
 

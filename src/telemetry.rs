@@ -4,22 +4,27 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
+use crate::config::LogFormat;
+
 /// Starts logging what `filter` lets through.
 ///
 /// # Errors
 ///
 /// The sentence that says what is wrong with the filter.
-pub fn init(filter: &str) -> Result<(), String> {
+pub fn init(filter: &str, format: LogFormat) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|why| format!("--log {filter}: {why}"))?;
     let stderr = std::io::stderr;
     let colours = stderr().is_terminal();
-    tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)
         .with_ansi(colours)
         // A line that cannot be written, as where stderr is a file on a full disk, is lost; word of
         // that could not be written either, and would panic in the middle of a request.
-        .log_internal_errors(false)
-        .init();
+        .log_internal_errors(false);
+    match format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! HTTP: the table of URLs, and what every answer has in common.
 
+mod address;
 mod answer;
 mod assets;
 mod error;
@@ -14,6 +15,8 @@ mod send;
 mod stream;
 mod tab;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRef},
@@ -21,9 +24,12 @@ use axum::{
     routing::{get, post},
 };
 use axum_extra::extract::cookie::Key as CookieKey;
+use ipnet::IpNet;
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 
-use crate::{journal::Journal, presence::Presence, stream::Source};
+use crate::{
+    journal::Journal, limits::Limits, metrics::Metrics, presence::Presence, stream::Source,
+};
 use error::Error;
 
 pub use tab::{Secret, SecretError};
@@ -37,6 +43,12 @@ pub struct AppState {
     pub presence: Presence,
     /// Signs the tabs' cookies.
     pub secret: Secret,
+    /// How much may be asked for.
+    pub limits: Limits,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Proxies whose word on a client's address is taken; see [`address`].
+    pub trusted: Arc<[IpNet]>,
 }
 
 impl FromRef<AppState> for CookieKey {
@@ -51,12 +63,10 @@ impl AppState {
     }
 }
 
-/// The largest body: the longest text, every character of it four bytes of UTF-8, each byte
-/// percent-encoded as `%F0`, makes 48,000; the name and the key fit in the rest.
-const BODY: usize = 64 * 1024;
-
-/// Every URL that hubbub answers.
-pub fn router(state: AppState) -> Router {
+/// Every URL that hubbub answers. A body has at most `body` bytes, or any number where that is 0.
+pub fn router(state: AppState, body: usize) -> Router {
+    let finish = middleware::from_fn_with_state(state.metrics.clone(), answer::finish);
+    let body = if body == 0 { DefaultBodyLimit::disable() } else { DefaultBodyLimit::max(body) };
     Router::new()
         .route("/", get(room::lobby))
         .route("/rooms", get(room::list).post(room::open))
@@ -77,10 +87,19 @@ pub fn router(state: AppState) -> Router {
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .with_state(state)
-        .layer(DefaultBodyLimit::max(BODY))
+        .layer(body)
         // A page of another site must not post in a visitor's name (cross-site request forgery).
         .layer(CsrfLayer::new().with_rejection_response(error::foreign))
         // One request's bug is one request's 500, and the others' connections live on.
         .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(middleware::from_fn(answer::finish))
+        .layer(finish)
+}
+
+/// What the operator's own address answers.
+pub fn admin(state: AppState) -> Router {
+    Router::new()
+        .route("/metrics", get(health::metrics))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .with_state(state)
 }

@@ -57,7 +57,6 @@
     const atEnd = () => scroller().scrollTop > -8 // Laid out from the bottom: up is negative.
     const look = () => {
         title ??= document.title
-        if (atEnd() && scroller().scrollTop) scroller().scrollTop = 0 // Quite at the end, to stay there.
         const behind = document.querySelector('.log').ariaLive === 'off'
         if (wasBehind && !behind && atEnd()) unread()[0]?.scrollIntoView({ block: 'start' })
         wasBehind = behind
@@ -72,6 +71,8 @@
     }
     document.addEventListener('scroll', look, true)
     document.addEventListener('visibilitychange', look)
+    // Quite at the end, to stay there: at a fraction of a pixel the browser would hold the place.
+    document.addEventListener('scrollend', () => atEnd() && (scroller().scrollTop = 0), true)
     document.addEventListener('click', ({ target }) => {
         if (target.id !== 'newest') return
         const still = matchMedia('(prefers-reduced-motion: reduce)').matches
@@ -89,7 +90,9 @@
         while (!first.previousElementSibling.matches('.empty')) first.previousElementSibling.remove()
         first.before($('older').content.cloneNode(true))
         const way = first.previousElementSibling.querySelector('a')
-        for (const to of ['href', 'hx-get']) way.setAttribute(to, way.getAttribute(to) + first.dataset.key)
+        const before = `?before=${first.dataset.key}`
+        way.href = location.pathname + before
+        way.setAttribute('hx-get', `${location.pathname.replace(/\/tabs\/.*/, '/messages')}${before}`)
         relate(first)
         htmx.process(way)
     }

@@ -11,7 +11,7 @@ use std::{
         mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -24,7 +24,10 @@ use super::{
     Appended, OpenError,
     store::{Found, Writer},
 };
-use crate::message::{Draft, Message, Seq};
+use crate::{
+    message::{Draft, Message, Seq},
+    metrics::Metrics,
+};
 
 /// Drafts that wait for the writer: a fifth of a second's work, and 16 MB of the longest texts.
 /// Beyond it a send is refused at once rather than kept waiting.
@@ -86,11 +89,12 @@ struct Entry {
 
 impl Sequencer {
     /// Starts the thread that writes; `last` is the highest seq that the store ever held.
-    pub fn start(writer: Writer, last: Seq) -> Result<Self, OpenError> {
+    pub fn start(writer: Writer, last: Seq, metrics: Metrics) -> Result<Self, OpenError> {
         let (queue, commands) = mpsc::sync_channel(QUEUE);
         let (committed, watcher) = watch::channel(last);
         let writable = Arc::new(AtomicBool::new(true));
-        let sequence = Sequence { writer, last, committed, writable: Arc::clone(&writable) };
+        let sequence =
+            Sequence { writer, last, committed, writable: Arc::clone(&writable), metrics };
         let thread = thread::Builder::new()
             .name("journal".into())
             .spawn(move || sequence.run(&commands))
@@ -145,6 +149,7 @@ impl Sequencer {
 struct Sequence {
     writer: Writer,
     last: Seq,
+    metrics: Metrics,
     committed: watch::Sender<Seq>,
     writable: Arc<AtomicBool>,
 }
@@ -183,8 +188,10 @@ impl Sequence {
         if batch.is_empty() {
             return;
         }
+        let begun = Instant::now();
         match self.store(batch) {
             Ok((last, outcomes)) => {
+                self.metrics.committed(begun.elapsed());
                 self.writable.store(true, Ordering::Relaxed);
                 if last > self.last {
                     self.last = last;
@@ -324,7 +331,8 @@ mod tests {
         let (_store, writer) = Store::open(&home.path().join("hubbub.db"), retention).unwrap();
         let (committed, watcher) = watch::channel(Seq::ZERO);
         let writable = Arc::new(AtomicBool::new(true));
-        let mut sequence = Sequence { writer, last: Seq::ZERO, committed, writable };
+        let mut sequence =
+            Sequence { writer, last: Seq::ZERO, committed, writable, metrics: Metrics::new() };
 
         let mut answers = Vec::new();
         let mut batch = Vec::new();

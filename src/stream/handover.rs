@@ -130,7 +130,7 @@ impl Run {
             taken: 0,
             recent: VecDeque::new(),
         };
-        let stream = Box::pin(run(reader, live, Shutdown::new(), pulse, ()));
+        let stream = Box::pin(run(reader, live, Metrics::new(), Shutdown::new(), pulse, ()));
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         Self { model, hub, fed, stream, woken, got: Vec::new(), _beat: beat }
     }

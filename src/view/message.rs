@@ -3,7 +3,7 @@
 use linkify::{LinkFinder, LinkKind};
 use maud::{Markup, html};
 
-use crate::message::{Epoch, Message, MessageId, RoomName};
+use crate::message::{Epoch, Message};
 
 /// The fragment of a message. No whitespace of ours stands inside the text, which is shown with
 /// its own line breaks.
@@ -48,21 +48,24 @@ fn is_web(address: &str) -> bool {
 pub fn list(messages: &[Message], older: bool, page: &str) -> Markup {
     html! {
         @if older && let Some(oldest) = messages.first() {
-            (way_back(&oldest.room, page, Some(&oldest.id)))
+            @let before = format!("?before={}", oldest.id);
+            (way_back(Some((
+                format!("{page}{before}"),
+                format!("/rooms/{}/messages{before}", oldest.room),
+            ))))
         }
         @for message in messages { (fragment(message)) }
     }
 }
 
-/// The way to what is before a message; without one, what a script adds an id to.
+/// The way to older messages: the addresses of a page with them, and of them alone. A script puts
+/// them in where there are none.
 #[must_use]
-pub fn way_back(room: &RoomName, page: &str, before: Option<&MessageId>) -> Markup {
-    let before = before.map(ToString::to_string).unwrap_or_default();
+pub fn way_back(addresses: Option<(String, String)>) -> Markup {
+    let (page, fragment) = addresses.unzip();
     html! {
         p.older {
-            a href={ (page) "?before=" (before) }
-                hx-get={ "/rooms/" (room) "/messages?before=" (before) }
-                hx-trigger="revealed, click" hx-target="closest .older" hx-swap="outerHTML" {
+            a href=[page] hx-get=[fragment] hx-trigger="revealed, click" hx-target="closest .older" hx-swap="outerHTML" {
                 "Older messages"
             }
         }

@@ -99,7 +99,7 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
                     }
                     button id="newest" type="button" hidden {}
                     p #missed role="status" {}
-                    template id="older" { (message::way_back(room, path, None)) }
+                    template id="older" { (message::way_back(None)) }
                 }
                 (send_form(form))
                 // Without script the room is live in a document that never ends, and the form is

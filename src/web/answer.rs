@@ -2,12 +2,13 @@
 
 use axum::{
     body::Body,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderName, HeaderValue, Method, Response, header},
     middleware::Next,
 };
 
 use super::error::{self, Error, Wording};
+use crate::metrics::Metrics;
 
 /// Pico draws its icons with `data:` images; everything else comes from here. Nothing inline.
 const POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; \
@@ -20,11 +21,19 @@ const HEADERS: [(HeaderName, &str); 3] = [
 ];
 
 /// Puts errors into words, and the headers on that keep scripts and sniffing out.
-pub async fn finish(request: Request, next: Next) -> Response<Body> {
+pub async fn finish(
+    State(metrics): State<Metrics>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
     let head = *request.method() == Method::HEAD;
     let wording = Wording::of(&request);
     let mut response = next.run(request).await;
+    if let Some(Refused(reason)) = response.extensions_mut().remove() {
+        metrics.refused(reason);
+    }
     if let Some(why) = response.extensions_mut().remove::<Error>() {
+        metrics.refused(why.reason());
         response = error::present(&why, wording, response);
         if head {
             *response.body_mut() = Body::empty();
@@ -35,6 +44,10 @@ pub async fn finish(request: Request, next: Next) -> Response<Body> {
     }
     response
 }
+
+/// In the extensions of an answer that refuses in words of its own, such as a form: why.
+#[derive(Clone, Copy)]
+pub struct Refused(pub &'static str);
 
 /// Pages change with every message: a browser may keep one to go back to, and must ask before it
 /// shows it as new.

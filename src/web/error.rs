@@ -1,16 +1,19 @@
 //! One error for every handler, shown in the form that the one who asked can read.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     body::Body,
     extract::Request,
-    http::{HeaderValue, Response, StatusCode, header},
+    http::{HeaderName, HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
 use tower_http::csrf::ProtectionError;
 
 use crate::{
     journal::{AppendError, ReadError},
+    limits::TooMuch,
     presence::Taken,
     view,
 };
@@ -38,6 +41,10 @@ pub enum Error {
     Invalid(String),
     /// 409: the key was used for another message.
     KeyReused,
+    /// 429: more than is allowed in a minute; and how long to wait.
+    TooMany(Duration),
+    /// 503: as many streams, or rooms, are open as may be; and how long to wait.
+    Full(Duration),
     /// 503: the journal cannot take the message now. Nothing is stored, or the same key tells.
     Unavailable,
     /// 500: a bug, or a disk that cannot be read; the log has it.
@@ -56,8 +63,40 @@ impl Error {
             Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::KeyReused | Self::NameTaken => StatusCode::CONFLICT,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// When to try again, where that may help.
+    pub fn retry_after(&self) -> Option<(HeaderName, HeaderValue)> {
+        let seconds = match self {
+            // Rounded up: a little too early would be refused again.
+            Self::TooMany(wait) | Self::Full(wait) => wait.as_secs() + 1,
+            Self::Unavailable => 5,
+            _ => return None,
+        };
+        Some((header::RETRY_AFTER, seconds.into()))
+    }
+
+    /// One word for it, to count by.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method",
+            Self::NotJoined => "not_joined",
+            Self::Foreign => "foreign",
+            Self::NotAcceptable => "not_acceptable",
+            Self::NameTaken => "name_taken",
+            Self::TooLarge => "too_large",
+            Self::NotAForm => "not_a_form",
+            Self::Invalid(_) => "invalid",
+            Self::KeyReused => "key_reused",
+            Self::TooMany(_) => "too_many",
+            Self::Full(_) => "full",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
         }
     }
 
@@ -73,6 +112,8 @@ impl Error {
             Self::NotAForm => "That is not a form",
             Self::Invalid(_) => "That cannot be taken",
             Self::KeyReused => "That was sent before",
+            Self::TooMany(_) => "That is too much at once",
+            Self::Full(_) => "It is full here right now",
             Self::Unavailable => "Nothing can be sent right now",
             Self::Internal => "Something went wrong",
         }
@@ -98,6 +139,8 @@ impl Error {
             Self::NotAForm => "Send the fields as a form (application/x-www-form-urlencoded).",
             Self::Invalid(sentence) => sentence,
             Self::KeyReused => "This key was already used for another message.",
+            Self::TooMany(_) => "That was too much in a minute. Please wait a moment.",
+            Self::Full(_) => "There is no room for more right now. Please try again in a moment.",
             Self::Unavailable => "The message was not stored. Please try again in a moment.",
             Self::Internal => "This was not your doing. Please try again in a moment.",
         }
@@ -113,9 +156,7 @@ pub fn invalid(why: impl std::error::Error) -> Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response<Body> {
         let mut response = self.status().into_response();
-        if matches!(self, Self::Unavailable) {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        }
+        response.headers_mut().extend(self.retry_after());
         response.extensions_mut().insert(self);
         response
     }
@@ -131,6 +172,13 @@ impl From<AppendError> for Error {
                 Self::Unavailable
             }
         }
+    }
+}
+
+/// Of what is asked for again and again; see [`Error::Full`] for what is held.
+impl From<TooMuch> for Error {
+    fn from(TooMuch(wait): TooMuch) -> Self {
+        Self::TooMany(wait)
     }
 }
 

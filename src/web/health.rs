@@ -1,6 +1,10 @@
 //! For whoever watches over the process.
 
-use axum::{extract::State, http::StatusCode};
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
 
 use super::AppState;
 
@@ -18,4 +22,10 @@ pub async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) 
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "the journal cannot be written\n")
     }
+}
+
+/// Everything that is counted, as OpenMetrics text.
+pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
+    let described = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, described)], state.metrics.encode(state.source.hub.topics()))
 }

@@ -8,7 +8,10 @@ use axum::{
 use axum_extra::extract::cookie::SignedCookieJar;
 use serde::Deserialize;
 
-use super::{AppState, error::invalid, form::Posted, room::Room, tab::Tab};
+use super::{
+    AppState, Error, address::Address, answer::Refused, error::invalid, form::Posted, room::Room,
+    tab::Tab,
+};
 use crate::{message::Name, view};
 
 #[derive(Deserialize)]
@@ -20,12 +23,14 @@ pub struct Joining {
 /// Makes the tab and sends the browser there, or shows the form again and says why not.
 pub async fn create(
     Room(room): Room,
+    Address(address): Address,
     State(state): State<AppState>,
     jar: SignedCookieJar,
     headers: HeaderMap,
     Posted(Joining { username }): Posted<Joining>,
 ) -> Response {
     let tab = Name::parse(&username).map_err(invalid).and_then(|name| {
+        state.limits.join(address)?;
         let tab = Tab::open(room.clone(), name);
         state.presence.join(&room, tab.id(), tab.name())?;
         Ok(tab)
@@ -37,8 +42,15 @@ pub async fn create(
         }
         Err(why) => {
             let page = view::room::join(&room, &username, Some(why.sentence()));
-            // A form that cannot be taken as it stands, whatever the reason.
-            (StatusCode::UNPROCESSABLE_ENTITY, page).into_response()
+            // A form that cannot be taken as it stands, whatever is wrong with it.
+            let status = match why {
+                Error::TooMany(_) => why.status(),
+                _ => StatusCode::UNPROCESSABLE_ENTITY,
+            };
+            let mut answer = (status, page).into_response();
+            answer.headers_mut().extend(why.retry_after());
+            answer.extensions_mut().insert(Refused(why.reason()));
+            answer
         }
     }
 }

@@ -3,13 +3,21 @@
 use axum::{
     Json,
     extract::{Query, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
 use maud::Markup;
 use serde::Deserialize;
 
-use super::{AppState, Error, answer, error::invalid, form::Posted, room::Room, tab, tab::Tab};
+use super::{
+    AppState, Error,
+    address::Address,
+    answer::{self, Refused},
+    error::invalid,
+    form::Posted,
+    room::Room,
+    tab::{self, Tab},
+};
 use crate::{
     message::{Draft, Key, Message, Name, Text},
     view::room::{SendForm, send_form, send_frame, sent},
@@ -41,6 +49,7 @@ pub async fn frame(tab: Tab) -> impl IntoResponse {
 /// What cannot be sent comes back in the form, under the key that it had.
 pub async fn from_tab(
     tab: Tab,
+    Address(address): Address,
     State(state): State<AppState>,
     Query(Where { frame }): Query<Where>,
     headers: HeaderMap,
@@ -49,10 +58,18 @@ pub async fn from_tab(
     let by_htmx = headers.contains_key("hx-request");
     let framed = frame.is_some() && !by_htmx;
     let path = tab.path();
-    let outcome = match draft(&tab, &sending) {
+    let draft = draft(&tab, &sending).and_then(|draft| {
+        state.limits.tab_send(tab.id())?;
+        state.limits.send(address)?;
+        Ok(draft)
+    });
+    let outcome = match draft {
         Ok(draft) => state.journal().append(draft).await.map_err(Error::from),
         Err(why) => Err(why),
     };
+    if outcome.is_ok() {
+        state.metrics.sent();
+    }
     match outcome {
         Ok(appended) if by_htmx => {
             let key = Key::fresh();
@@ -77,9 +94,8 @@ pub async fn from_tab(
             } else {
                 tab::again(why.status(), tab::page(&state, &tab, None, &key, text, problem).await?)
             };
-            if matches!(why, Error::Unavailable) {
-                answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-            }
+            answer.headers_mut().extend(why.retry_after());
+            answer.extensions_mut().insert(Refused(why.reason()));
             Ok(answer)
         }
     }
@@ -109,14 +125,17 @@ pub struct Scripted {
 /// `POST /rooms/{room}/messages`: from a script, which says who it is.
 pub async fn from_script(
     Room(room): Room,
+    Address(address): Address,
     State(state): State<AppState>,
     Posted(scripted): Posted<Scripted>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Message>), Error> {
     let name = Name::parse(&scripted.username).map_err(invalid)?;
     let text = Text::parse(&scripted.text).map_err(invalid)?;
+    state.limits.send(address)?;
     state.presence.check(&room, &name)?;
     let draft = Draft { room, name, text, key: key(&scripted.key)? };
     let message = state.journal().append(draft).await?.message;
+    state.metrics.sent();
     let place = format!("/rooms/{}#m{}", message.room, message.seq());
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(message)))
 }

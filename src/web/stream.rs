@@ -1,5 +1,7 @@
 //! `GET …/events`: the stream of a room, in the representation that the reader takes.
 
+use std::net::IpAddr;
+
 use axum::{
     body::Body,
     extract::{Query, State},
@@ -8,9 +10,10 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{AppState, Error, negotiate, room::Room, tab::Tab};
+use super::{AppState, Error, address::Address, negotiate, room::Room, tab::Tab};
 use crate::{
     frame::Representation,
+    limits::{Slot, TooMuch},
     message::{MessageId, RoomName},
     presence::Stay,
     stream::{self, Start},
@@ -30,34 +33,53 @@ pub struct Asked {
 /// The stream for whoever asks.
 pub async fn of_room(
     Room(room): Room,
+    Address(address): Address,
     State(state): State<AppState>,
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<impl IntoResponse, Error> {
     let representation = negotiate::representation(&headers, asked.format.as_deref())?;
+    let place = place(&state, &room, address)?;
     let start = start(&state, &room, &headers, &asked).await?;
     let stay = state.presence.watch(&room);
     let asked = stream::Asked { room, start, representation, presence: false };
-    Ok(open(&state, asked, stay))
+    Ok(open(&state, asked, (stay, place)))
 }
 
 /// The same stream for a tab that joined, which thereby is here.
 pub async fn of_tab(
     tab: Tab,
+    Address(address): Address,
     State(state): State<AppState>,
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<impl IntoResponse, Error> {
     let representation = negotiate::representation(&headers, asked.format.as_deref())?;
     let room = tab.room().clone();
+    let place = place(&state, &room, address)?;
     let start = start(&state, &room, &headers, &asked).await?;
     let stay = state.presence.enter(&room, tab.id(), tab.name());
     let presence = representation == Representation::EventStream;
     let asked = stream::Asked { room, start, representation, presence };
-    Ok(open(&state, asked, stay))
+    Ok(open(&state, asked, (stay, place)))
 }
 
-fn open(state: &AppState, asked: stream::Asked, stay: Stay) -> impl IntoResponse + use<> {
+/// A place for one more stream, if there is one.
+fn place(state: &AppState, room: &RoomName, address: Option<IpAddr>) -> Result<Slot, Error> {
+    let full = |TooMuch(wait)| Error::Full(wait);
+    let hub = &state.source.hub;
+    if !hub.has(room) {
+        state.limits.room(hub.topics()).map_err(full)?;
+    }
+    state.limits.stream(address).map_err(full)
+}
+
+fn open(
+    state: &AppState,
+    asked: stream::Asked,
+    (stay, place): (Stay, Slot),
+) -> impl IntoResponse + use<> {
+    let counted = state.metrics.stream(asked.representation.format());
     let described: [(HeaderName, &str); 4] = [
         (header::CONTENT_TYPE, asked.representation.content_type()),
         // `no-transform` and nginx's own header: a proxy that gathers or compresses holds back.
@@ -65,7 +87,7 @@ fn open(state: &AppState, asked: stream::Asked, stay: Stay) -> impl IntoResponse
         (HeaderName::from_static("x-accel-buffering"), "no"),
         (header::VARY, "accept"),
     ];
-    (described, Body::from_stream(state.source.open(asked, stay)))
+    (described, Body::from_stream(state.source.open(asked, (stay, place, counted))))
 }
 
 /// Where the reader begins. The header, which a browser sends by itself when it comes back, wins

@@ -182,6 +182,13 @@ pub fn unescape(html: &str) -> String {
 
 /// The values of the hidden and visible fields of a page's forms, by name.
 pub fn fields(page: &str) -> HashMap<String, String> {
+    let areas = page.split("<textarea ").skip(1).filter_map(|area| {
+        let (attributes, rest) = area.split_once('>')?;
+        let name = attributes.split_once("name=\"")?.1.split_once('"')?.0;
+        // A line break right after the tag is not part of the text.
+        let value = rest.split_once("</textarea>")?.0;
+        Some((name.to_owned(), unescape(value.strip_prefix('\n').unwrap_or(value))))
+    });
     page.split("<input ")
         .skip(1)
         .filter_map(|input| {
@@ -192,6 +199,7 @@ pub fn fields(page: &str) -> HashMap<String, String> {
             };
             Some((value("name")?, value("value").unwrap_or_default()))
         })
+        .chain(areas)
         .collect()
 }
 

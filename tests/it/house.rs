@@ -7,23 +7,25 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("message", &[]),
     ("assets", &[]),
     ("shutdown", &[]),
-    ("telemetry", &[]),
-    ("journal", &["message"]),
+    ("metrics", &[]),
+    ("limits", &[]),
+    ("journal", &["message", "metrics"]),
     ("hub", &["message"]),
-    ("config", &["journal"]),
+    ("config", &["journal", "limits"]),
+    ("telemetry", &["config"]),
     ("view", &["message", "assets"]),
     ("frame", &["message", "journal", "hub", "view"]),
     ("presence", &["message", "hub", "frame", "view"]),
     ("feed", &["message", "journal", "frame", "hub"]),
-    ("stream", &["message", "journal", "hub", "frame", "shutdown"]),
+    ("stream", &["message", "journal", "hub", "frame", "metrics", "shutdown"]),
     (
         "web",
         &[
             "message", "presence", "journal", "hub", "frame", "stream", "view", "assets",
-            "shutdown", "config",
+            "shutdown", "config", "limits", "metrics",
         ],
     ),
-    ("server", &["shutdown"]),
+    ("server", &["metrics", "shutdown"]),
 ];
 
 fn files(below: &Path, found: &mut Vec<std::path::PathBuf>) {

@@ -5,6 +5,7 @@ use std::{path::Path, time::Duration};
 use hubbub::{
     journal::{AppendError, Appended, Gap, Journal, Retention},
     message::{Draft, Key, Message, Name, RoomName, Seq, Text},
+    metrics::Metrics,
 };
 use tempfile::{TempDir, tempdir};
 use tokio_stream::StreamExt as _;
@@ -15,7 +16,7 @@ use crate::support::{soon, until};
 type Engine = fn(&Path, Retention) -> Journal;
 
 fn sqlite(home: &Path, retention: Retention) -> Journal {
-    Journal::open(&home.join("hubbub.db"), retention).expect("it opens")
+    Journal::open(&home.join("hubbub.db"), retention, Metrics::new()).expect("it opens")
 }
 
 /// Makes one test per case and engine.

@@ -1,0 +1,177 @@
+//! What can be counted and timed, in Prometheus's terms; see
+//! <https://prometheus.io/docs/practices/naming/>.
+//!
+//! Everything is an atomic that clones share: what is counted with every message and every reader
+//! waits for nobody.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use prometheus_client::{
+    encoding::text,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+
+/// One label and its value.
+type Label = [(&'static str, &'static str); 1];
+
+/// A handle on all of them.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    connections: Gauge,
+    streams: Family<Label, Gauge>,
+    sends: Counter,
+    refusals: Family<Label, Counter>,
+    commit: Histogram,
+    fan_out: Histogram,
+    replays: Counter,
+    gaps: Counter,
+    evictions: Counter,
+    rooms: Gauge,
+    memory: Gauge,
+}
+
+/// Counts as one until it is dropped.
+pub struct Held(Gauge);
+
+impl Held {
+    fn new(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All at nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        // From a tenth of a millisecond, which a fast disk's sync takes, to the three seconds
+        // after which somebody will have complained.
+        let seconds = || Histogram::new(exponential_buckets(0.0001, 2.0, 16));
+        let inner = Inner {
+            registry: Registry::default(),
+            connections: Gauge::default(),
+            streams: Family::default(),
+            sends: Counter::default(),
+            refusals: Family::default(),
+            commit: seconds(),
+            fan_out: seconds(),
+            replays: Counter::default(),
+            gaps: Counter::default(),
+            evictions: Counter::default(),
+            rooms: Gauge::default(),
+            memory: Gauge::default(),
+        };
+        let mut registry = Registry::default();
+        let memory = inner.memory.clone();
+        registry.register_with_unit("process_resident_memory", "Memory held", Unit::Bytes, memory);
+        let ours = registry.sub_registry_with_prefix("hubbub");
+        ours.register("connections", "Connections that are open", inner.connections.clone());
+        ours.register("streams", "Streams that are open", inner.streams.clone());
+        ours.register("rooms", "Rooms that have readers", inner.rooms.clone());
+        ours.register("sends", "Messages acknowledged", inner.sends.clone());
+        ours.register("refusals", "Requests refused, by reason", inner.refusals.clone());
+        ours.register("replays", "Pages read for readers that catch up", inner.replays.clone());
+        ours.register("gaps", "Readers told that messages are gone", inner.gaps.clone());
+        ours.register("evictions", "Peers cut for taking nothing", inner.evictions.clone());
+        let (unit, commit) = (Unit::Seconds, inner.commit.clone());
+        ours.register_with_unit("commit", "Time to commit and sync a batch", unit, commit);
+        let help = "Time from a message's way out of the journal to its last live reader's hands";
+        ours.register_with_unit("fan_out", help, Unit::Seconds, inner.fan_out.clone());
+        Self(Arc::new(Inner { registry, ..inner }))
+    }
+
+    /// Everything in the text format of OpenMetrics; `rooms` is how many have readers now.
+    ///
+    /// # Panics
+    ///
+    /// Never: memory takes what is written to it.
+    #[must_use]
+    pub fn encode(&self, rooms: usize) -> String {
+        self.0.rooms.set(i64::try_from(rooms).unwrap_or(i64::MAX));
+        self.0.memory.set(resident().unwrap_or(0));
+        let mut out = String::new();
+        text::encode(&mut out, &self.0.registry).expect("memory takes it");
+        out
+    }
+
+    /// A connection is open until the answer is dropped.
+    #[must_use]
+    pub fn connection(&self) -> Held {
+        Held::new(self.0.connections.clone())
+    }
+
+    /// A stream in `format` is open until the answer is dropped.
+    #[must_use]
+    pub fn stream(&self, format: &'static str) -> Held {
+        Held::new(self.0.streams.get_or_create_owned(&[("format", format)]))
+    }
+
+    /// A message was acknowledged.
+    pub fn sent(&self) {
+        self.0.sends.inc();
+    }
+
+    /// A request was refused.
+    pub fn refused(&self, reason: &'static str) {
+        self.0.refusals.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    /// A batch was committed.
+    pub fn committed(&self, took: Duration) {
+        self.0.commit.observe(took.as_secs_f64());
+    }
+
+    /// A message was handed to the last of its live readers.
+    pub fn fanned_out(&self, took: Duration) {
+        self.0.fan_out.observe(took.as_secs_f64());
+    }
+
+    /// A reader that catches up got a page from the journal.
+    pub fn replayed(&self) {
+        self.0.replays.inc();
+    }
+
+    /// A reader was told of a gap.
+    pub fn gap(&self) {
+        self.0.gaps.inc();
+    }
+
+    /// A peer was cut since it took nothing.
+    pub fn evicted(&self) {
+        self.0.evictions.inc();
+    }
+
+    /// How many were cut so far.
+    #[must_use]
+    pub fn evictions(&self) -> u64 {
+        self.0.evictions.get()
+    }
+}
+
+/// The process's resident set, in bytes, where the system tells (Linux).
+fn resident() -> Option<i64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<i64>().ok()?.checked_mul(1024)
+}
