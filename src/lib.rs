@@ -27,7 +27,7 @@
 //! | [`feed`] | follows the journal and publishes each message to the hub; nobody else does | readers |
 //! | [`presence`] | who is in a room, by the streams that are open there | messages |
 //! | [`stream`] | one reader: catch up, live, catch up again | HTTP |
-//! | [`web`] | the table of URLs, handlers, errors | sockets |
+//! | [`web`] | the table of URLs, handlers, errors | what a socket is |
 //! | [`server`] | sockets, deadlines, bounds | what is served |
 //!
 //! A sender never touches the hub, and a reader never waits for a sender: between them stands the

@@ -1,9 +1,16 @@
 //! Sockets: an accept loop of our own around hyper's HTTP/1 connection, for the deadlines, the
 //! bounds and the shutdown that `axum::serve` has no hands for.
 
+pub mod live;
 mod socket;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{Router, body::Body, extract::ConnectInfo};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
@@ -11,12 +18,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::Semaphore,
+    sync::{Semaphore, oneshot},
 };
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
 
 use crate::{metrics::Metrics, shutdown::Shutdown};
+use live::Live;
 use socket::Socket;
 
 /// Connections that the kernel completes before they are accepted: what a room of thousands asks
@@ -105,12 +113,22 @@ pub async fn run(
             Ok((socket, peer, place)) => {
                 let (router, shutdown) = (router.clone(), shutdown.clone());
                 let (metrics, open) = (metrics.clone(), metrics.connection());
+                let live = connections.clone();
                 connections.spawn(async move {
-                    if let Err(why) = serve(socket, peer, router, metrics, shutdown).await {
+                    match serve(socket, peer, router, &metrics, shutdown).await {
+                        Ok(None) => {}
+                        // In a task of its own, which is a quarter as large.
+                        Ok(Some((socket, answer))) => {
+                            live.spawn(async move {
+                                if let Err(why) = answer.run(socket, metrics).await {
+                                    tracing::debug!(%why, "a stream ended early");
+                                }
+                                drop((open, place));
+                            });
+                        }
                         // Peers vanish all the time; that is worth a line only to who looks for it.
-                        tracing::debug!(%why, "a connection ended early");
+                        Err(why) => tracing::debug!(%why, "a connection ended early"),
                     }
-                    drop((open, place));
                 });
             }
             Err(why) => {
@@ -126,31 +144,54 @@ pub async fn run(
     }
 }
 
+/// Answers requests until the connection ends, or one of them is to be answered live: then it gives
+/// the socket away with that answer.
 async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
     router: Router,
-    metrics: Metrics,
+    metrics: &Metrics,
     shutdown: Shutdown,
-) -> hyper::Result<()> {
+) -> hyper::Result<Option<(TcpStream, Live)>> {
     if let Err(why) = prepare(&socket) {
         tracing::debug!(%why, "a socket option could not be set");
     }
+    let (live, mut taken) = oneshot::channel();
+    let live = Arc::new(Mutex::new(Some(live)));
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().call(request.map(Body::new))
+        let (live, answered) = (Arc::clone(&live), router.clone().call(request.map(Body::new)));
+        Box::pin(async move {
+            let Ok(mut answer) = answered.await;
+            let Some(taken) = Live::take(&mut answer) else { return Ok(answer) };
+            let live = live.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(live) = live {
+                let _ = live.send(taken);
+            }
+            // hyper has nothing to answer here any more.
+            std::future::pending::<Result<_, Infallible>>().await
+        })
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(Socket::new(socket, metrics)), answer);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        ended = connection.as_mut() => return ended,
-        () = shutdown.begun() => connection.as_mut().graceful_shutdown(),
+        .serve_connection(TokioIo::new(Socket::new(socket, metrics.clone())), answer);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            biased;
+            ended = &mut connection => return ended.map(|()| None),
+            Ok(live) = &mut taken => {
+                let socket = connection.into_parts().io.into_inner().into_inner();
+                return Ok(Some((socket, live)));
+            }
+            () = shutdown.begun(), if !stopping => {
+                stopping = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+        }
     }
-    connection.await
 }
 
 /// No delay, since a message is a packet of its own; and an end to peers that are gone.

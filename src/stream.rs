@@ -9,7 +9,6 @@ mod handover;
 
 use std::{
     collections::VecDeque,
-    convert::Infallible,
     ops::Range,
     time::{Duration, Instant},
 };
@@ -95,7 +94,7 @@ impl Source {
         &self,
         asked: Asked,
         held: H,
-    ) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + use<H> {
+    ) -> impl Stream<Item = Bytes> + Send + use<H> {
         let Self { journal, hub, metrics, shutdown, pulse } = self.clone();
         let live = hub.subscribe(&asked.room);
         let (sent, lost) = match asked.start {
@@ -169,7 +168,7 @@ fn run<P: Past, H: Send + 'static>(
     shutdown: Shutdown,
     mut pulse: watch::Receiver<()>,
     held: H,
-) -> impl Stream<Item = Result<Bytes, Infallible>> + Send + use<P, H> {
+) -> impl Stream<Item = Bytes> + Send + use<P, H> {
     pulse.mark_unchanged();
     let representation = reader.representation;
     let born = Instant::now();
@@ -177,17 +176,17 @@ fn run<P: Past, H: Send + 'static>(
         let _held = held;
         let opening = representation.opening(&reader.room);
         if !opening.is_empty() {
-            yield Ok(opening);
+            yield opening;
         }
         if reader.lost {
             metrics.gap();
-            yield Ok(representation.page(Some(Gap { gone: None }), reader.past.epoch(), &[]));
+            yield representation.page(Some(Gap { gone: None }), reader.past.epoch(), &[]);
         }
         loop {
             match live.after(reader.sent, TAKE) {
                 None => match reader.replay(&metrics).await {
                     Ok(page) if page.is_empty() => {}
-                    Ok(page) => yield Ok(page),
+                    Ok(page) => yield page,
                     Err(why) => {
                         // The reader comes back with its cursor; until then nothing is skipped.
                         tracing::error!(%why, room = %reader.room, "a stream was ended");
@@ -196,13 +195,13 @@ fn run<P: Past, H: Send + 'static>(
                 },
                 Some(frames) if frames.is_empty() => {
                     if reader.presence && let Some(notice) = live.notice() {
-                        yield Ok(notice);
+                        yield notice;
                     }
                     tokio::select! {
                         biased;
                         () = shutdown.begun() => {}
                         () = live.changed() => {}
-                        _ = pulse.changed() => yield Ok(representation.keep_alive()),
+                        _ = pulse.changed() => yield representation.keep_alive(),
                     }
                 }
                 Some(frames) => {
@@ -212,14 +211,14 @@ fn run<P: Past, H: Send + 'static>(
                         if let Some(took) = frame.handed_over() {
                             metrics.fanned_out(took);
                         }
-                        yield Ok(frame.bytes(representation));
+                        yield frame.bytes(representation);
                     }
                 }
             }
             if shutdown.has_begun() {
                 let farewell = representation.farewell(&reader.onward(), pause());
                 if !farewell.is_empty() {
-                    yield Ok(farewell);
+                    yield farewell;
                 }
                 return;
             }
@@ -227,7 +226,7 @@ fn run<P: Past, H: Send + 'static>(
             if representation == Representation::Html
                 && (reader.taken >= LIFE.0 || born.elapsed() >= LIFE.1)
             {
-                yield Ok(frame::onward(&reader.onward()));
+                yield frame::onward(&reader.onward());
                 return;
             }
         }

@@ -35,6 +35,11 @@ impl<S> Socket<S> {
         Self { inner, metrics, stuck: None }
     }
 
+    /// The connection alone.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+
     /// Lets a write through that was done, and one that waits wait no longer than [`TAKES`].
     fn watch<T>(
         &mut self,

@@ -105,7 +105,7 @@ struct Run {
     model: Model,
     hub: Hub<Frame>,
     fed: u64,
-    stream: Pin<Box<dyn Stream<Item = Result<Bytes, Infallible>> + Send>>,
+    stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
     woken: Arc<Woken>,
     got: Vec<String>,
     _beat: watch::Sender<()>,
@@ -164,7 +164,7 @@ impl Run {
         }
         let waker = Waker::from(Arc::clone(&self.woken));
         match self.stream.as_mut().poll_next(&mut Context::from_waker(&waker)) {
-            Poll::Ready(Some(Ok(bytes))) => {
+            Poll::Ready(Some(bytes)) => {
                 self.got.push(String::from_utf8(bytes.to_vec()).unwrap());
                 self.woken.0.store(true, SeqCst); // Whoever takes an item asks for the next.
             }

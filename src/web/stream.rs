@@ -3,10 +3,9 @@
 use std::net::IpAddr;
 
 use axum::{
-    body::Body,
     extract::{Query, State},
     http::{HeaderMap, HeaderName, header},
-    response::IntoResponse,
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
@@ -16,6 +15,7 @@ use crate::{
     limits::{Slot, TooMuch},
     message::{MessageId, RoomName},
     presence::Stay,
+    server::live,
     stream::{self, Start},
 };
 
@@ -74,11 +74,7 @@ fn place(state: &AppState, room: &RoomName, address: Option<IpAddr>) -> Result<S
     state.limits.stream(address).map_err(full)
 }
 
-fn open(
-    state: &AppState,
-    asked: stream::Asked,
-    (stay, place): (Stay, Slot),
-) -> impl IntoResponse + use<> {
+fn open(state: &AppState, asked: stream::Asked, (stay, place): (Stay, Slot)) -> Response {
     let counted = state.metrics.stream(asked.representation.format());
     let described: [(HeaderName, &str); 4] = [
         (header::CONTENT_TYPE, asked.representation.content_type()),
@@ -87,7 +83,7 @@ fn open(
         (HeaderName::from_static("x-accel-buffering"), "no"),
         (header::VARY, "accept"),
     ];
-    (described, Body::from_stream(state.source.open(asked, (stay, place, counted))))
+    live::answer(described, state.source.open(asked, (stay, place, counted)))
 }
 
 /// Where the reader begins. The header, which a browser sends by itself when it comes back, wins

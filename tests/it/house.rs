@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "web",
         &[
-            "message", "presence", "journal", "hub", "frame", "stream", "view", "assets",
+            "message", "presence", "journal", "hub", "frame", "stream", "view", "assets", "server",
             "shutdown", "config", "limits", "metrics",
         ],
     ),
