@@ -128,7 +128,13 @@ impl Hubbub {
         });
 
         let room = server::room();
-        let most = if config.max_connections == 0 { room } else { config.max_connections };
+        let most = match config.max_connections {
+            0 => room,
+            wanted => wanted.min(room),
+        };
+        if most < config.max_connections {
+            tracing::warn!("there are file descriptors for {most} connections only");
+        }
         let source = Source {
             journal: journal.clone(),
             hub,

@@ -93,7 +93,11 @@ impl Metrics {
         ours.register("refusals", "Requests refused, by reason", inner.refusals.clone());
         ours.register("replays", "Pages read for readers that catch up", inner.replays.clone());
         ours.register("gaps", "Readers told that messages are gone", inner.gaps.clone());
-        ours.register("evictions", "Peers cut for taking nothing", inner.evictions.clone());
+        ours.register(
+            "evictions",
+            "Peers cut since they took or acknowledged nothing",
+            inner.evictions.clone(),
+        );
         let (unit, commit) = (Unit::Seconds, inner.commit.clone());
         ours.register_with_unit("commit", "Time to commit and sync a batch", unit, commit);
         let help = "Time from a message's way out of the journal to its last live reader's hands";
@@ -157,7 +161,7 @@ impl Metrics {
         self.0.gaps.inc();
     }
 
-    /// A peer was cut since it took nothing.
+    /// A peer was cut since it took or acknowledged nothing.
     pub fn evicted(&self) {
         self.0.evictions.inc();
     }

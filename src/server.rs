@@ -8,6 +8,7 @@ use std::{
     convert::Infallible,
     io,
     net::SocketAddr,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -18,7 +19,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::{Semaphore, oneshot},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, futures::OwnedNotified, oneshot},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::task::TaskTracker;
 use tower_service::Service as _;
@@ -46,9 +48,17 @@ const HEAD: Duration = Duration::from_secs(10);
 /// it. A request's head must fit.
 const BUFFER: usize = 8192;
 
-/// How long requests that were accepted may still take at shutdown. Streams end at once by
+/// How long connections are still taken, and idle ones kept, once the shutdown has begun: whoever
+/// looks at `/readyz`, on a new connection or an old one, learns of it before the port is closed.
+const NOTICE: Duration = Duration::from_millis(200);
+
+/// How long requests that were accepted may still take after that. Streams have ended by
 /// themselves; a send waits for a sync or two.
-const GRACE: Duration = Duration::from_millis(1500);
+const GRACE: Duration = Duration::from_millis(1200);
+
+/// How long a new connection is left alone where places are needed: hyper ends one at once that
+/// has not asked yet, and its first request may still be on the way.
+const ARRIVAL: Duration = Duration::from_secs(1);
 
 /// The pause after a failed accept, which a lack of file descriptors makes fail again at once.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -88,7 +98,7 @@ pub fn room() -> usize {
 }
 
 /// Serves `router` until the shutdown begins and what was accepted is answered. Where `most`
-/// connections are open, the next ones wait in the kernel until one of them ends.
+/// connections are open, the idle ones have to go, and the next wait in the kernel until one has.
 pub async fn run(
     listener: TcpListener,
     router: Router,
@@ -97,25 +107,26 @@ pub async fn run(
     shutdown: Shutdown,
 ) {
     let connections = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(most));
+    let places = Places { free: Arc::new(Semaphore::new(most)), needed: Arc::default() };
+    let mut stop = std::pin::pin!(async {
+        shutdown.begun().await;
+        sleep(NOTICE).await;
+    });
     loop {
-        let accepted = async {
-            // Never closed.
-            let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
-            listener.accept().await.map(|(socket, peer)| (socket, peer, place))
-        };
         let accepted = tokio::select! {
             biased;
-            () = shutdown.begun() => break,
-            accepted = accepted => accepted,
+            () = stop.as_mut() => break,
+            accepted = places.accept(&listener) => accepted,
         };
         match accepted {
             Ok((socket, peer, place)) => {
                 let (router, shutdown) = (router.clone(), shutdown.clone());
+                // Made here: what is told before the task first runs counts for it as well.
+                let told = Arc::clone(&places.needed).notified_owned();
                 let (metrics, open) = (metrics.clone(), metrics.connection());
                 let live = connections.clone();
                 connections.spawn(async move {
-                    match serve(socket, peer, router, &metrics, shutdown).await {
+                    match serve(socket, peer, router, &metrics, told, shutdown).await {
                         Ok(None) => {}
                         // In a task of its own, which is a quarter as large.
                         Ok(Some((socket, answer))) => {
@@ -133,14 +144,41 @@ pub async fn run(
             }
             Err(why) => {
                 tracing::warn!(%why, "a connection could not be accepted");
-                tokio::time::sleep(PAUSE).await;
+                places.needed.notify_waiters();
+                sleep(PAUSE).await;
             }
         }
     }
     drop(listener);
+    places.needed.notify_waiters();
     connections.close();
-    if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
+    if timeout(GRACE, connections.wait()).await.is_err() {
         tracing::warn!("{} connections were cut at shutdown", connections.len());
+    }
+}
+
+/// Room for connections.
+struct Places {
+    free: Arc<Semaphore>,
+    /// Tells who is connected that its place is needed: a connection ends with the answer that it
+    /// is giving, and an idle one at once.
+    needed: Arc<Notify>,
+}
+
+impl Places {
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+    ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        let free = Arc::clone(&self.free);
+        let place = if let Ok(place) = Arc::clone(&free).try_acquire_owned() {
+            place
+        } else {
+            self.needed.notify_waiters();
+            free.acquire_owned().await.map_err(io::Error::other)? // It is never closed.
+        };
+        let (socket, peer) = listener.accept().await?;
+        Ok((socket, peer, place))
     }
 }
 
@@ -151,6 +189,7 @@ async fn serve(
     peer: SocketAddr,
     router: Router,
     metrics: &Metrics,
+    told: OwnedNotified,
     shutdown: Shutdown,
 ) -> hyper::Result<Option<(TcpStream, Live)>> {
     if let Err(why) = prepare(&socket) {
@@ -177,17 +216,25 @@ async fn serve(
         .header_read_timeout(HEAD)
         .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(Socket::new(socket, metrics.clone())), answer);
-    let mut stopping = false;
+    let arrived = Instant::now() + ARRIVAL;
+    let mut leave = pin!(async {
+        told.await;
+        // At shutdown everybody had [`NOTICE`].
+        if !shutdown.has_begun() {
+            sleep_until(arrived).await;
+        }
+    });
+    let mut leaving = false;
     loop {
         tokio::select! {
-            biased;
+            biased; // What has come is read before it is too late to be answered.
             ended = &mut connection => return ended.map(|()| None),
             Ok(live) = &mut taken => {
                 let socket = connection.into_parts().io.into_inner().into_inner();
                 return Ok(Some((socket, live)));
             }
-            () = shutdown.begun(), if !stopping => {
-                stopping = true;
+            () = leave.as_mut(), if !leaving => {
+                leaving = true;
                 Pin::new(&mut connection).graceful_shutdown();
             }
         }

@@ -71,7 +71,7 @@ impl Live {
                     Some(frame) => write(&socket, &frame, &metrics).await?,
                     None => return finish(&socket).await,
                 },
-                gone = gone(&socket) => return gone,
+                gone = gone(&socket) => return gone.map_err(|why| counted(why, &metrics)),
             }
         }
     }
@@ -106,14 +106,19 @@ async fn write(socket: &TcpStream, mut bytes: &[u8], metrics: &Metrics) -> io::R
                 }
             }
             Err(why) => {
-                if why.kind() == io::ErrorKind::TimedOut {
-                    metrics.evicted();
-                }
-                return Err(why);
+                return Err(counted(why, metrics));
             }
         }
     }
     Ok(())
+}
+
+/// Counts the kernel's own deadline, for a peer that acknowledges nothing.
+fn counted(why: io::Error, metrics: &Metrics) -> io::Error {
+    if why.kind() == io::ErrorKind::TimedOut {
+        metrics.evicted();
+    }
+    why
 }
 
 /// Waits until the peer has closed its side, or the connection broke. What it still says is not

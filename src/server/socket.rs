@@ -55,14 +55,19 @@ impl<S> Socket<S> {
             }
             done @ Poll::Ready(_) => {
                 self.stuck = None;
-                if let Poll::Ready(Err(why)) = &done
-                    && why.kind() == io::ErrorKind::TimedOut
-                {
-                    // The kernel's own deadline, for a peer that acknowledges nothing.
-                    self.metrics.evicted();
-                }
+                self.count(&done);
                 done
             }
+        }
+    }
+
+    /// Counts a connection that the kernel cut by its own deadline, for a peer that acknowledges
+    /// nothing. It says so once, to whoever reads or writes first.
+    fn count<T>(&self, done: &Poll<io::Result<T>>) {
+        if let Poll::Ready(Err(why)) = done
+            && why.kind() == io::ErrorKind::TimedOut
+        {
+            self.metrics.evicted();
         }
     }
 }
@@ -73,7 +78,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buffer)
+        let read = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        self.count(&read);
+        read
     }
 }
 

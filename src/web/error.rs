@@ -33,6 +33,8 @@ pub enum Error {
     NotAcceptable,
     /// 409: somebody in the room has that name now.
     NameTaken,
+    /// 408: the body took too long to come.
+    TooSlow,
     /// 413: larger than anything that is accepted.
     TooLarge,
     /// 415: not a form.
@@ -59,6 +61,7 @@ impl Error {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotJoined | Self::Foreign => StatusCode::FORBIDDEN,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -89,6 +92,7 @@ impl Error {
             Self::Foreign => "foreign",
             Self::NotAcceptable => "not_acceptable",
             Self::NameTaken => "name_taken",
+            Self::TooSlow => "too_slow",
             Self::TooLarge => "too_large",
             Self::NotAForm => "not_a_form",
             Self::Invalid(_) => "invalid",
@@ -108,6 +112,7 @@ impl Error {
             Self::Foreign => "That came from another site",
             Self::NotAcceptable => "There is no such form of it",
             Self::NameTaken => "Somebody has that name",
+            Self::TooSlow => "That took too long",
             Self::TooLarge => "That is too large",
             Self::NotAForm => "That is not a form",
             Self::Invalid(_) => "That cannot be taken",
@@ -135,6 +140,7 @@ impl Error {
             Self::NameTaken => {
                 "Somebody here has this name, or one that looks like it. Please choose another."
             }
+            Self::TooSlow => "The form did not arrive in time. Please try again.",
             Self::TooLarge => "A message is at most 4000 characters.",
             Self::NotAForm => "Send the fields as a form (application/x-www-form-urlencoded).",
             Self::Invalid(sentence) => sentence,

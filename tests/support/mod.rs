@@ -38,6 +38,7 @@ pub async fn until<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> 
 pub struct App {
     child: Child,
     address: String,
+    admin: Option<String>,
     flags: Vec<String>,
     home: TempDir,
 }
@@ -63,10 +64,40 @@ impl App {
         Self::at(listen, tempfile::tempdir().expect("a directory for the data"), &[])
     }
 
+    /// Starts one under a limit of the shell's, such as `ulimit -n 128`.
+    pub fn under(limit: &str, flags: &[&str]) -> Self {
+        let home = tempfile::tempdir().expect("a directory for the data");
+        fs::write(home.path().join(LIMIT), limit).expect("it can be written");
+        Self::over(home, flags)
+    }
+
     fn at(listen: &str, home: TempDir, flags: &[&str]) -> Self {
         let flags: Vec<String> = flags.iter().map(ToString::to_string).collect();
-        let (child, address) = spawn(home.path(), listen, &flags);
-        Self { child, address, flags, home }
+        let (child, address, admin) = spawn(home.path(), listen, &flags);
+        Self { child, address, admin, flags, home }
+    }
+
+    /// Where it serves metrics, as it says itself.
+    pub fn metrics_url(&self) -> &str {
+        self.admin.as_deref().expect("it was started with --admin")
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.home.path().join("hubbub.log")).expect("a log")
+    }
+
+    /// A line of `/proc/PID/status`, as `VmRSS` (in kB) or `Threads`.
+    pub fn status(&self, name: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        number.unwrap_or_else(|| panic!("{name} in {status}"))
+    }
+
+    /// How many file descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("it runs").count()
     }
 
     /// `127.0.0.1:PORT`.
@@ -97,14 +128,26 @@ impl App {
 
     /// Asks it to stop (SIGTERM), waits, and says how it ended.
     pub fn stop(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").arg(pid).status().expect("kill(1)").success());
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.expect("kill(1)").success());
+    }
+
+    /// Waits for its end, and says how it ended.
+    pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("it ends")
     }
 
     /// Starts it again where it was: the same data, the same port.
     pub fn start_again(&mut self) {
-        (self.child, self.address) = spawn(self.home.path(), &self.address, &self.flags);
+        (self.child, self.address, self.admin) =
+            spawn(self.home.path(), &self.address, &self.flags);
     }
 
     /// Ends it and gives its directory to who wants to look inside.
@@ -128,11 +171,16 @@ impl Drop for App {
     }
 }
 
+/// The file beside the data that says under which limits of the shell's it runs, if any.
+const LIMIT: &str = "limit";
+
 /// The command that runs the real binary over the data in `home`. A shell that becomes it lets it
 /// ignore SIGXFSZ, so that a limit on file sizes is a failing write, as on a full disk.
 pub fn hubbub(home: &Path, listen: &str) -> Command {
+    let limit = fs::read_to_string(home.join(LIMIT)).unwrap_or_else(|_| ":".into());
+    let script = format!("trap '' XFSZ; {limit}; exec \"$0\" \"$@\"");
     let mut command = Command::new("sh");
-    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_hubbub")]);
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_hubbub")]);
     command.arg("--listen").arg(listen).arg("--data").arg(home.join("hubbub.db"));
     command
 }
@@ -160,7 +208,8 @@ pub fn run_to_end(command: &mut Command) -> (ExitStatus, String) {
     (status, said)
 }
 
-fn spawn(home: &Path, listen: &str, flags: &[String]) -> (Child, String) {
+/// The process, where it listens, and where it serves metrics.
+fn spawn(home: &Path, listen: &str, flags: &[String]) -> (Child, String, Option<String>) {
     let log = File::options().create(true).append(true).open(home.join("hubbub.log"));
     let log = log.expect("a file for the log");
     let mut child = hubbub(home, listen)
@@ -169,12 +218,15 @@ fn spawn(home: &Path, listen: &str, flags: &[String]) -> (Child, String) {
         .stderr(log)
         .spawn()
         .expect("the binary can be run");
-    let mut line = String::new();
-    let stdout = child.stdout.take().expect("piped");
-    BufReader::new(stdout).read_line(&mut line).expect("UTF-8");
-    let address = line
-        .trim()
-        .strip_prefix("hubbub listening on http://")
-        .unwrap_or_else(|| panic!("it says where it listens, not {line:?}"));
-    (child, address.to_owned())
+    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    let mut said = |start: &str| {
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("UTF-8");
+        let rest = line.trim().strip_prefix(start);
+        rest.unwrap_or_else(|| panic!("it says where it listens, not {line:?}")).to_owned()
+    };
+    let address = said("hubbub listening on http://");
+    let observed = flags.iter().any(|flag| flag == "--admin");
+    let admin = observed.then(|| said("hubbub metrics on "));
+    (child, address, admin)
 }
