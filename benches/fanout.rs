@@ -4,7 +4,8 @@
 //! Server and load have a processor each; each figure is a median over the rounds, in which the
 //! sides take turns.
 //!
-//! `cargo bench --bench fanout`, with `-- 1000` for that many readers, `ROUNDS=9` for more rounds.
+//! `cargo bench --bench fanout`, with `-- 1000` for that many readers, `ROUNDS=9` for more rounds,
+//! `OTHER=path` for one more side, another build of hubbub.
 
 mod support;
 
@@ -67,14 +68,18 @@ fn measure(readers: usize, messages: u64, rounds: usize, frame: &[u8]) -> io::Re
     let mut hubbub = Vec::new();
     let mut floor = Vec::new();
     let mut nchan = Vec::new();
+    let mut other = Vec::new();
     for _ in 0..rounds {
         hubbub.push(round(&Side::Hubbub(App::pinned(&[])), readers, messages)?);
         floor.push(round(&Side::Floor(Floor::start()?, frame.to_vec()), readers, messages)?);
         if let Some(peer) = Nchan::start()? {
             nchan.push(round(&Side::Nchan(peer), readers, messages)?);
         }
+        if let Some(build) = App::other(&[]) {
+            other.push(round(&Side::Hubbub(build), readers, messages)?);
+        }
     }
-    report(readers, frame.len(), &hubbub, &floor, &nchan);
+    report(readers, frame.len(), &[&floor, &hubbub, &nchan, &other]);
     Ok(())
 }
 
@@ -109,20 +114,16 @@ fn round(side: &Side, readers: usize, messages: u64) -> io::Result<Measured> {
 }
 
 /// The table: each figure, and what it is beside the floor's of the same round.
-fn report(
-    readers: usize,
-    bytes: usize,
-    hubbub: &[Measured],
-    floor: &[Measured],
-    nchan: &[Measured],
-) {
-    let rows = [("plain loop", floor), ("hubbub", hubbub), ("nginx with nchan", nchan)];
-    let rows = rows.into_iter().filter(|(_, rounds)| !rounds.is_empty()).map(|(what, rounds)| {
+fn report(readers: usize, bytes: usize, sides: &[&[Measured]; 4]) {
+    let titles = ["plain loop", "hubbub", "nginx with nchan", "the other build"];
+    let [floor, _, nchan, _] = sides;
+    let rows = titles.into_iter().zip(sides);
+    let rows = rows.filter(|(_, rounds)| !rounds.is_empty()).map(|(what, rounds)| {
         let mut row = vec![what.to_owned()];
         for figure in [Measured::cpu, Measured::median, Measured::p99] {
             let values: Vec<f64> = rounds.iter().map(figure).collect();
             let ratios: Vec<f64> =
-                values.iter().zip(floor).map(|(value, floor)| value / figure(floor)).collect();
+                values.iter().zip(*floor).map(|(value, floor)| value / figure(floor)).collect();
             row.extend([format!("{:.2}", median(&values)), format!("{:.2}", median(&ratios))]);
         }
         row

@@ -15,7 +15,7 @@
 //! |---|---|---|
 //! | [`config`] | every knob, once | |
 //! | [`telemetry`] | logs | |
-//! | [`shutdown`] | the stop signal that every stream selects on | |
+//! | [`shutdown`] | the stop signal | |
 //! | [`message`] | room, name, text, key, id: parsed at the edge | any other module |
 //! | [`journal`] | the durable, ordered log; answers a repeated key with the first message | HTTP, HTML, who reads |
 //! | [`hub`] | a topic per room that has readers, each with a ring of its newest items | the journal, HTML |
@@ -48,9 +48,10 @@ pub mod web;
 
 use std::time::Duration;
 
-use tokio::{net::TcpListener, sync::watch, time::Instant};
+use tokio::{net::TcpListener, time::Instant};
 
 use config::Config;
+use frame::Frame;
 use hub::Hub;
 use journal::{Journal, OpenError};
 use presence::Presence;
@@ -99,24 +100,30 @@ impl Hubbub {
         let published = journal.last();
         let hub = Hub::new(published);
         let feed = tokio::spawn(feed::run(journal.clone(), hub.clone(), published));
-        let (beat, pulse) = watch::channel(());
-        let clock = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval_at(Instant::now() + PULSE, PULSE);
-            loop {
-                ticks.tick().await;
-                beat.send_replace(());
-            }
-        });
+        let clock = tokio::spawn(beat(hub.clone(), shutdown.clone()));
 
-        let source = Source { journal: journal.clone(), hub, shutdown: shutdown.clone(), pulse };
+        let source = Source { journal: journal.clone(), hub };
         let presence = Presence::new();
         let news = tokio::spawn(presence::run(presence.clone(), source.hub.clone()));
         let router = web::router(AppState { source, presence, secret });
         server::run(listener, router, shutdown).await;
 
-        clock.abort();
         news.abort();
+        let _ = clock.await;
         journal.close().await;
         let _ = feed.await;
     }
+}
+
+/// The one clock of all streams, and their end.
+async fn beat(hub: Hub<Frame>, shutdown: Shutdown) {
+    let mut ticks = tokio::time::interval_at(Instant::now() + PULSE, PULSE);
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.begun() => break,
+            _ = ticks.tick() => hub.beat(),
+        }
+    }
+    hub.end();
 }

@@ -1,6 +1,7 @@
 //! A hubbub of a bench's own.
 
 use std::{
+    env,
     io::{BufRead as _, BufReader},
     path::PathBuf,
     process::{Command, Stdio},
@@ -37,6 +38,13 @@ impl App {
     /// Starts one on the processor of what is measured.
     pub fn pinned(flags: &[&str]) -> Self {
         Self::pinned_at("127.0.0.1:0", Arc::new(directory()), flags)
+    }
+
+    /// Starts another build there, for a comparison: the one that `OTHER` names, if it does.
+    pub fn other(flags: &[&str]) -> Option<Self> {
+        let binary = env::var_os("OTHER")?;
+        let home = Arc::new(directory());
+        Some(Self::run(process::on_server(binary), home, "127.0.0.1:0", flags))
     }
 
     /// Starts one there, on a given address and over the data in `home`.

@@ -33,10 +33,8 @@ pub struct Floor {
 impl Floor {
     /// Starts one.
     pub fn start() -> io::Result<Self> {
-        let mut child = process::on_server(env::current_exe()?)
-            .arg(ROLE)
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut child =
+            process::on_server(env::current_exe()?).arg(ROLE).stdout(Stdio::piped()).spawn()?;
         let mut address = String::new();
         let stdout = child.stdout.take().expect("piped");
         let process = Process::new(child);

@@ -110,10 +110,8 @@ pub fn frame() -> io::Result<Vec<u8>> {
 
 /// Asks for a stream.
 pub fn stream(path: &str, headers: &str) -> Vec<u8> {
-    format!(
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n{headers}\r\n"
-    )
-    .into_bytes()
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n{headers}\r\n")
+        .into_bytes()
 }
 
 fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
