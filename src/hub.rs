@@ -7,16 +7,24 @@
 //! follows from its own place, at the first open, after a reconnect and after it fell behind alike.
 //!
 //! The hub never waits for a reader, and knows neither the journal nor HTML.
+//!
+//! All that can happen to a reader, it hears from here: what is published, notices, the beat of
+//! the one clock, and the end. So a reader waits in one place, which a delivery passes twice, and
+//! not in several that would each have to be entered and left.
+
+mod waiting;
 
 use std::{
     collections::{HashMap, VecDeque},
+    future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use tokio::sync::watch;
 
 use crate::message::{RoomName, Seq};
+use waiting::{Place, Waiting};
 
 /// Items that a ring holds: what a busy room says in a few seconds, so that a reader that was
 /// held up for a moment need not go to the journal.
@@ -53,6 +61,8 @@ struct Topics<T> {
     ring: usize,
     /// The place up to which everything was published, to whichever room.
     published: Seq,
+    /// Whether it is over.
+    ended: bool,
     by_room: HashMap<RoomName, Open<T>>,
 }
 
@@ -64,10 +74,10 @@ struct Open<T> {
 }
 
 struct Topic<T> {
-    /// A std mutex: it is held to push one item or to clone a few, never across an await.
+    /// A std mutex: it is held to push one item or to clone one, never across an await.
     ring: Mutex<Ring<T>>,
-    /// Wakes the readers.
-    newest: watch::Sender<Seq>,
+    /// The readers, to be woken.
+    waiting: Arc<Waiting>,
 }
 
 struct Ring<T> {
@@ -78,6 +88,24 @@ struct Ring<T> {
     items: VecDeque<T>,
     /// The newest notice and its number; what it replaced is of no use to anybody.
     notice: (u64, Bytes),
+    /// Beats of the clock so far.
+    beats: u64,
+    ended: bool,
+}
+
+/// What comes next for a reader.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next<T> {
+    /// The next item after its place.
+    Item(T),
+    /// It stands below the ring's floor and lacks items that are not here.
+    Behind,
+    /// The newest notice, which it has not had.
+    Notice(Bytes),
+    /// It has everything, and the clock has beaten.
+    Beat,
+    /// It is over, whatever it lacks.
+    End,
 }
 
 /// One reader's hold on a topic; the topic goes away with its last one.
@@ -85,8 +113,11 @@ pub struct Subscription<T> {
     hub: Hub<T>,
     room: RoomName,
     topic: Arc<Topic<T>>,
-    newest: watch::Receiver<Seq>,
-    noticed: u64,
+    place: Place,
+    /// The number of the last notice that it has had, where it wants any.
+    noticed: Option<u64>,
+    /// The last beat that it has heard.
+    beats: u64,
 }
 
 impl<T: Item> Hub<T> {
@@ -98,7 +129,12 @@ impl<T: Item> Hub<T> {
 
     /// One whose rings hold `ring` items.
     pub(crate) fn with_ring(published: Seq, ring: usize) -> Self {
-        Self(Arc::new(Mutex::new(Topics { ring, published, by_room: HashMap::new() })))
+        Self(Arc::new(Mutex::new(Topics {
+            ring,
+            published,
+            ended: false,
+            by_room: HashMap::new(),
+        })))
     }
 
     /// Hands an item to the readers of its room. The one caller is [`feed`](crate::feed), in the
@@ -116,7 +152,7 @@ impl<T: Item> Hub<T> {
         };
         if let Some(topic) = topic {
             lock(&topic.ring).push(item);
-            topic.newest.send_replace(seq);
+            topic.waiting.wake();
         }
     }
 
@@ -141,15 +177,42 @@ impl<T: Item> Hub<T> {
                 let mut ring = lock(&topic.ring);
                 ring.notice = (ring.notice.0 + 1, notice);
             }
-            topic.newest.send_modify(|_| {});
+            topic.waiting.wake();
         }
     }
 
-    /// Opens a room for one reader. Everything that is published from here on passes its ring.
+    /// Lets every reader that has everything know that time has passed.
+    pub fn beat(&self) {
+        self.tell(|ring| ring.beats += 1);
+    }
+
+    /// Tells every reader, and all that will come, that it is over.
+    pub fn end(&self) {
+        lock(&self.0).ended = true;
+        self.tell(|ring| ring.ended = true);
+    }
+
+    /// Whether it is over.
     #[must_use]
-    pub fn subscribe(&self, room: &RoomName) -> Subscription<T> {
+    pub fn has_ended(&self) -> bool {
+        lock(&self.0).ended
+    }
+
+    fn tell(&self, news: impl Fn(&mut Ring<T>)) {
+        let all: Vec<_> =
+            lock(&self.0).by_room.values().map(|open| Arc::clone(&open.topic)).collect();
+        for topic in all {
+            news(&mut lock(&topic.ring));
+            topic.waiting.wake();
+        }
+    }
+
+    /// Opens a room for one reader, which may want notices. Everything that is published from here
+    /// on passes its ring.
+    #[must_use]
+    pub fn subscribe(&self, room: &RoomName, notices: bool) -> Subscription<T> {
         let mut topics = lock(&self.0);
-        let (floor, size) = (topics.published, topics.ring);
+        let (floor, size, ended) = (topics.published, topics.ring, topics.ended);
         let open = topics.by_room.entry(room.clone()).or_insert_with(|| Open {
             topic: Arc::new(Topic {
                 ring: Mutex::new(Ring {
@@ -158,18 +221,25 @@ impl<T: Item> Hub<T> {
                     floor,
                     items: VecDeque::new(),
                     notice: (0, Bytes::new()),
+                    beats: 0,
+                    ended,
                 }),
-                newest: watch::Sender::new(floor),
+                waiting: Arc::default(),
             }),
             readers: 0,
         });
         open.readers += 1;
+        let (noticed, beats) = {
+            let ring = lock(&open.topic.ring);
+            (notices.then_some(ring.notice.0), ring.beats)
+        };
         Subscription {
             hub: self.clone(),
             room: room.clone(),
-            newest: open.topic.newest.subscribe(),
-            noticed: lock(&open.topic.ring).notice.0,
+            place: Place::new(&open.topic.waiting),
             topic: Arc::clone(&open.topic),
+            noticed,
+            beats,
         }
     }
 
@@ -187,34 +257,35 @@ impl<T: Item> Hub<T> {
 }
 
 impl<T: Item> Subscription<T> {
-    /// Up to `most` items after `seq`, oldest first, none where the reader has them all; `None`
-    /// where the reader stands below the ring's floor and lacks items that are not here.
-    #[must_use]
-    pub fn after(&self, seq: Seq, most: usize) -> Option<Vec<T>> {
+    /// What comes next for a reader that has everything up to `seq`; waits while that is nothing.
+    pub async fn next(&mut self, seq: Seq) -> Next<T> {
+        poll_fn(|context| self.poll_next(seq, context)).await
+    }
+
+    fn poll_next(&mut self, seq: Seq, context: &mut Context<'_>) -> Poll<Next<T>> {
+        // Before it looks: what comes after the look wakes it.
+        self.place.take(context.waker());
         let ring = lock(&self.topic.ring);
+        if ring.ended {
+            return Poll::Ready(Next::End);
+        }
         if seq < ring.floor {
-            return None;
+            return Poll::Ready(Next::Behind);
         }
-        let start = ring.items.partition_point(|item| item.seq() <= seq);
-        Some(ring.items.range(start..).take(most).cloned().collect())
-    }
-
-    /// The newest notice, where there is one that this reader has not had. Those from before it
-    /// came are not for it.
-    pub fn notice(&mut self) -> Option<Bytes> {
-        let ring = lock(&self.topic.ring);
-        let (number, notice) = &ring.notice;
-        if *number == self.noticed {
-            return None;
+        if let Some(item) = ring.after(seq) {
+            return Poll::Ready(Next::Item(item.clone()));
         }
-        self.noticed = *number;
-        Some(notice.clone())
-    }
-
-    /// Waits until something was published to the room, or announced, since the last wait.
-    pub async fn changed(&mut self) {
-        // The sender lives in the topic that this subscription holds.
-        let _ = self.newest.changed().await;
+        if let Some(noticed) = &mut self.noticed
+            && *noticed != ring.notice.0
+        {
+            *noticed = ring.notice.0;
+            return Poll::Ready(Next::Notice(ring.notice.1.clone()));
+        }
+        if self.beats != ring.beats {
+            self.beats = ring.beats;
+            return Poll::Ready(Next::Beat);
+        }
+        Poll::Pending
     }
 }
 
@@ -242,6 +313,18 @@ impl<T: Item> Ring<T> {
         }
         self.items.push_back(item);
     }
+
+    /// The first item after `seq`. Nearly always none, or the newest.
+    fn after(&self, seq: Seq) -> Option<&T> {
+        let newest = self.items.back().filter(|item| item.seq() > seq)?;
+        match self.items.len().checked_sub(2) {
+            Some(before) if self.items[before].seq() > seq => {
+                let start = self.items.partition_point(|item| item.seq() <= seq);
+                self.items.get(start)
+            }
+            _ => Some(newest),
+        }
+    }
 }
 
 /// Locks, also after a panic elsewhere: nothing here leaves the data half-changed.
@@ -251,6 +334,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
 
     impl Item for Seq {
@@ -281,53 +366,63 @@ mod tests {
         RoomName::parse(name).unwrap()
     }
 
-    fn seqs(numbers: impl IntoIterator<Item = u64>) -> Vec<Seq> {
-        numbers.into_iter().map(Seq::new).collect()
+    /// What comes next now; `None` where the reader would wait.
+    fn next<T: Item>(reader: &mut Subscription<T>, seq: u64) -> Option<Next<T>> {
+        match reader.poll_next(Seq::new(seq), &mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(next) => Some(next),
+            Poll::Pending => None,
+        }
+    }
+
+    fn item(seq: u64) -> Option<Next<Seq>> {
+        Some(Next::Item(Seq::new(seq)))
     }
 
     #[test]
     fn a_reader_that_stands_below_the_floor_is_told_so_and_one_above_it_reads_on() {
         let hub = Hub::new(Seq::new(5));
-        let reader = hub.subscribe(&room("a"));
-        assert_eq!(reader.after(Seq::new(4), 10), None);
-        assert_eq!(reader.after(Seq::new(5), 10), Some(seqs([])));
-        for number in 6..=9 {
+        let mut reader = hub.subscribe(&room("a"), false);
+        assert_eq!(next(&mut reader, 4), Some(Next::Behind));
+        assert_eq!(next(&mut reader, 5), None);
+        // Not every place is this room's.
+        for number in [6, 8, 9] {
             hub.publish(&room("a"), Seq::new(number));
         }
-        assert_eq!(reader.after(Seq::new(5), 10), Some(seqs(6..=9)));
-        assert_eq!(reader.after(Seq::new(7), 1), Some(seqs([8])));
-        assert_eq!(reader.after(Seq::new(9), 10), Some(seqs([])));
+        for (seq, due) in [(5, item(6)), (6, item(8)), (7, item(8)), (8, item(9)), (9, None)] {
+            assert_eq!(next(&mut reader, seq), due, "after {seq}");
+        }
     }
 
     #[test]
     fn a_full_ring_lets_the_oldest_go_and_raises_its_floor() {
         let hub = Hub::new(Seq::ZERO);
-        let reader = hub.subscribe(&room("a"));
+        let mut reader = hub.subscribe(&room("a"), false);
         let most = RING as u64;
         for number in 1..=most + 3 {
             hub.publish(&room("a"), Seq::new(number));
         }
-        assert_eq!(reader.after(Seq::new(2), RING), None);
-        assert_eq!(reader.after(Seq::new(3), RING), Some(seqs(4..=most + 3)));
+        assert_eq!(next(&mut reader, 2), Some(Next::Behind));
+        for seq in 3..most + 3 {
+            assert_eq!(next(&mut reader, seq), item(seq + 1));
+        }
     }
 
     #[test]
     fn large_items_fill_a_ring_by_their_bytes_and_the_newest_is_always_there() {
         let hub = Hub::new(Seq::ZERO);
-        let reader = hub.subscribe(&room("a"));
+        let mut reader = hub.subscribe(&room("a"), false);
         let quarter = RING_BYTES / 4;
         for number in 1..=10 {
             hub.publish(&room("a"), Large(number, quarter));
         }
-        assert_eq!(reader.after(Seq::new(5), 10), None);
-        let kept: Vec<_> = (7..=10).map(|number| Large(number, quarter)).collect();
-        assert_eq!(reader.after(Seq::new(6), 10), Some(kept));
+        assert_eq!(next(&mut reader, 5), Some(Next::Behind));
+        assert_eq!(next(&mut reader, 6), Some(Next::Item(Large(7, quarter))));
         hub.publish(&room("a"), Large(11, RING_BYTES * 2));
-        assert_eq!(reader.after(Seq::new(9), 10), None);
-        assert_eq!(reader.after(Seq::new(10), 10), Some(vec![Large(11, RING_BYTES * 2)]));
+        assert_eq!(next(&mut reader, 9), Some(Next::Behind));
+        assert_eq!(next(&mut reader, 10), Some(Next::Item(Large(11, RING_BYTES * 2))));
         hub.publish(&room("a"), Large(12, 1));
-        assert_eq!(reader.after(Seq::new(10), 10), None);
-        assert_eq!(reader.after(Seq::new(11), 10), Some(vec![Large(12, 1)]));
+        assert_eq!(next(&mut reader, 10), Some(Next::Behind));
+        assert_eq!(next(&mut reader, 11), Some(Next::Item(Large(12, 1))));
     }
 
     #[test]
@@ -335,27 +430,27 @@ mod tests {
         let hub = Hub::new(Seq::ZERO);
         hub.publish(&room("a"), Seq::new(1));
         hub.publish(&room("b"), Seq::new(2));
-        let reader = hub.subscribe(&room("a"));
-        assert_eq!(reader.after(Seq::new(1), 10), None);
-        assert_eq!(reader.after(Seq::new(2), 10), Some(seqs([])));
+        let mut reader = hub.subscribe(&room("a"), false);
+        assert_eq!(next(&mut reader, 1), Some(Next::Behind));
+        assert_eq!(next(&mut reader, 2), None);
     }
 
     #[test]
     fn what_is_passed_over_while_nobody_reads_is_below_the_next_floor() {
         let hub: Hub<Seq> = Hub::new(Seq::ZERO);
         assert!(hub.pass(Seq::new(7)));
-        let reader = hub.subscribe(&room("a"));
-        assert_eq!(reader.after(Seq::new(6), 10), None);
-        assert_eq!(reader.after(Seq::new(7), 10), Some(seqs([])));
+        let mut reader = hub.subscribe(&room("a"), false);
+        assert_eq!(next(&mut reader, 6), Some(Next::Behind));
+        assert_eq!(next(&mut reader, 7), None);
         assert!(!hub.pass(Seq::new(8)), "somebody reads");
         hub.publish(&room("a"), Seq::new(8));
-        assert_eq!(reader.after(Seq::new(7), 10), Some(seqs([8])));
+        assert_eq!(next(&mut reader, 7), item(8));
     }
 
     #[test]
     fn a_topic_goes_away_with_its_last_reader() {
         let hub: Hub<Seq> = Hub::new(Seq::ZERO);
-        let (one, other) = (hub.subscribe(&room("a")), hub.subscribe(&room("a")));
+        let (one, other) = (hub.subscribe(&room("a"), false), hub.subscribe(&room("a"), false));
         assert_eq!(hub.topics(), 1);
         drop(one);
         assert_eq!(hub.topics(), 1);
@@ -363,13 +458,43 @@ mod tests {
         assert_eq!(hub.topics(), 0);
     }
 
-    #[tokio::test]
-    async fn what_comes_between_a_look_and_a_wait_ends_the_wait() {
+    #[test]
+    fn notices_are_for_who_wants_them_and_was_there() {
+        let hub: Hub<Seq> = Hub::new(Seq::ZERO);
+        let mut early = hub.subscribe(&room("a"), true);
+        let mut deaf = hub.subscribe(&room("a"), false);
+        hub.announce(&room("a"), Bytes::from_static(b"one"));
+        hub.announce(&room("a"), Bytes::from_static(b"two"));
+        let mut late = hub.subscribe(&room("a"), true);
+        assert_eq!(next(&mut early, 0), Some(Next::Notice(Bytes::from_static(b"two"))));
+        for reader in [&mut early, &mut deaf, &mut late] {
+            assert_eq!(next(reader, 0), None);
+        }
+    }
+
+    #[test]
+    fn a_beat_is_heard_after_what_there_is_and_the_end_before_it() {
         let hub = Hub::new(Seq::ZERO);
-        let mut reader = hub.subscribe(&room("a"));
-        assert_eq!(reader.after(Seq::ZERO, 10), Some(seqs([])));
+        let mut reader = hub.subscribe(&room("a"), false);
         hub.publish(&room("a"), Seq::new(1));
-        reader.changed().await;
-        assert_eq!(reader.after(Seq::ZERO, 10), Some(seqs([1])));
+        hub.beat();
+        assert_eq!(next(&mut reader, 0), item(1));
+        assert_eq!(next(&mut reader, 1), Some(Next::Beat));
+        assert_eq!(next(&mut reader, 1), None);
+        hub.end();
+        let mut late = hub.subscribe(&room("b"), false);
+        for reader in [&mut reader, &mut late] {
+            assert_eq!(next(reader, 0), Some(Next::End));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_comes_while_it_waits_ends_the_wait() {
+        let hub = Hub::new(Seq::ZERO);
+        let mut reader = hub.subscribe(&room("a"), false);
+        let waits = tokio::spawn(async move { reader.next(Seq::ZERO).await });
+        tokio::task::yield_now().await;
+        hub.publish(&room("a"), Seq::new(1));
+        assert_eq!(waits.await.unwrap(), Next::Item(Seq::new(1)));
     }
 }

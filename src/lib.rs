@@ -17,7 +17,7 @@
 //! | [`telemetry`] | logs | |
 //! | [`metrics`] | what is counted and timed | |
 //! | [`limits`] | how much one tab, one address and all may ask for | what it is asked for |
-//! | [`shutdown`] | the stop signal that every stream selects on | |
+//! | [`shutdown`] | the stop signal | |
 //! | [`message`] | room, name, text, key, id: parsed at the edge | any other module |
 //! | [`journal`] | the durable, ordered log; answers a repeated key with the first message | HTTP, HTML, who reads |
 //! | [`hub`] | a topic per room that has readers, each with a ring of its newest items | the journal, HTML |
@@ -52,9 +52,10 @@ pub mod web;
 
 use std::time::Duration;
 
-use tokio::{net::TcpListener, sync::watch, time::Instant};
+use tokio::{net::TcpListener, time::Instant};
 
 use config::Config;
+use frame::Frame;
 use hub::Hub;
 use journal::{Journal, OpenError};
 use limits::Limits;
@@ -118,14 +119,7 @@ impl Hubbub {
         let published = journal.last();
         let hub = Hub::new(published);
         let feed = tokio::spawn(feed::run(journal.clone(), hub.clone(), published));
-        let (beat, pulse) = watch::channel(());
-        let clock = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval_at(Instant::now() + PULSE, PULSE);
-            loop {
-                ticks.tick().await;
-                beat.send_replace(());
-            }
-        });
+        let clock = tokio::spawn(beat(hub.clone(), shutdown.clone()));
 
         let room = server::room();
         let most = match config.max_connections {
@@ -135,13 +129,7 @@ impl Hubbub {
         if most < config.max_connections {
             tracing::warn!("there are file descriptors for {most} connections only");
         }
-        let source = Source {
-            journal: journal.clone(),
-            hub,
-            shutdown: shutdown.clone(),
-            pulse,
-            metrics: metrics.clone(),
-        };
+        let source = Source { journal: journal.clone(), hub, metrics: metrics.clone() };
         let presence = Presence::new();
         let news = tokio::spawn(presence::run(presence.clone(), source.hub.clone()));
         let state = AppState {
@@ -162,9 +150,22 @@ impl Hubbub {
             let _ = admin.await;
         }
 
-        clock.abort();
         news.abort();
+        let _ = clock.await;
         journal.close().await;
         let _ = feed.await;
     }
+}
+
+/// The one clock of all streams, and their end.
+async fn beat(hub: Hub<Frame>, shutdown: Shutdown) {
+    let mut ticks = tokio::time::interval_at(Instant::now() + PULSE, PULSE);
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.begun() => break,
+            _ = ticks.tick() => hub.beat(),
+        }
+    }
+    hub.end();
 }

@@ -15,24 +15,19 @@ use std::{
 
 use bytes::Bytes;
 use rand::RngExt as _;
-use tokio::sync::watch;
 use tokio_stream::Stream;
 
 use crate::{
     frame::{self, Frame, Representation},
-    hub::{Hub, Item as _, Subscription},
+    hub::{Hub, Item as _, Next, Subscription},
     journal::{Gap, Journal, Page, ReadError},
     message::{Epoch, MessageId, RoomName, Seq},
     metrics::Metrics,
-    shutdown::Shutdown,
 };
 
 /// Messages read from the journal at once: enough to be worth a reading (the journal ends a page
 /// earlier where texts are long), few enough that thousands can catch up together.
 const PAGE: usize = 512;
-
-/// Frames taken from the ring under one lock.
-const TAKE: usize = 64;
 
 /// The life of a document without an end, in messages and in time: a browser holds all of it in
 /// memory. Then it goes on with the next, from its cursor.
@@ -77,14 +72,10 @@ pub struct Asked {
 pub struct Source {
     /// The past.
     pub journal: Journal,
-    /// The present.
+    /// The present, and the end.
     pub hub: Hub<Frame>,
     /// What is counted.
     pub metrics: Metrics,
-    /// The end.
-    pub shutdown: Shutdown,
-    /// Changes whenever it is time for a comment: one clock for all streams.
-    pub pulse: watch::Receiver<()>,
 }
 
 impl Source {
@@ -95,26 +86,25 @@ impl Source {
         asked: Asked,
         held: H,
     ) -> impl Stream<Item = Bytes> + Send + use<H> {
-        let Self { journal, hub, metrics, shutdown, pulse } = self.clone();
-        let live = hub.subscribe(&asked.room);
+        let (journal, metrics) = (self.journal.clone(), self.metrics.clone());
+        let live = self.hub.subscribe(&asked.room, asked.presence);
         let (sent, lost) = match asked.start {
             // Read after subscribing: whatever is newer passes the ring.
             Start::Now => (journal.last(), false),
             Start::After(seq) => (seq, false),
             Start::Lost => (Seq::ZERO, true),
         };
-        let Asked { room, representation, presence, .. } = asked;
+        let Asked { room, representation, .. } = asked;
         let reader = Reader {
             past: journal,
             room,
             representation,
-            presence,
             sent,
             lost,
             taken: 0,
             recent: VecDeque::new(),
         };
-        run(reader, live, metrics, shutdown, pulse, held)
+        run(reader, live, metrics, held)
     }
 }
 
@@ -150,7 +140,6 @@ struct Reader<P> {
     past: P,
     room: RoomName,
     representation: Representation,
-    presence: bool,
     /// The cursor: everything up to here was handed over, or was never due.
     sent: Seq,
     /// Whether its cursor meant nothing, and all that is kept is still to come.
@@ -165,11 +154,8 @@ fn run<P: Past, H: Send + 'static>(
     mut reader: Reader<P>,
     mut live: Subscription<Frame>,
     metrics: Metrics,
-    shutdown: Shutdown,
-    mut pulse: watch::Receiver<()>,
     held: H,
 ) -> impl Stream<Item = Bytes> + Send + use<P, H> {
-    pulse.mark_unchanged();
     let representation = reader.representation;
     let born = Instant::now();
     async_stream::stream! {
@@ -183,44 +169,36 @@ fn run<P: Past, H: Send + 'static>(
             yield representation.page(Some(Gap { gone: None }), reader.past.epoch(), &[]);
         }
         loop {
-            match live.after(reader.sent, TAKE) {
-                None => match reader.replay(&metrics).await {
-                    Ok(page) if page.is_empty() => {}
-                    Ok(page) => yield page,
+            let piece = match live.next(reader.sent).await {
+                Next::Item(frame) => {
+                    reader.took(frame.seq());
+                    reader.sent = frame.seq();
+                    if let Some(took) = frame.handed_over() {
+                        metrics.fanned_out(took);
+                    }
+                    frame.bytes(representation)
+                }
+                Next::Behind => match reader.replay(&metrics).await {
+                    Ok(page) => page,
                     Err(why) => {
                         // The reader comes back with its cursor; until then nothing is skipped.
                         tracing::error!(%why, room = %reader.room, "a stream was ended");
                         return;
                     }
                 },
-                Some(frames) if frames.is_empty() => {
-                    if reader.presence && let Some(notice) = live.notice() {
-                        yield notice;
+                Next::Notice(notice) => notice,
+                Next::Beat => representation.keep_alive(),
+                Next::End => {
+                    let farewell = representation.farewell(&reader.onward(), pause());
+                    if !farewell.is_empty() {
+                        yield farewell;
                     }
-                    tokio::select! {
-                        biased;
-                        () = shutdown.begun() => {}
-                        () = live.changed() => {}
-                        _ = pulse.changed() => yield representation.keep_alive(),
-                    }
+                    return;
                 }
-                Some(frames) => {
-                    for frame in frames {
-                        reader.took(frame.seq());
-                        reader.sent = frame.seq();
-                        if let Some(took) = frame.handed_over() {
-                            metrics.fanned_out(took);
-                        }
-                        yield frame.bytes(representation);
-                    }
-                }
-            }
-            if shutdown.has_begun() {
-                let farewell = representation.farewell(&reader.onward(), pause());
-                if !farewell.is_empty() {
-                    yield farewell;
-                }
-                return;
+            };
+            // Empty where nothing was due up to where a page of the past reaches.
+            if !piece.is_empty() {
+                yield piece;
             }
             // Looked at with every message and comment: no timer of its own is due.
             if representation == Representation::Html

@@ -3,14 +3,14 @@
 
 #![allow(dead_code, reason = "no bench uses all of it")]
 
-use std::{
-    fs,
-    io::{self, BufRead as _, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    time::Duration,
-};
+mod app;
+pub mod crowd;
+pub mod floor;
+pub mod nchan;
+pub mod process;
+pub mod side;
+
+use std::{env, io, time::Duration};
 
 use tempfile::TempDir;
 use tokio::{
@@ -18,88 +18,12 @@ use tokio::{
     net::TcpStream,
 };
 
+pub use app::App;
+
 /// A directory under the build directory, gone when dropped. Not in the system's own temporary
 /// directory: that is often in memory, where a sync costs nothing.
 pub fn directory() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory for the data")
-}
-
-/// The real binary, built as for a release. Dropped, it is killed, and its data with it.
-pub struct App {
-    child: Child,
-    address: String,
-    /// Kept for as long as it runs.
-    home: Arc<TempDir>,
-}
-
-impl App {
-    /// Starts one with more flags, on a free port and with an empty journal.
-    pub fn with(flags: &[&str]) -> Self {
-        Self::over(Arc::new(directory()), flags)
-    }
-
-    /// Starts one over the `hubbub.db` in `home`. It may be started there again when it has ended.
-    pub fn over(home: Arc<TempDir>, flags: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hubbub"))
-            .args(["--listen", "127.0.0.1:0", "--data"])
-            .arg(home.path().join("hubbub.db"))
-            .args(flags)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the binary can be run");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("piped");
-        BufReader::new(stdout).read_line(&mut line).expect("UTF-8");
-        let address = line
-            .trim()
-            .strip_prefix("hubbub listening on http://")
-            .unwrap_or_else(|| panic!("it says where it listens, not {line:?}"))
-            .to_owned();
-        Self { child, address, home }
-    }
-
-    /// `127.0.0.1:PORT`.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// Its data file.
-    pub fn data(&self) -> PathBuf {
-        self.home.path().join("hubbub.db")
-    }
-
-    /// The processor time it has used, in user and kernel mode; zero where there is no `/proc`.
-    pub fn cpu(&self) -> Duration {
-        /// Linux counts in hundredths of a second on every machine that it shows this file on.
-        const TICK: Duration = Duration::from_millis(10);
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
-        let stat = stat.unwrap_or_default();
-        // The fields after the name in parentheses begin with the third: proc_pid_stat(5).
-        let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-        let ticks = fields.skip(14 - 3).take(2).filter_map(|ticks| ticks.parse::<u32>().ok());
-        TICK * ticks.sum()
-    }
-
-    /// A size in KB out of `/proc/PID/status`, such as `VmRSS`; zero where there is none.
-    pub fn memory(&self, what: &str) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
-        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
-    }
-
-    /// Ends it with no time to tidy up (`kill -9`).
-    pub fn kill(&mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it ends");
-    }
-}
-
-impl Drop for App {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// A keep-alive HTTP/1.1 connection that writes prepared requests and parses no more of an answer
@@ -135,7 +59,11 @@ impl Connection {
 /// Whether `answer` holds its head and as much of a body as its `content-length` says.
 fn whole(answer: &[u8]) -> bool {
     let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
-    let length = number_after(&answer[..end], b"content-length: ").expect("a length");
+    let head = &answer[..end];
+    // hubbub's spelling, and nginx's.
+    let length = number_after(head, b"content-length: ")
+        .or_else(|| number_after(head, b"Content-Length: "))
+        .expect("a length");
     answer.len() >= end + 4 + usize::try_from(length).expect("a length that fits")
 }
 
@@ -145,6 +73,26 @@ pub fn number_after(text: &[u8], mark: &[u8]) -> Option<u64> {
     let digits = text[start..].iter().take_while(|byte| byte.is_ascii_digit());
     let digits: Vec<u8> = digits.copied().collect();
     str::from_utf8(&digits).ok()?.parse().ok()
+}
+
+/// Begins a bench: as the floor, when it was started as that, or on its own processor. Answers
+/// whether there is something to measure.
+pub fn begin() -> bool {
+    let floor = floor::was_asked_for();
+    if !floor {
+        process::pin();
+    }
+    !floor
+}
+
+/// Whether to try only that everything works, with figures that mean nothing: `--quick`.
+pub fn quick() -> bool {
+    env::args().any(|argument| argument == "--quick")
+}
+
+/// What the command line asks for beside flags: cargo passes some of its own.
+pub fn asked() -> Vec<String> {
+    env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect()
 }
 
 /// The value below which a share `p` of `values` lies.

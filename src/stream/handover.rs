@@ -108,7 +108,6 @@ struct Run {
     stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
     woken: Arc<Woken>,
     got: Vec<String>,
-    _beat: watch::Sender<()>,
 }
 
 impl Run {
@@ -118,21 +117,19 @@ impl Run {
         let model = Model::new(trimmed);
         model.0.lock().unwrap().committed = before;
         let hub = Hub::with_ring(Seq::new(fed), ring);
-        let live = hub.subscribe(&room());
-        let (beat, pulse) = watch::channel(());
+        let live = hub.subscribe(&room(), false);
         let reader = Reader {
             past: model.clone(),
             room: room(),
             representation: Representation::EventStream,
-            presence: false,
             sent: Seq::new(sent),
             lost,
             taken: 0,
             recent: VecDeque::new(),
         };
-        let stream = Box::pin(run(reader, live, Metrics::new(), Shutdown::new(), pulse, ()));
+        let stream = Box::pin(run(reader, live, Metrics::new(), ()));
         let woken = Arc::new(Woken(AtomicBool::new(true)));
-        Self { model, hub, fed, stream, woken, got: Vec::new(), _beat: beat }
+        Self { model, hub, fed, stream, woken, got: Vec::new() }
     }
 
     fn commit(&mut self) {

@@ -15,7 +15,7 @@ pub async fn alive() -> &'static str {
 
 /// 200 while messages can be stored.
 pub async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
-    if state.source.shutdown.has_begun() {
+    if state.source.hub.has_ended() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
     } else if state.journal().ready() {
         (StatusCode::OK, "ready\n")
