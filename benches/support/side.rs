@@ -114,7 +114,8 @@ pub fn stream(path: &str, headers: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+/// A post, with more header lines.
+pub fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n"
