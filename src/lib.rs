@@ -25,6 +25,7 @@
 //! | [`feed`] | follows the journal and publishes each message to the hub; nobody else does | readers |
 //! | [`presence`] | who is in a room, by the streams that are open there | messages |
 //! | [`stream`] | one reader: catch up, live, catch up again | HTTP |
+//! | [`takeover`] | writes a stream to its connection, from when hyper has written its head | what is streamed |
 //! | [`web`] | the table of URLs, handlers, errors | sockets |
 //! | [`server`] | sockets, deadlines | what is served |
 //!
@@ -42,6 +43,7 @@ pub mod presence;
 pub mod server;
 pub mod shutdown;
 pub mod stream;
+pub mod takeover;
 pub mod telemetry;
 pub mod view;
 pub mod web;

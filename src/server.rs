@@ -1,19 +1,24 @@
 //! Sockets: an accept loop of our own around hyper's HTTP/1 connection, for the deadlines and the
 //! shutdown that `axum::serve` has no hands for.
 
-use std::{io, time::Duration};
+use std::{error::Error, future::poll_fn, io, pin::Pin, task::Poll, time::Duration};
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
+use hyper::{
+    Request, Version,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service as _, service_fn},
 };
+use hyper_util::{rt::TokioTimer, service::TowerToHyperService};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
-use crate::shutdown::Shutdown;
+use crate::{
+    shutdown::Shutdown,
+    takeover::{self, Socket, Takeover},
+};
 
 /// How long a client may take over its request's head, and how long an idle connection is kept:
 /// generous to a phone in a tunnel, and an end to who trickles bytes to hold a connection.
@@ -46,7 +51,8 @@ pub async fn run(listener: TcpListener, router: Router, shutdown: Shutdown) {
         };
         match accepted {
             Ok((socket, _)) => {
-                connections.spawn(connection(socket, router.clone(), shutdown.clone()));
+                let serving = serve(socket, router.clone(), shutdown.clone(), connections.clone());
+                connections.spawn(note(serving));
             }
             Err(why) => {
                 tracing::warn!(%why, "a connection could not be accepted");
@@ -61,27 +67,60 @@ pub async fn run(listener: TcpListener, router: Router, shutdown: Shutdown) {
     }
 }
 
-async fn connection(socket: TcpStream, router: Router, shutdown: Shutdown) {
-    if let Err(why) = serve(socket, router, shutdown).await {
+async fn note(connection: impl Future<Output = Result<(), impl Error>>) {
+    if let Err(why) = connection.await {
         // Peers vanish all the time; that is worth a line only to who looks for it.
         tracing::debug!(%why, "a connection ended early");
     }
 }
 
-async fn serve(socket: TcpStream, router: Router, shutdown: Shutdown) -> hyper::Result<()> {
+/// Answers requests, until one of them is for a stream: that one's answer goes on as a task of its
+/// own, without what this one needs.
+async fn serve(
+    socket: TcpStream,
+    router: Router,
+    shutdown: Shutdown,
+    connections: TaskTracker,
+) -> hyper::Result<()> {
     if let Err(why) = prepare(&socket) {
         tracing::debug!(%why, "a socket option could not be set");
     }
-    let connection = http1::Builder::new()
+    let takeover = Takeover::default();
+    let router = TowerToHyperService::new(router);
+    let offered = takeover.clone();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        // Before HTTP/1.1 there are no chunks.
+        if request.version() == Version::HTTP_11 {
+            request.extensions_mut().insert(offered.clone());
+        }
+        router.call(request)
+    });
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(socket), TowerToHyperService::new(router));
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        ended = connection.as_mut() => return ended,
-        () = shutdown.begun() => connection.as_mut().graceful_shutdown(),
-    }
-    connection.await
+        .serve_connection(Socket::new(socket, &takeover), service);
+    let mut stopping = false;
+    let pieces = loop {
+        let served = poll_fn(|context| match Pin::new(&mut connection).poll(context) {
+            Poll::Ready(ended) => Poll::Ready(Err(ended)),
+            Poll::Pending => {
+                takeover.take().map_or(Poll::Pending, |pieces| Poll::Ready(Ok(pieces)))
+            }
+        });
+        tokio::select! {
+            biased;
+            served = served => match served {
+                Ok(pieces) => break pieces,
+                Err(ended) => return ended,
+            },
+            () = shutdown.begun(), if !stopping => {
+                Pin::new(&mut connection).graceful_shutdown();
+                stopping = true;
+            }
+        }
+    };
+    connections.spawn(note(takeover::run(connection.into_parts().io.into_inner(), pieces)));
+    Ok(())
 }
 
 /// No delay, since a message is a packet of its own; and an end to peers that are gone.

@@ -1,6 +1,7 @@
 //! `GET …/events`: the stream of a room, in the representation that the reader takes.
 
 use axum::{
+    Extension,
     body::Body,
     extract::{Query, State},
     http::{HeaderMap, HeaderName, header},
@@ -14,6 +15,7 @@ use crate::{
     message::{MessageId, RoomName},
     presence::Stay,
     stream::{self, Start},
+    takeover::Takeover,
 };
 
 /// The most messages that a stream can be asked to begin with: what is kept by default.
@@ -31,6 +33,7 @@ pub struct Asked {
 pub async fn of_room(
     Room(room): Room,
     State(state): State<AppState>,
+    takeover: Option<Extension<Takeover>>,
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<impl IntoResponse, Error> {
@@ -38,13 +41,14 @@ pub async fn of_room(
     let start = start(&state, &room, &headers, &asked).await?;
     let stay = state.presence.watch(&room);
     let asked = stream::Asked { room, start, representation, presence: false };
-    Ok(open(&state, asked, stay))
+    Ok(open(&state, asked, stay, takeover))
 }
 
 /// The same stream for a tab that joined, which thereby is here.
 pub async fn of_tab(
     tab: Tab,
     State(state): State<AppState>,
+    takeover: Option<Extension<Takeover>>,
     headers: HeaderMap,
     Query(asked): Query<Asked>,
 ) -> Result<impl IntoResponse, Error> {
@@ -54,10 +58,15 @@ pub async fn of_tab(
     let stay = state.presence.enter(&room, tab.id(), tab.name());
     let presence = representation == Representation::EventStream;
     let asked = stream::Asked { room, start, representation, presence };
-    Ok(open(&state, asked, stay))
+    Ok(open(&state, asked, stay, takeover))
 }
 
-fn open(state: &AppState, asked: stream::Asked, stay: Stay) -> impl IntoResponse + use<> {
+fn open(
+    state: &AppState,
+    asked: stream::Asked,
+    stay: Stay,
+    takeover: Option<Extension<Takeover>>,
+) -> impl IntoResponse + use<> {
     let described: [(HeaderName, &str); 4] = [
         (header::CONTENT_TYPE, asked.representation.content_type()),
         // `no-transform` and nginx's own header: a proxy that gathers or compresses holds back.
@@ -65,7 +74,12 @@ fn open(state: &AppState, asked: stream::Asked, stay: Stay) -> impl IntoResponse
         (HeaderName::from_static("x-accel-buffering"), "no"),
         (header::VARY, "accept"),
     ];
-    (described, Body::from_stream(state.source.open(asked, stay)))
+    let stream = state.source.open(asked, stay);
+    let body = match takeover {
+        Some(Extension(takeover)) => Body::from_stream(takeover.body(Box::pin(stream))),
+        None => Body::from_stream(stream),
+    };
+    (described, body)
 }
 
 /// Where the reader begins. The header, which a browser sends by itself when it comes back, wins

@@ -15,15 +15,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("frame", &["message", "journal", "hub", "view"]),
     ("presence", &["message", "hub", "frame"]),
     ("feed", &["message", "journal", "frame", "hub"]),
-    ("stream", &["message", "journal", "hub", "frame", "shutdown"]),
+    ("stream", &["message", "journal", "hub", "frame"]),
+    ("takeover", &[]),
     (
         "web",
         &[
             "message", "presence", "journal", "hub", "frame", "stream", "view", "assets",
-            "shutdown", "config",
+            "takeover", "config",
         ],
     ),
-    ("server", &["shutdown"]),
+    ("server", &["shutdown", "takeover"]),
 ];
 
 fn files(below: &Path, found: &mut Vec<std::path::PathBuf>) {
