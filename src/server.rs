@@ -131,7 +131,7 @@ pub async fn run(
                         // In a task of its own, which is a quarter as large.
                         Ok(Some((socket, answer))) => {
                             live.spawn(async move {
-                                if let Err(why) = answer.run(socket, metrics).await {
+                                if let Err(why) = answer.run(socket, &metrics).await {
                                     tracing::debug!(%why, "a stream ended early");
                                 }
                                 drop((open, place));

@@ -9,6 +9,7 @@ pub mod floor;
 pub mod nchan;
 pub mod process;
 pub mod side;
+pub mod tabs;
 
 use std::{env, io, time::Duration};
 

@@ -7,9 +7,11 @@
 //! connection (RFC 9112, section 6.3, the last case), so nothing is put around a frame.
 
 use std::{
+    future::poll_fn,
     io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -18,12 +20,23 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse as _, IntoResponseParts, Response},
 };
-use bytes::Bytes;
-use tokio::{net::TcpStream, time::timeout};
-use tokio_stream::{Stream, StreamExt as _};
+use bytes::{Buf as _, Bytes};
+use tokio::{
+    io::{AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf},
+    net::TcpStream,
+    time::{Sleep, sleep, timeout},
+};
+use tokio_stream::Stream;
 
 use super::socket::TAKES;
 use crate::metrics::Metrics;
+
+/// How long a peer may take to close after the end of a stream: what it has not read yet would be
+/// lost to a reset, if the socket were closed over something that it said last.
+const LINGER: Duration = Duration::from_millis(500);
+
+/// Bytes gathered for one write while there is more.
+const GATHER: usize = 16 * 1024;
 
 type Frames = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
 
@@ -59,25 +72,124 @@ impl Live {
     /// # Errors
     ///
     /// The socket's.
-    pub async fn run(mut self, socket: TcpStream, metrics: Metrics) -> io::Result<()> {
-        let head = head(&mut self.headers);
-        write(&socket, &head, &metrics).await?;
-        drop((head, std::mem::take(&mut self.headers)));
-        let mut frames = self.frames;
-        loop {
-            tokio::select! {
-                biased;
-                frame = frames.next() => match frame {
-                    Some(frame) => write(&socket, &frame, &metrics).await?,
-                    None => return finish(&socket).await,
-                },
-                gone = gone(&socket) => return gone.map_err(|why| counted(why, &metrics)),
-            }
+    pub async fn run(mut self, socket: TcpStream, metrics: &Metrics) -> io::Result<()> {
+        let out = head(&mut self.headers);
+        let mut line = Line { socket, frames: self.frames, out, ended: false, stuck: None };
+        let ended = poll_fn(|context| line.poll(context)).await;
+        if let Err(why) = &ended
+            && why.kind() == io::ErrorKind::TimedOut
+        {
+            metrics.evicted();
         }
+        ended?;
+        line.finish().await
     }
 }
 
-fn head(headers: &mut HeaderMap) -> Vec<u8> {
+/// A socket and what goes out on it.
+struct Line {
+    socket: TcpStream,
+    frames: Frames,
+    /// What is being written.
+    out: Bytes,
+    ended: bool,
+    /// Set while a write waits: an idle tab has no timer.
+    stuck: Option<Pin<Box<Sleep>>>,
+}
+
+impl Line {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.peer_is_gone(context)? {
+            return Poll::Ready(Ok(()));
+        }
+        let mut waits = false;
+        loop {
+            std::task::ready!(self.write(context))?;
+            if self.ended {
+                return Poll::Ready(Ok(()));
+            }
+            if waits {
+                return Poll::Pending;
+            }
+            waits = self.gather(context);
+        }
+    }
+
+    /// Writes what there is, and waits for room no longer than [`TAKES`].
+    fn write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.out.is_empty() {
+            match Pin::new(&mut self.socket).poll_write(context, &self.out)? {
+                Poll::Ready(written) => {
+                    self.out.advance(written);
+                    self.stuck = None;
+                }
+                Poll::Pending => {
+                    let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep(TAKES)));
+                    std::task::ready!(stuck.as_mut().poll(context));
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes the next frame, or as many as there are, up to a limit: a reader that catches up is
+    /// written to in few calls. Answers whether it waits for more.
+    fn gather(&mut self, context: &mut Context<'_>) -> bool {
+        let mut many = Vec::new();
+        let waits = loop {
+            match self.frames.as_mut().poll_next(context) {
+                Poll::Pending => break true,
+                Poll::Ready(None) => {
+                    self.ended = true;
+                    break false;
+                }
+                // Nearly always the only one, and shared with all readers.
+                Poll::Ready(Some(frame)) if self.out.is_empty() => self.out = frame,
+                Poll::Ready(Some(frame)) => {
+                    if many.is_empty() {
+                        many.extend_from_slice(&self.out);
+                    }
+                    many.extend_from_slice(&frame);
+                    if many.len() >= GATHER {
+                        break false;
+                    }
+                }
+            }
+        };
+        if !many.is_empty() {
+            self.out = many.into();
+        }
+        waits
+    }
+
+    /// Whether the peer has closed its side. What it still says is not heard: there is nothing more
+    /// to ask for here.
+    fn peer_is_gone(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
+        let mut heard = [0; 64];
+        loop {
+            let mut heard = ReadBuf::new(&mut heard);
+            match Pin::new(&mut self.socket).poll_read(context, &mut heard)? {
+                Poll::Ready(()) if heard.filled().is_empty() => return Ok(true),
+                Poll::Ready(()) => {}
+                Poll::Pending => return Ok(false),
+            }
+        }
+    }
+
+    /// Ends our side, and waits a little for the peer to end its own.
+    async fn finish(mut self) -> io::Result<()> {
+        self.socket.shutdown().await?;
+        let gone = poll_fn(|context| match self.peer_is_gone(context) {
+            Ok(false) => Poll::Pending,
+            _ => Poll::Ready(()),
+        });
+        let _ = timeout(LINGER, gone).await;
+        Ok(())
+    }
+}
+
+fn head(headers: &mut HeaderMap) -> Bytes {
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     headers.remove(header::CONTENT_LENGTH); // Of the body that stood in for the frames.
     let now = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
@@ -89,59 +201,6 @@ fn head(headers: &mut HeaderMap) -> Vec<u8> {
         head.extend_from_slice(b"\r\n");
     }
     head.extend_from_slice(b"\r\n");
-    head
-}
-
-/// Writes all of it, and waits for room no longer than [`TAKES`].
-async fn write(socket: &TcpStream, mut bytes: &[u8], metrics: &Metrics) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match socket.try_write(bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(why) if why.kind() == io::ErrorKind::WouldBlock => {
-                // Boxed: room for a timer that hardly any reader ever needs.
-                let room = Box::pin(timeout(TAKES, socket.writable())).await;
-                if room.is_err() {
-                    metrics.evicted();
-                    return Err(io::ErrorKind::TimedOut.into());
-                }
-            }
-            Err(why) => {
-                return Err(counted(why, metrics));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Counts the kernel's own deadline, for a peer that acknowledges nothing.
-fn counted(why: io::Error, metrics: &Metrics) -> io::Error {
-    if why.kind() == io::ErrorKind::TimedOut {
-        metrics.evicted();
-    }
-    why
-}
-
-/// Waits until the peer has closed its side, or the connection broke. What it still says is not
-/// heard: there is nothing more to ask for here.
-async fn gone(socket: &TcpStream) -> io::Result<()> {
-    loop {
-        socket.readable().await?;
-        match socket.try_read(&mut [0; 256]) {
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
-            Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
-            Err(why) => return Err(why),
-        }
-    }
-}
-
-/// How long a peer may take to close after the end of a stream: what it has not read yet would be
-/// lost to a reset, if the socket were closed over something that it said last.
-const LINGER: Duration = Duration::from_millis(500);
-
-/// Ends our side, and waits a little for the peer to end its own.
-async fn finish(socket: &TcpStream) -> io::Result<()> {
-    socket2::SockRef::from(socket).shutdown(std::net::Shutdown::Write)?;
-    let _ = timeout(LINGER, gone(socket)).await;
-    Ok(())
+    *headers = HeaderMap::new(); // Its memory is not kept as long as the stream.
+    head.into()
 }

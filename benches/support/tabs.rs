@@ -1,0 +1,60 @@
+//! Tabs: readers that joined under a name of their own, as a browser's do.
+
+use std::io;
+
+use super::{
+    Connection,
+    app::App,
+    side::{post, stream},
+};
+
+/// A tab's address, and the cookie that proves it.
+pub struct Tab {
+    /// Its path.
+    pub path: String,
+    cookie: String,
+}
+
+impl Tab {
+    /// Joins the lobby.
+    pub async fn join(connection: &mut Connection, number: usize) -> io::Result<Self> {
+        let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+        let body = format!("username=reader{number}");
+        let request = post("/rooms/lobby/join", form, body.as_bytes());
+        let answer = connection.ask(&request).await?;
+        let answer = str::from_utf8(answer).expect("UTF-8");
+        let between = |start: &str, end: &str| {
+            let (_, rest) = answer.split_once(start).unwrap_or_else(|| panic!("joined: {answer}"));
+            rest.split_once(end).expect("the end of a line").0.to_owned()
+        };
+        Ok(Self { path: between("location: ", "\r\n"), cookie: between("set-cookie: ", ";") })
+    }
+
+    /// The header that proves it, with what makes it a line.
+    pub fn proof(&self) -> String {
+        format!("Cookie: {}\r\n", self.cookie)
+    }
+
+    /// Asks for its stream, after a message where it has one already.
+    pub fn events(&self, after: Option<&str>) -> Vec<u8> {
+        let cursor = after.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
+        stream(&format!("{}/events", self.path), &format!("{}{cursor}{USUAL}", self.proof()))
+    }
+}
+
+/// What browsers send along, in bytes a server may hold on to.
+const USUAL: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like \
+    Gecko) Chrome/142.0.0.0 Safari/537.36\r\nReferer: http://127.0.0.1:3000/rooms/lobby\r\n\
+    Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-US,en;q=0.9\r\n\
+    Cache-Control: no-cache\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\n\
+    Sec-Fetch-Dest: empty\r\n";
+
+/// Tabs that join one after another.
+pub async fn join(app: &App, count: usize) -> io::Result<Vec<Tab>> {
+    let mut connection = Connection::open(app.address()).await?;
+    let mut tabs = Vec::with_capacity(count);
+    for number in 0..count {
+        tabs.push(Tab::join(&mut connection, number).await?);
+    }
+    Ok(tabs)
+}
