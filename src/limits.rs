@@ -88,7 +88,7 @@ impl Limits {
     ///
     /// [`TooMuch`] says when it may.
     pub fn tab_send(&self, tab: &str) -> Result<(), TooMuch> {
-        self.0.tab_sends.as_ref().map_or(Ok(()), |rate| rate.take(tab.to_owned()))
+        self.0.tab_sends.as_ref().map_or(Ok(()), |rate| rate.take(&tab.to_owned()))
     }
 
     /// Whether an address may send once more; `None` is one without a limit.
@@ -180,19 +180,19 @@ impl<K: Clone + Eq + Hash> Rate<K> {
         Some(Self { buckets, sweep_at: AtomicUsize::new(BUCKETS) })
     }
 
-    fn take(&self, key: K) -> Result<(), TooMuch> {
+    fn take(&self, key: &K) -> Result<(), TooMuch> {
         if self.buckets.len() > self.sweep_at.load(Ordering::Relaxed) {
             self.buckets.retain_recent();
             self.sweep_at.store(BUCKETS.max(2 * self.buckets.len()), Ordering::Relaxed);
         }
         let now = DefaultClock::default();
-        self.buckets.check_key(&key).map_err(|until| TooMuch(until.wait_time_from(now.now())))
+        self.buckets.check_key(key).map_err(|until| TooMuch(until.wait_time_from(now.now())))
     }
 }
 
 fn take(rate: Option<&Rate<IpAddr>>, address: Option<IpAddr>) -> Result<(), TooMuch> {
     match (rate, address) {
-        (Some(rate), Some(address)) => rate.take(subscriber(address)),
+        (Some(rate), Some(address)) => rate.take(&subscriber(address)),
         _ => Ok(()),
     }
 }
@@ -202,7 +202,7 @@ fn take(rate: Option<&Rate<IpAddr>>, address: Option<IpAddr>) -> Result<(), TooM
 fn subscriber(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX))),
-        four => four,
+        four @ IpAddr::V4(_) => four,
     }
 }
 
@@ -213,6 +213,7 @@ mod tests {
     const NONE: Allowed =
         Allowed { tab_sends: 0, sends: 0, joins: 0, address_streams: 0, streams: 0, rooms: 0 };
 
+    #[expect(clippy::unnecessary_wraps, reason = "as it is asked for")]
     fn address(raw: &str) -> Option<IpAddr> {
         Some(raw.parse().unwrap())
     }

@@ -48,7 +48,7 @@ impl<S> Socket<S> {
                 self.metrics.evicted();
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing")))
             }
-            done => {
+            done @ Poll::Ready(_) => {
                 self.stuck = None;
                 self.count(&done);
                 done
