@@ -11,6 +11,7 @@ mod history;
 mod house;
 mod join;
 mod journal;
+mod limits;
 mod nginx;
 mod pages;
 mod presence;
