@@ -85,6 +85,7 @@ pub struct Subscription<T> {
     hub: Hub<T>,
     room: RoomName,
     topic: Arc<Topic<T>>,
+    since: Seq,
     newest: watch::Receiver<Seq>,
     noticed: u64,
 }
@@ -167,6 +168,7 @@ impl<T: Item> Hub<T> {
         Subscription {
             hub: self.clone(),
             room: room.clone(),
+            since: floor,
             newest: open.topic.newest.subscribe(),
             noticed: lock(&open.topic.ring).notice.0,
             topic: Arc::clone(&open.topic),
@@ -197,6 +199,13 @@ impl<T: Item> Subscription<T> {
         }
         let start = ring.items.partition_point(|item| item.seq() <= seq);
         Some(ring.items.range(start..).take(most).cloned().collect())
+    }
+
+    /// The place up to which everything was published when this reader came: what is after it was
+    /// published to this reader too, and counted for it in [`Item::due`].
+    #[must_use]
+    pub fn since(&self) -> Seq {
+        self.since
     }
 
     /// The newest notice, where there is one that this reader has not had. Those from before it
@@ -251,6 +260,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     impl Item for Seq {
@@ -328,6 +339,34 @@ mod tests {
         hub.publish(&room("a"), Large(12, 1));
         assert_eq!(reader.after(Seq::new(10), 10), None);
         assert_eq!(reader.after(Seq::new(11), 10), Some(vec![Large(12, 1)]));
+    }
+
+    proptest! {
+        /// Against a list of all that was published: what a reader gets is all that is after its
+        /// place, or word that some of it is not here; and the ring keeps within its bounds.
+        #[test]
+        fn whatever_its_items_size_a_ring_has_all_after_its_floor(
+            sizes in proptest::collection::vec(0..RING_BYTES * 2 / 3, 1..40), ring in 1..12_usize
+        ) {
+            let hub = Hub::with_ring(Seq::ZERO, ring);
+            let reader = hub.subscribe(&room("a"));
+            let mut all = Vec::new();
+            for (number, size) in (1..).zip(sizes) {
+                let item = Large(number, size);
+                hub.publish(&room("a"), item.clone());
+                all.push(item);
+                let floor = (0..=number).find(|&seq| reader.after(Seq::new(seq), 100).is_some());
+                let floor = usize::try_from(floor.unwrap()).unwrap();
+                for place in 0..=all.len() {
+                    let due = (place >= floor).then(|| all[place..].to_vec());
+                    prop_assert_eq!(reader.after(Seq::new(place as u64), 100), due);
+                }
+                let kept = &all[floor..];
+                let bytes: usize = kept.iter().map(Item::size).sum();
+                prop_assert!(!kept.is_empty() && kept.len() <= ring);
+                prop_assert!(bytes <= RING_BYTES || kept.len() == 1);
+            }
+        }
     }
 
     #[test]

@@ -209,7 +209,9 @@ fn run<P: Past, H: Send + 'static>(
                     for frame in frames {
                         reader.took(frame.seq());
                         reader.sent = frame.seq();
-                        if let Some(took) = frame.handed_over() {
+                        if frame.seq() > live.since()
+                            && let Some(took) = frame.handed_over()
+                        {
                             metrics.fanned_out(took);
                         }
                         yield Ok(frame.bytes(representation));

@@ -12,6 +12,7 @@ mod house;
 mod join;
 mod journal;
 mod limits;
+mod metrics;
 mod nginx;
 mod pages;
 mod presence;
