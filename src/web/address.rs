@@ -183,5 +183,25 @@ mod tests {
             }
             asked("10.0.0.1", &[("forwarded", &forged)], "10.0.0.0/8");
         }
+
+        #[test]
+        fn an_address_is_read_in_every_spelling_that_the_standards_have(
+            address: std::net::IpAddr, port: u16, case in 0..3_usize
+        ) {
+            let bare = match address {
+                IpAddr::V4(four) => four.to_string(),
+                IpAddr::V6(six) => format!("[{six}]"),
+            };
+            let for_ = ["for", "For", "FOR"][case];
+            let canonical = Some(address.to_canonical());
+            for value in [&bare, &format!("{bare}:{port}")] {
+                prop_assert_eq!(node(value), canonical);
+                prop_assert_eq!(node(&format!(" \"{value}\" ")), canonical);
+                let one = HeaderValue::from_str(&format!("proto=http; {for_}=\"{value}\";by=_a"));
+                let headers = HeaderMap::from_iter([(header::FORWARDED, one.unwrap())]);
+                prop_assert_eq!(forwarded(&headers), Some(vec![canonical]));
+            }
+            prop_assert_eq!(node(&address.to_string()), canonical);
+        }
     }
 }
