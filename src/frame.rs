@@ -153,8 +153,9 @@ struct Inner {
     message: Message,
     /// When it came out of the journal.
     born: Instant,
-    /// How many live readers it is still to be handed to. One that falls behind or leaves never
-    /// counts it down.
+    /// How many live readers it is still to be handed to: one atomic step for each, and the last
+    /// one knows that it is the last. One that falls behind or leaves never counts it down; then
+    /// the time of this frame is not known, and not made up.
     due: AtomicUsize,
     /// Made when the first reader asks: where nobody reads, nothing is rendered.
     encoded: [OnceLock<Bytes>; Representation::ALL.len()],

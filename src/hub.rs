@@ -114,6 +114,7 @@ pub struct Subscription<T> {
     room: RoomName,
     topic: Arc<Topic<T>>,
     place: Place,
+    since: Seq,
     /// The number of the last notice that it has had, where it wants any.
     noticed: Option<u64>,
     /// The last beat that it has heard.
@@ -237,6 +238,7 @@ impl<T: Item> Hub<T> {
             hub: self.clone(),
             room: room.clone(),
             place: Place::new(&open.topic.waiting),
+            since: floor,
             topic: Arc::clone(&open.topic),
             noticed,
             beats,
@@ -260,6 +262,13 @@ impl<T: Item> Subscription<T> {
     /// What comes next for a reader that has everything up to `seq`; waits while that is nothing.
     pub async fn next(&mut self, seq: Seq) -> Next<T> {
         poll_fn(|context| self.poll_next(seq, context)).await
+    }
+
+    /// The place up to which everything was published when this reader came: what is after it was
+    /// published to this reader too, and counted for it in [`Item::due`].
+    #[must_use]
+    pub fn since(&self) -> Seq {
+        self.since
     }
 
     fn poll_next(&mut self, seq: Seq, context: &mut Context<'_>) -> Poll<Next<T>> {
@@ -335,6 +344,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use std::task::Waker;
+
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -423,6 +434,34 @@ mod tests {
         hub.publish(&room("a"), Large(12, 1));
         assert_eq!(next(&mut reader, 10), Some(Next::Behind));
         assert_eq!(next(&mut reader, 11), Some(Next::Item(Large(12, 1))));
+    }
+
+    proptest! {
+        /// Against a list of all that was published: what a reader gets is all that is after its
+        /// place, or word that some of it is not here; and the ring keeps within its bounds.
+        #[test]
+        fn whatever_its_items_size_a_ring_has_all_after_its_floor(
+            sizes in proptest::collection::vec(0..RING_BYTES * 2 / 3, 1..40), ring in 1..12_usize
+        ) {
+            let hub = Hub::with_ring(Seq::ZERO, ring);
+            let mut reader = hub.subscribe(&room("a"), false);
+            let mut all = Vec::new();
+            for (number, size) in (1..).zip(sizes) {
+                let item = Large(number, size);
+                hub.publish(&room("a"), item.clone());
+                all.push(item);
+                let behind = |place: &u64| next(&mut reader, *place) == Some(Next::Behind);
+                let floor = (0..).take_while(behind).count();
+                for place in floor..=all.len() {
+                    let due = all.get(place).cloned().map(Next::Item);
+                    prop_assert_eq!(next(&mut reader, place as u64), due);
+                }
+                let kept = &all[floor..];
+                let bytes: usize = kept.iter().map(Item::size).sum();
+                prop_assert!(!kept.is_empty() && kept.len() <= ring);
+                prop_assert!(bytes <= RING_BYTES || kept.len() == 1);
+            }
+        }
     }
 
     #[test]

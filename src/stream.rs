@@ -173,7 +173,9 @@ fn run<P: Past, H: Send + 'static>(
                 Next::Item(frame) => {
                     reader.took(frame.seq());
                     reader.sent = frame.seq();
-                    if let Some(took) = frame.handed_over() {
+                    if frame.seq() > live.since()
+                        && let Some(took) = frame.handed_over()
+                    {
                         metrics.fanned_out(took);
                     }
                     frame.bytes(representation)

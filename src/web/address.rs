@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, HeaderName, header, request::Parts},
 };
 use ipnet::IpNet;
 
@@ -12,7 +12,7 @@ use super::{AppState, Error};
 
 /// The address that a request comes from, for limits; `None` where none should apply: to the
 /// operator's own machine, or a proxy there that does not say whom it asks for, a limit would be
-/// one for everybody.
+/// one for everybody. What a header says is never that.
 pub struct Address(pub Option<IpAddr>);
 
 impl FromRequestParts<AppState> for Address {
@@ -21,45 +21,55 @@ impl FromRequestParts<AppState> for Address {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let peer = peer.ok_or(Error::Internal)?.0.ip().to_canonical();
-        let asker = asker(peer, &parts.headers, &state.trusted);
-        Ok(Self((!asker.is_loopback()).then_some(asker)))
+        Ok(Self(asker(peer, &parts.headers, &state.trusted)))
     }
 }
 
-/// The last address on the way here that a trusted proxy vouches for. Whatever stands before an
-/// address that is not trusted may be made up.
-fn asker(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+/// Whom limits count: the last address on the way here that a trusted proxy vouches for. Whatever
+/// stands before an address that is not trusted may be made up.
+fn asker(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let trusts = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
-    let mut last = peer;
-    if !trusts(&last) {
-        return last;
-    }
-    for hop in hops(headers).into_iter().rev() {
+    let last = |hops: Vec<Option<IpAddr>>| {
+        let mut last = peer;
         // A proxy that hides or garbles an address vouches for none.
-        let Some(hop) = hop else { break };
-        last = hop;
-        if !trusts(&last) {
-            break;
+        for hop in hops.into_iter().rev().map_while(|hop| hop) {
+            last = hop;
+            if !trusts(&last) {
+                break;
+            }
         }
+        last
+    };
+    match (forwarded(headers), x_forwarded_for(headers)) {
+        (Some(hops), None) | (None, Some(hops)) if trusts(&peer) => Some(last(hops)),
+        (Some(one), Some(other)) if trusts(&peer) => {
+            // A proxy writes one of them and passes the other on as its client made it up. Where
+            // they differ nobody is vouched for, and those who try share the proxy's own limit.
+            let (one, other) = (last(one), last(other));
+            Some(if one == other { one } else { peer })
+        }
+        _ => (!peer.is_loopback()).then_some(peer),
     }
-    last
 }
 
-/// The addresses that proxies noted, the client's first: from `Forwarded` (RFC 7239), or where
-/// there is none from `X-Forwarded-For`.
-fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let all = |name| {
-        let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
-        lines.collect::<Vec<_>>().join(",")
-    };
-    if headers.contains_key(header::FORWARDED) {
-        let forwarded = all(header::FORWARDED);
-        forwarded.split(',').map(|hop| hop.split(';').find_map(node_of).and_then(node)).collect()
-    } else if headers.contains_key("x-forwarded-for") {
-        all(header::HeaderName::from_static("x-forwarded-for")).split(',').map(node).collect()
-    } else {
-        Vec::new()
-    }
+/// The addresses that proxies noted in `Forwarded` (RFC 7239), the client's first.
+fn forwarded(headers: &HeaderMap) -> Option<Vec<Option<IpAddr>>> {
+    let lines = all(headers, &header::FORWARDED)?;
+    Some(lines.split(',').map(|hop| hop.split(';').find_map(node_of).and_then(node)).collect())
+}
+
+/// The addresses that proxies noted in `X-Forwarded-For`, the client's first.
+fn x_forwarded_for(headers: &HeaderMap) -> Option<Vec<Option<IpAddr>>> {
+    let lines = all(headers, &HeaderName::from_static("x-forwarded-for"))?;
+    Some(lines.split(',').map(node).collect())
+}
+
+/// The lines of a header as one, which is what they mean (RFC 9110, section 5.2). One that is no
+/// text stands for an address that nobody knows.
+fn all(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let lines = headers.get_all(name).iter().map(|line| line.to_str().unwrap_or("unknown"));
+    let lines: Vec<_> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join(","))
 }
 
 /// The value of a `for=` parameter.
@@ -85,7 +95,7 @@ fn node(raw: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::{HeaderName, HeaderValue};
+    use axum::http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
@@ -101,7 +111,8 @@ mod tests {
             .filter(|raw| !raw.is_empty())
             .map(|raw| raw.parse().unwrap())
             .collect();
-        asker(peer.parse().unwrap(), &headers, &trusted).to_string()
+        let asker = asker(peer.parse().unwrap(), &headers, &trusted);
+        asker.map_or("nobody".into(), |asker| asker.to_string())
     }
 
     #[test]
@@ -130,9 +141,12 @@ mod tests {
             (&fwd("for=_hidden"), proxy),
             (&fwd("for=unknown, for=10.0.0.9"), "10.0.0.9"),
             (
-                &[("forwarded", "for=203.0.113.7"), ("x-forwarded-for", "198.51.100.1")],
+                &[("forwarded", "for=203.0.113.7"), ("x-forwarded-for", "203.0.113.7")],
                 "203.0.113.7",
             ),
+            // One of them is the client's own.
+            (&[("forwarded", "for=127.0.0.1"), ("x-forwarded-for", "203.0.113.7")], proxy),
+            (&[("forwarded", "for=203.0.113.7"), ("x-forwarded-for", "198.51.100.1")], proxy),
             (&[], proxy),
         ] {
             assert_eq!(asked(proxy, lines, ours), expected, "{lines:?}");
@@ -141,12 +155,26 @@ mod tests {
         assert_eq!(asked(proxy, &xff("203.0.113.7"), ""), proxy, "nobody is trusted");
     }
 
+    #[test]
+    fn only_the_machine_itself_is_without_a_limit_and_no_header_makes_one_so() {
+        let forged = [("x-forwarded-for", "127.0.0.1")];
+        for here in ["127.0.0.1", "::1", "127.8.8.8"] {
+            assert_eq!(asked(here, &[], ""), "nobody");
+            assert_eq!(asked(here, &[], "127.0.0.0/8,::1/128"), "nobody");
+            let real = [("x-forwarded-for", "203.0.113.7")];
+            assert_eq!(asked(here, &real, ""), "nobody", "a proxy that is not trusted");
+            assert_eq!(asked(here, &real, "127.0.0.0/8,::1/128"), "203.0.113.7");
+            assert_eq!(asked(here, &[("forwarded", "for=_x")], "127.0.0.0/8,::1/128"), here);
+        }
+        assert_eq!(asked("10.0.0.1", &forged, "10.0.0.0/8"), "127.0.0.1", "and has its limit");
+        assert_eq!(asked("192.0.2.1", &forged, "10.0.0.0/8"), "192.0.2.1");
+    }
+
     proptest! {
         #[test]
         fn any_header_gets_an_answer_and_a_forged_start_changes_nothing(
             forged in "[ -~]{0,40}", real in any::<std::net::Ipv4Addr>()
         ) {
-            prop_assume!(!forged.contains('"'));
             let real = std::net::Ipv4Addr::from_bits(real.to_bits() | 0xC000_0000); // None of ours.
             let line = format!("{forged}, {real}");
             for name in ["x-forwarded-for", "forwarded"] {
@@ -154,6 +182,26 @@ mod tests {
                 prop_assert_eq!(asked("10.0.0.1", &[(name, &line)], "10.0.0.0/8"), real.to_string());
             }
             asked("10.0.0.1", &[("forwarded", &forged)], "10.0.0.0/8");
+        }
+
+        #[test]
+        fn an_address_is_read_in_every_spelling_that_the_standards_have(
+            address: std::net::IpAddr, port: u16, case in 0..3_usize
+        ) {
+            let bare = match address {
+                IpAddr::V4(four) => four.to_string(),
+                IpAddr::V6(six) => format!("[{six}]"),
+            };
+            let for_ = ["for", "For", "FOR"][case];
+            let canonical = Some(address.to_canonical());
+            for value in [&bare, &format!("{bare}:{port}")] {
+                prop_assert_eq!(node(value), canonical);
+                prop_assert_eq!(node(&format!(" \"{value}\" ")), canonical);
+                let one = HeaderValue::from_str(&format!("proto=http; {for_}=\"{value}\";by=_a"));
+                let headers = HeaderMap::from_iter([(header::FORWARDED, one.unwrap())]);
+                prop_assert_eq!(forwarded(&headers), Some(vec![canonical]));
+            }
+            prop_assert_eq!(node(&address.to_string()), canonical);
         }
     }
 }

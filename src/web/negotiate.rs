@@ -102,6 +102,26 @@ mod tests {
     }
 
     proptest! {
+        /// By the definition, over every order and case of what is listed.
+        #[test]
+        fn of_what_is_listed_the_best_liked_is_taken(
+            liked in proptest::collection::vec((0..4_usize, 0..=1000_u16, any::<bool>()), 1..5)
+        ) {
+            let mut seen = std::collections::HashMap::new();
+            let mut lines = Vec::new();
+            for (which, thousandths, upper) in liked {
+                // Of one that is listed twice the first counts.
+                seen.entry(which).or_insert(thousandths);
+                let name = Representation::ALL[which].media_type();
+                let name = if upper { name.to_uppercase() } else { name.to_owned() };
+                lines.push(format!("{name} ; q={}.{:03}", thousandths / 1000, thousandths % 1000));
+            }
+            let most = seen.values().copied().max().unwrap();
+            let first = (0..4).find(|which| seen.get(which) == Some(&most)).unwrap();
+            let expected = (most > 0).then(|| Representation::ALL[first]);
+            prop_assert_eq!(best(&lines.join(",")), expected, "{:?}", lines);
+        }
+
         #[test]
         fn any_header_gets_an_answer(
             accept in "\\PC{0,60}|((text|application|\\*)/(html|plain|\\*|x-ndjson)(;q=[0-9.]{0,4})?,?){0,5}"

@@ -11,6 +11,8 @@ mod history;
 mod house;
 mod join;
 mod journal;
+mod limits;
+mod metrics;
 mod nginx;
 mod pages;
 mod presence;

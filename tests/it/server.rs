@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::io::AsyncReadExt as _;
+
 use crate::{
     client::{Events, client, send},
     support::{App, soon, until},
@@ -187,4 +189,115 @@ fn processor(app: &App) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", app.pid())).unwrap();
     let after_name = stat.rsplit_once(')').unwrap().1;
     after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
+/// The ids of the messages in what a reader got, those only that came whole.
+fn whole(read: &str) -> Vec<String> {
+    let ended = read.rfind("\n\n").unwrap_or(0);
+    let begun = read[..ended].split("id: ").skip(1);
+    begun.map(|event| event.lines().next().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_stop_are_cut_and_resume_and_cost_the_others_and_the_memory_nothing() {
+    // Failure 6: a reader stops reading, memory grows or others wait.
+    let app = App::with(&["--admin", "127.0.0.1:0"]);
+    let start = send(&app, "lobby", "ann", "the cursor of a page").await.id;
+    let mut others = Vec::new();
+    for _ in 0..20 {
+        others.push(Events::open(&app, "/rooms/lobby/events", None).await);
+    }
+    let mut stopped = Vec::new();
+    for _ in 0..100 {
+        let mut wire = Wire::narrow(&app);
+        wire.get("/rooms/lobby/events").await.unwrap();
+        wire.until(": hubbub\n\n").await;
+        stopped.push(wire);
+    }
+    let mut trickling = Wire::narrow(&app);
+    trickling.get("/rooms/lobby/events").await.unwrap();
+    let trickled = tokio::spawn(async move {
+        // 100 bytes a second.
+        loop {
+            let mut bytes = [0; 100];
+            match trickling.socket.read(&mut bytes).await {
+                Ok(0) | Err(_) => return,
+                Ok(count) => trickling.read.push_str(&String::from_utf8_lossy(&bytes[..count])),
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
+    // Twice what fills the ring and the sockets, so that the ring is part of what is measured.
+    let text = "x".repeat(4000);
+    let say = async |count: usize| {
+        let mut sent = Vec::with_capacity(count);
+        for _ in 0..count {
+            sent.push(send(&app, "lobby", "ann", &text).await.id);
+        }
+        sent
+    };
+    let mut sent = say(400).await;
+    let before = app.status("VmRSS");
+    sent.extend(say(600).await);
+    for other in &mut others {
+        assert_eq!(other.ids(1000).await, sent, "the others get everything");
+    }
+    let grown = app.status("VmRSS").saturating_sub(before);
+    // Held for each of those that stopped, the 600 messages would be 250 MB.
+    assert!(grown < 20_000, "{grown} kB more");
+
+    soon("the trickle's end", trickled).await.unwrap();
+    let cut = async || {
+        let metrics = client().get(app.metrics_url()).send().await.unwrap().text().await.unwrap();
+        metrics.contains("hubbub_evictions_total 101\n").then_some(())
+    };
+    until("all are cut", cut).await;
+    let read = stopped.pop().unwrap().rest().await;
+    let had = whole(&read);
+    assert!(had.len() < 200, "{} came through", had.len());
+    let cursor = had.last().unwrap_or(&start);
+    let mut again = Events::open(&app, "/rooms/lobby/events", Some(cursor)).await;
+    let got: Vec<_> = had.iter().cloned().chain(again.ids(1000 - had.len()).await).collect();
+    assert_eq!(got, sent, "with its cursor it lacks nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_peers_that_come_and_go_leave_nothing_behind() {
+    // Failure 11: leaked tasks.
+    let app = App::with(&["--admin", "127.0.0.1:0"]);
+    let gauges = async || {
+        let metrics = client().get(app.metrics_url()).send().await.unwrap().text().await.unwrap();
+        let gauge = |name: &str| {
+            let line = metrics.lines().find(|line| line.starts_with(name));
+            line.and_then(|line| line.rsplit_once(' '))
+                .map_or(0, |(_, value)| value.parse::<i64>().unwrap())
+        };
+        let names = ["hubbub_connections", "hubbub_streams{format=\"sse\"}", "hubbub_rooms"];
+        names.map(gauge)
+    };
+    // Threads and files that come with the first requests.
+    drop(stream(&app).await);
+    send(&app, "lobby", "ann", "hi").await;
+    until("all are gone", async || (gauges().await == [0; 3]).then_some(())).await;
+    let files = app.descriptors();
+    for round in 0..100 {
+        let mut peers = Vec::new();
+        for peer in 0..100 {
+            let mut wire = Wire::to(&app).await;
+            match peer % 4 {
+                0 => {}
+                1 => wire.say("GET /rooms/lob").await.unwrap(),
+                _ => wire.get(&format!("/rooms/r{round}-{peer}/events")).await.unwrap(),
+            }
+            peers.push((peer, wire));
+        }
+        for (peer, mut wire) in peers {
+            // Some go with word of it (FIN), and some in the middle of things (RST).
+            if peer % 4 == 3 {
+                wire.until("retry").await;
+            }
+        }
+    }
+    until("all are gone", async || (gauges().await == [0; 3]).then_some(())).await;
+    until("their files are closed", async || (app.descriptors() <= files + 2).then_some(())).await;
 }

@@ -26,7 +26,7 @@ impl Wire {
     }
 
     /// Connects with a receive buffer as small as the kernel makes one.
-    pub async fn narrow(app: &App) -> Self {
+    pub fn narrow(app: &App) -> Self {
         let address: SocketAddr = app.address().parse().unwrap();
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(1).unwrap();
