@@ -230,7 +230,7 @@ impl<T: Item> Hub<T> {
             readers: 0,
         });
         open.readers += 1;
-        let (noticed, beats) = {
+        let (had, beats) = {
             let ring = lock(&open.topic.ring);
             (notices.then_some(ring.notice.0), ring.beats)
         };
@@ -240,7 +240,7 @@ impl<T: Item> Hub<T> {
             place: Place::new(&open.topic.waiting),
             since: floor,
             topic: Arc::clone(&open.topic),
-            noticed,
+            noticed: had,
             beats,
         }
     }
@@ -385,6 +385,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as it is compared")]
     fn item(seq: u64) -> Option<Next<Seq>> {
         Some(Next::Item(Seq::new(seq)))
     }
@@ -451,7 +452,7 @@ mod tests {
                 hub.publish(&room("a"), item.clone());
                 all.push(item);
                 let behind = |place: &u64| next(&mut reader, *place) == Some(Next::Behind);
-                let floor = (0..).take_while(behind).count();
+                let floor = (0..number).take_while(behind).count();
                 for place in floor..=all.len() {
                     let due = all.get(place).cloned().map(Next::Item);
                     prop_assert_eq!(next(&mut reader, place as u64), due);

@@ -9,6 +9,7 @@
 use std::{
     future::poll_fn,
     io,
+    net::Shutdown,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
@@ -21,8 +22,9 @@ use axum::{
     response::{IntoResponse as _, IntoResponseParts, Response},
 };
 use bytes::{Buf as _, Bytes};
+use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf},
+    io::{AsyncRead as _, AsyncWrite as _, ReadBuf},
     net::TcpStream,
     time::{Sleep, sleep, timeout},
 };
@@ -179,7 +181,7 @@ impl Line {
 
     /// Ends our side, and waits a little for the peer to end its own.
     async fn finish(mut self) -> io::Result<()> {
-        self.socket.shutdown().await?;
+        SockRef::from(&self.socket).shutdown(Shutdown::Write)?;
         let gone = poll_fn(|context| match self.peer_is_gone(context) {
             Ok(false) => Poll::Pending,
             _ => Poll::Ready(()),
