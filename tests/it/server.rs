@@ -173,7 +173,7 @@ async fn where_file_descriptors_run_out_open_tabs_live_on_and_idle_connections_m
 
     // More than all, and they say nothing.
     let mut silent = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..80 {
         silent.push(Wire::to(&app).await);
     }
     let before = processor(&app);
