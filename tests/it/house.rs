@@ -125,3 +125,21 @@ fn the_readme_and_the_help_name_the_same_knobs() {
         .collect();
     assert_eq!(in_readme, declared);
 }
+
+#[test]
+fn each_way_to_fail_has_a_test_that_is_there() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let table = fs::read_to_string(tests.join("it/main.rs")).unwrap();
+    let mut all = Vec::new();
+    files(&tests, &mut all);
+    let sources = all.iter().filter(|path| path.extension().is_some_and(|it| it == "rs"));
+    let code: String = sources.map(|path| fs::read_to_string(path).unwrap()).collect();
+    let mut ways = BTreeSet::new();
+    for line in table.lines().filter(|line| line.starts_with("//! | ") && line.contains('`')) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        ways.insert(cells[1].parse::<u32>().unwrap());
+        let name = cells[3].trim_matches('`');
+        assert!(code.contains(&format!("fn {name}(")), "{name}");
+    }
+    assert_eq!(ways, (1..=15).collect());
+}

@@ -1,4 +1,30 @@
 //! hubbub over the wire: the real binary, real sockets, a real file. Each test is a sentence.
+//!
+//! Fifteen ways such an app fails, and what holds each (here or in `tests/browser/`):
+//!
+//! | | what goes wrong | test |
+//! |---|---|---|
+//! | 1 | a message lands between page and stream | `what_lands_between_the_page_and_its_stream_appears_once` |
+//! | 2 | the connection drops in a burst | `on_a_network_that_breaks_and_over_deaths_nothing_acknowledged_is_lost_or_comes_twice` |
+//! | 3 | the stream is made anew after a 503 | `a_stream_that_is_cut_and_gets_a_503_goes_on_from_its_last_message` |
+//! | 4 | an old cursor looks valid | `a_cursor_that_means_nothing_here_gets_a_gap_and_then_everything` |
+//! | 5 | a cursor is older than what is kept | `away_for_more_than_ten_thousand_messages_a_reader_gets_each_in_order` |
+//! | 6 | a reader stops reading | `readers_that_stop_are_cut_and_resume_and_cost_the_others_and_the_memory_nothing` |
+//! | 7 | shutdown hangs on open streams | `sigterm_ends_ten_thousand_streams_in_under_two_seconds_each_with_a_word` |
+//! | 8 | everybody reconnects at once | `five_thousand_tabs_that_come_back_at_once_are_all_caught_up_while_pages_load` |
+//! | 9 | the seventh tab never loads | `eight_tabs_of_one_browser_load_and_send_and_are_all_here` |
+//! | 10 | a proxy holds the stream back | `through_nginx_each_representation_is_live` |
+//! | 11 | a peer vanishes without a word | `who_vanished_from_the_network_is_gone_after_keep_alive_and_grace` |
+//! | 11 | connections leak | `ten_thousand_peers_that_come_and_go_leave_nothing_behind` |
+//! | 12 | hidden, asleep, or come back to | `back_and_forward_end_in_a_complete_list_and_one_stream` |
+//! | 13 | text becomes markup, a field, a frame | `any_text_shows_as_itself_or_is_refused_whole` |
+//! | 13 | a foreign site posts | `a_post_from_a_foreign_page_is_refused` |
+//! | 14 | double click | `a_key_sent_twice_is_one_message` |
+//! | 14 | flood | `a_tab_that_floods_is_told_to_wait_and_its_draft_stays_in_the_form` |
+//! | 14 | file descriptors run out | `where_file_descriptors_run_out_open_tabs_live_on_and_idle_connections_make_room` |
+//! | 14 | trickled headers | `trickled_heads_and_idle_connections_are_closed_after_ten_seconds` |
+//! | 15 | messages take caret, selection, focus | `arriving_messages_leave_the_text_the_caret_and_the_selection_alone` |
+//! | 15 | senders disagree on order | `fifty_senders_at_once_are_seen_in_one_order_by_everybody` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]

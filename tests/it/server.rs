@@ -48,6 +48,49 @@ async fn sigterm_ends_ten_thousand_streams_in_under_two_seconds_each_with_a_word
     assert!(pauses.len() > 1000, "spread: {}", pauses.len());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn five_thousand_tabs_that_come_back_at_once_are_all_caught_up_while_pages_load() {
+    // Failure 8: everybody reconnects at once.
+    let mut app = App::start();
+    let seen = send(&app, "lobby", "ann", "before").await.id;
+    app.kill();
+    app.start_again();
+    for n in 1..=20 {
+        send(&app, "lobby", "ann", &format!("missed {n}")).await;
+    }
+    let asked = format!(
+        "GET /rooms/lobby/events HTTP/1.1\r\nHost: hubbub\r\nLast-Event-ID: {seen}\r\n\r\n"
+    );
+    let back = async || {
+        let mut wires = Vec::new();
+        for _ in 0..5_000 {
+            let mut wire = Wire::to(&app).await;
+            wire.say(&asked).await.unwrap();
+            wires.push(wire);
+        }
+        for wire in &mut wires {
+            let missed = wire.until("<span>missed 20</span>").await + &wire.until("\n\n").await;
+            assert_eq!(missed.matches("event: NewMessage").count(), 20, "{missed}");
+        }
+        wires
+    };
+    let pages = async {
+        loop {
+            let page = soon("a page", client().get(app.url("/rooms/lobby")).send()).await;
+            assert_eq!(page.expect("it loads").status(), 200);
+        }
+    };
+    let mut wires = tokio::select! {
+        wires = back() => wires,
+        () = pages => unreachable!("it goes on"),
+    };
+    send(&app, "lobby", "ann", "live").await;
+    for wire in &mut wires {
+        let live = wire.until("<span>live</span>").await;
+        assert_eq!(live.matches("event: NewMessage").count(), 1, "{live}");
+    }
+}
+
 #[tokio::test]
 async fn readyz_says_that_it_stops_on_an_open_connection_before_the_port_is_closed() {
     let mut app = App::start();
