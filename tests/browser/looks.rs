@@ -125,8 +125,8 @@ async fn nothing_but_the_list_moves_while_messages_arrive() {
         r"window.moved = []
         new PerformanceObserver((list) => {
             for (const { sources } of list.getEntries())
-                for (const { node } of sources)
-                    if (!node?.closest?.('.log')) window.moved.push(node?.outerHTML ?? '?')
+                for (const { node } of sources) // Null where it is gone, as the list of who is here.
+                    if (node && !(node.closest ? node : node.parentElement).closest('.log')) window.moved.push(node.outerHTML ?? node.data)
         }).observe({ type: 'layout-shift' })
         window.places = () => ['header', '#text', '.list', '#send button'].map((css) => {
             const { x, y, width, height } = document.querySelector(css).getBoundingClientRect()
