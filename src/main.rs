@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use hubbub::{Hubbub, config::Config, shutdown::Shutdown, telemetry};
-use tokio::net::TcpListener;
+use hubbub::{Hubbub, config::Config, server, shutdown::Shutdown, telemetry};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -22,7 +21,7 @@ async fn run(config: &Config) -> Result<(), String> {
     telemetry::init(&config.log)?;
     let hubbub = Hubbub::open(config).map_err(|why| why.to_string())?;
     let listen = |why| format!("--listen {}: {why}", config.listen);
-    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+    let listener = server::listen(config.listen).map_err(listen)?;
     let shutdown = Shutdown::new();
     shutdown.on_signal().map_err(|why| format!("signals cannot be handled: {why}"))?;
     println!("hubbub listening on http://{}", listener.local_addr().map_err(listen)?);

@@ -1,7 +1,9 @@
 //! Sockets: an accept loop of our own around hyper's HTTP/1 connection, for the deadlines and the
 //! shutdown that `axum::serve` has no hands for.
 
-use std::{error::Error, future::poll_fn, io, pin::Pin, task::Poll, time::Duration};
+use std::{
+    error::Error, future::poll_fn, io, net::SocketAddr, pin::Pin, task::Poll, time::Duration,
+};
 
 use axum::Router;
 use hyper::{
@@ -12,7 +14,7 @@ use hyper::{
 };
 use hyper_util::{rt::TokioTimer, service::TowerToHyperService};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::task::TaskTracker;
 
 use crate::{
@@ -39,6 +41,23 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 /// How often the kernel asks a silent peer whether it is there (`SO_KEEPALIVE`), so that the same
 /// holds where nothing was sent.
 const PROBE: Duration = Duration::from_secs(5);
+
+/// Connections that wait to be accepted: as many as Linux lets wait by default. Who finds no place
+/// there comes again after a second, and after two, four … more; after a restart all tabs come.
+const WAITING: u32 = 4096;
+
+/// Listens on an address.
+///
+/// # Errors
+///
+/// The operating system's, when the address cannot be had.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A port of a process that has ended just now is free.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
 
 /// Serves `router` until the shutdown begins and what was accepted is answered.
 pub async fn run(listener: TcpListener, router: Router, shutdown: Shutdown) {
