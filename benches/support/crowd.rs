@@ -27,7 +27,7 @@ const BATCH: usize = 256;
 const SENDERS: usize = 1 << 32;
 
 /// Reached only by what is broken.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The number of a message, as its text carries it.
 pub fn marked(number: u64) -> String {
