@@ -64,6 +64,8 @@ pub struct Arrival {
 
 struct Reader {
     socket: TcpStream,
+    /// What it still has to ask, when its connection is there.
+    request: Option<Vec<u8>>,
     opened: bool,
     /// How many messages it has.
     got: usize,
@@ -112,13 +114,34 @@ impl Crowd {
         self.until("answers", |crowd| crowd.opened == crowd.readers.len())
     }
 
+    /// Opens readers without waiting for any of them: not for its connection either.
+    pub fn open_at_once(
+        &mut self,
+        address: &str,
+        requests: impl IntoIterator<Item = Vec<u8>>,
+    ) -> io::Result<()> {
+        let address: SocketAddr = address.parse().expect("an address");
+        for request in requests {
+            let socket = TcpStream::connect(address)?;
+            self.register(socket, Some(request))?;
+        }
+        self.until("answers", |crowd| crowd.opened == crowd.readers.len())
+    }
+
     /// Takes a reader that has asked.
     fn add(&mut self, socket: std::net::TcpStream) -> io::Result<()> {
         socket.set_nonblocking(true)?;
-        let mut socket = TcpStream::from_std(socket);
+        self.register(TcpStream::from_std(socket), None)
+    }
+
+    fn register(&mut self, mut socket: TcpStream, request: Option<Vec<u8>>) -> io::Result<()> {
         let token = Token(self.readers.len());
-        self.poll.registry().register(&mut socket, token, Interest::READABLE)?;
-        self.readers.push(Reader { socket, opened: false, got: 0, digits: 0, number: 0 });
+        let interest = match request {
+            Some(_) => Interest::READABLE | Interest::WRITABLE,
+            None => Interest::READABLE,
+        };
+        self.poll.registry().register(&mut socket, token, interest)?;
+        self.readers.push(Reader { socket, request, opened: false, got: 0, digits: 0, number: 0 });
         Ok(())
     }
 
@@ -200,6 +223,15 @@ impl Crowd {
             }
             let all = self.readers.len();
             let reader = &mut self.readers[token];
+            if event.is_writable()
+                && let Some(request) = reader.request.take()
+            {
+                // It fits into the empty buffer of a new connection; one that failed says why.
+                assert_eq!(reader.socket.write(&request)?, request.len());
+            }
+            if !event.is_readable() {
+                continue;
+            }
             let read = loop {
                 let read = match reader.socket.read(buffer) {
                     Err(why) if why.kind() == io::ErrorKind::WouldBlock => break 0,
@@ -268,7 +300,11 @@ impl Sender {
             Err(why) if why.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             other => other?,
         };
-        assert!(read > 0, "a sender's connection ended");
+        if read == 0 {
+            // An idle connection is not kept for ever.
+            assert!(self.asked.is_none(), "a send is answered");
+            return Ok(None);
+        }
         self.answer.extend_from_slice(&buffer[..read]);
         if !super::whole(&self.answer) {
             return Ok(None);

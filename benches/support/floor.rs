@@ -6,9 +6,11 @@
 use std::{
     env,
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     process::Stdio,
 };
+
+use socket2::{Domain, Socket, Type};
 
 use super::{
     number_after,
@@ -33,12 +35,22 @@ pub struct Floor {
 impl Floor {
     /// Starts one.
     pub fn start() -> io::Result<Self> {
-        let mut child =
-            process::on_server(env::current_exe()?).arg(ROLE).stdout(Stdio::piped()).spawn()?;
-        let mut address = String::new();
-        let stdout = child.stdout.take().expect("piped");
+        Self::behind(b"")
+    }
+
+    /// Starts one that writes this to each reader behind its head.
+    pub fn behind(first: &[u8]) -> io::Result<Self> {
+        let mut child = process::on_server(env::current_exe()?)
+            .arg(ROLE)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let process = Process::new(child);
-        BufReader::new(stdout).read_line(&mut address)?;
+        // Closed behind it, which says that this was all.
+        stdin.expect("piped").write_all(first)?;
+        let mut address = String::new();
+        BufReader::new(stdout.expect("piped")).read_line(&mut address)?;
         Ok(Self { process, address: address.trim().to_owned() })
     }
 
@@ -64,7 +76,13 @@ pub fn was_asked_for() -> bool {
 
 /// Takes readers, until somebody posts: each of that one's posts goes to every reader.
 fn run() -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let mut answer = HEAD.to_vec();
+    io::stdin().read_to_end(&mut answer)?;
+    // The standard library lets 128 wait, and the others of a crowd come again after seconds.
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    listener.bind(&"127.0.0.1:0".parse::<SocketAddr>().expect("an address").into())?;
+    listener.listen(4096)?;
+    let listener = TcpListener::from(listener);
     println!("{}", listener.local_addr()?);
     let mut readers: Vec<TcpStream> = Vec::new();
     let mut request = Vec::new();
@@ -84,7 +102,7 @@ fn run() -> io::Result<()> {
         if request.starts_with(b"POST ") {
             return relay(socket, request, &mut readers);
         }
-        socket.write_all(HEAD)?;
+        socket.write_all(&answer)?;
         readers.push(socket);
     }
 }

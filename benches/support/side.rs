@@ -56,17 +56,8 @@ impl Side {
     /// Sends a message with a number.
     pub fn send(&self, number: u64) -> Vec<u8> {
         match self {
-            Self::Hubbub(_) => {
-                let body = format!("username=ann&text={}", said(number).replace(' ', "+"));
-                let form = "Content-Type: application/x-www-form-urlencoded\r\n";
-                post("/rooms/lobby/messages", form, body.as_bytes())
-            }
-            Self::Floor(_, frame) => {
-                let mut frame = frame.clone();
-                let mark = frame.iter().position(|byte| *byte == MARK).expect("a mark");
-                frame[mark..=mark + DIGITS].copy_from_slice(marked(number).as_bytes());
-                post("/", "", &frame)
-            }
+            Self::Hubbub(_) => hubbub_send(number),
+            Self::Floor(_, frame) => post("/", "", &numbered(frame, number)),
             Self::Nchan(_) => {
                 let text = said(number);
                 let body = format!(
@@ -78,6 +69,21 @@ impl Side {
             }
         }
     }
+}
+
+/// Sends a message with a number, as a script would.
+pub fn hubbub_send(number: u64) -> Vec<u8> {
+    let body = format!("username=ann&text={}", said(number).replace(' ', "+"));
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    post("/rooms/lobby/messages", form, body.as_bytes())
+}
+
+/// A frame with another number.
+pub fn numbered(frame: &[u8], number: u64) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    let mark = frame.iter().position(|byte| *byte == MARK).expect("a mark");
+    frame[mark..=mark + DIGITS].copy_from_slice(marked(number).as_bytes());
+    frame
 }
 
 /// A short text with a number.
@@ -113,6 +119,11 @@ pub fn frame() -> io::Result<Vec<u8>> {
 pub fn stream(path: &str, headers: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n{headers}\r\n")
         .into_bytes()
+}
+
+/// Asks for a page, with more header lines.
+pub fn get(path: &str, headers: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").into_bytes()
 }
 
 /// A post, with more header lines.

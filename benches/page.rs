@@ -1,0 +1,191 @@
+//! The page of a tab that joined, with fifty messages: requests a second with wrk (Debian's `wrk`),
+//! beside a bare axum handler that answers the same bytes, in turns.
+//!
+//! `cargo bench --bench page`, with `ROUNDS=9` for more rounds, `OTHER=path` for another build.
+
+mod support;
+
+use std::{
+    env,
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
+
+use axum::{Router, body::Bytes, http::HeaderMap, routing::get};
+use support::{
+    App, Connection, median, print_table,
+    process::{self, Process},
+    quick,
+    side::{get as ask, hubbub_send},
+    tabs::Tab,
+};
+
+/// Messages on the page, which shows as many at most.
+const MESSAGES: u64 = 50;
+
+/// Connections that ask all the time: enough that the server never waits for one.
+const CONNECTIONS: usize = 32;
+
+/// How long each measurement of a round takes.
+const TURN: Duration = Duration::from_secs(4);
+
+/// Where Debian's package puts it.
+const WRK: &str = "/usr/bin/wrk";
+
+/// The argument that makes this binary the bare handler.
+const ROLE: &str = "--bare";
+
+/// A server, and how its page is asked for.
+struct Side {
+    id: u32,
+    address: String,
+    path: String,
+    cookie: String,
+}
+
+#[derive(Default)]
+struct Measured {
+    rates: Vec<f64>,
+    /// Microseconds of the server's processor time per request.
+    cpus: Vec<f64>,
+}
+
+fn main() -> io::Result<()> {
+    if env::args().nth(1).is_some_and(|role| role == ROLE) {
+        return bare();
+    }
+    if support::begin() { measure() } else { Ok(()) }
+}
+
+// As hubbub itself runs.
+#[tokio::main]
+async fn bare() -> io::Result<()> {
+    let mut page = Vec::new();
+    io::stdin().read_to_end(&mut page)?;
+    let page = Bytes::from(page);
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", "text/html; charset=utf-8".parse().expect("a value"));
+    let router = Router::new().route("/", get(async move || (headers, page)));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    axum::serve(listener, router).await
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn measure() -> io::Result<()> {
+    let rounds = env::var("ROUNDS").map_or(3, |rounds| rounds.parse().expect("ROUNDS is a number"));
+    let app = App::pinned(&[]);
+    let (side, page) = joined(&app).await?;
+    let other = App::other(&[]);
+    let other_side = match &other {
+        Some(other) => Some(joined(other).await?.0),
+        None => None,
+    };
+    let (_bare, bare) = start_bare(&page)?;
+    let mut connection = Connection::open(&bare.address).await?;
+    assert!(connection.ask(&ask("/", "")).await?.ends_with(&page), "the same bytes");
+    println!("{} bytes, {MESSAGES} messages", page.len());
+    if !Path::new(WRK).exists() {
+        println!("wrk is not installed (Debian: wrk)");
+        return Ok(());
+    }
+
+    let sides = [Some(&bare), Some(&side), other_side.as_ref()];
+    let mut measured = [const { Measured { rates: Vec::new(), cpus: Vec::new() } }; 3];
+    for _ in 0..if quick() { 1 } else { rounds } {
+        for (side, measured) in sides.iter().zip(&mut measured) {
+            if let Some(side) = side {
+                side.load(measured)?;
+            }
+        }
+    }
+    let titles = ["bare axum handler", "hubbub", "the other build"];
+    let rows: Vec<_> = titles
+        .iter()
+        .zip(&measured)
+        .filter(|(_, side)| !side.rates.is_empty())
+        .map(|(what, side)| row(what, side, &measured[0]))
+        .collect();
+    print_table(&["", "requests/s", "ratio", "CPU µs each", "ratio"], &rows);
+    Ok(())
+}
+
+/// A room with messages and a tab in it, and the tab's page.
+async fn joined(app: &App) -> io::Result<(Side, Vec<u8>)> {
+    let mut connection = Connection::open(app.address()).await?;
+    for number in 0..MESSAGES {
+        connection.ask(&hubbub_send(number)).await?;
+    }
+    let tab = Tab::join(&mut connection, 0).await?;
+    let answer = connection.ask(&ask(&tab.path, &tab.proof())).await?;
+    assert!(answer.starts_with(b"HTTP/1.1 200 "), "the joined page");
+    let text = str::from_utf8(answer).expect("UTF-8");
+    assert_eq!(text.matches("class=\"message\"").count() as u64, MESSAGES);
+    let page = text.split_once("\r\n\r\n").expect("a body").1.as_bytes().to_vec();
+    let (address, cookie) = (app.address().to_owned(), tab.proof().trim().to_owned());
+    Ok((Side { id: app.id(), address, path: tab.path, cookie }, page))
+}
+
+/// This binary, as the bare handler of `page`.
+fn start_bare(page: &[u8]) -> io::Result<(Process, Side)> {
+    let mut child = process::on_server(env::current_exe()?)
+        .arg(ROLE)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let process = Process::new(child);
+    // Closed behind it, which says that this was all.
+    stdin.expect("piped").write_all(page)?;
+    let mut address = String::new();
+    BufReader::new(stdout.expect("piped")).read_line(&mut address)?;
+    let side = Side {
+        id: process.id(),
+        address: address.trim().to_owned(),
+        path: "/".to_owned(),
+        cookie: "Cookie: none=".to_owned(),
+    };
+    Ok((process, side))
+}
+
+impl Side {
+    /// Asks for the page as fast as it comes.
+    fn load(&self, measured: &mut Measured) -> io::Result<()> {
+        let turn = if quick() { Duration::from_secs(1) } else { TURN };
+        let used = process::cpu(self.id);
+        let output = process::on_load(WRK)
+            .args(["--threads", "1", "--connections", &CONNECTIONS.to_string()])
+            .args(["--duration", &format!("{}s", turn.as_secs()), "--header", &self.cookie])
+            .arg(format!("http://{}{}", self.address, self.path))
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "wrk: {said}");
+        assert!(!said.contains("Non-2xx") && !said.contains("Socket errors"), "wrk: {said}");
+        let figure = |before: &str, after: &str| -> f64 {
+            let (_, rest) = said.split_once(before).unwrap_or_else(|| panic!("wrk: {said}"));
+            let figure = rest.split_once(after).map_or(rest, |(figure, _)| figure);
+            figure.trim().parse().expect("a figure of wrk's")
+        };
+        // The last line but two or three: `93412 requests in 4.00s, 1.20GB read`.
+        let (counted, _) = said.split_once(" requests in").expect("a count of wrk's");
+        let requests: f64 = counted
+            .rsplit(char::is_whitespace)
+            .next()
+            .and_then(|count| count.parse().ok())
+            .expect("a number");
+        measured.rates.push(figure("Requests/sec:", "\n"));
+        measured.cpus.push((process::cpu(self.id) - used).as_secs_f64() * 1e6 / requests);
+        Ok(())
+    }
+}
+
+fn row(what: &str, side: &Measured, bare: &Measured) -> Vec<String> {
+    let mut row = vec![what.to_owned()];
+    for (values, bare) in [(&side.rates, &bare.rates), (&side.cpus, &bare.cpus)] {
+        let ratios: Vec<f64> = values.iter().zip(bare).map(|(value, bare)| value / bare).collect();
+        row.extend([format!("{:.0}", median(values)), format!("{:.2}", median(&ratios))]);
+    }
+    row
+}
