@@ -12,7 +12,7 @@ check:
     cargo fmt --check
     cargo clippy --locked --all-targets -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items
-    ! grep -n http static/package-lock.json
+    ! grep -n http static/package-lock.json tests/browser/package-lock.json
 
 # What the README calls: everything that needs only Rust and Node
 test:
@@ -28,10 +28,16 @@ audit readers="20" senders="8" messages="5000" deaths="3" seed="":
     HUBBUB_AUDIT_MESSAGES={{messages}} HUBBUB_AUDIT_DEATHS={{deaths}} HUBBUB_AUDIT_SEED={{seed}} \
     cargo test --locked --test it audit:: -- --nocapture
 
+# The load benches for some seconds each: for what they assert, not for their figures
+smoke:
+    cargo bench --locked --bench fanout --bench flood --bench idle --bench page --bench reconnect \
+        --bench slow -- --quick
+
 # What continuous integration runs; a missing browser fails it
 ci:
     HUBBUB_BROWSER=required just test
     just check
+    just smoke
 
 # The figures of the README
 bench *ARGS:
