@@ -59,7 +59,7 @@ use journal::{Journal, OpenError};
 use presence::Presence;
 use shutdown::Shutdown;
 use stream::Source;
-use web::{AppState, Secret, SecretError};
+use web::{AppState, Newest, Secret, SecretError};
 
 /// How often an idle stream carries a comment: proxies close a silent connection after 60 s
 /// (nginx) or 30 s (some load balancers), and half of the shortest is time enough to notice.
@@ -107,7 +107,7 @@ impl Hubbub {
         let source = Source { journal: journal.clone(), hub };
         let presence = Presence::new();
         let news = tokio::spawn(presence::run(presence.clone(), source.hub.clone()));
-        let router = web::router(AppState { source, presence, secret });
+        let router = web::router(AppState { source, presence, newest: Newest::default(), secret });
         server::run(listener, router, shutdown).await;
 
         news.abort();

@@ -8,6 +8,7 @@ mod health;
 mod history;
 mod join;
 mod negotiate;
+mod newest;
 mod presence;
 mod room;
 mod send;
@@ -26,6 +27,7 @@ use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 use crate::{journal::Journal, presence::Presence, stream::Source};
 use error::Error;
 
+pub use newest::Newest;
 pub use tab::{Secret, SecretError};
 
 /// What handlers work with; clones share it.
@@ -35,6 +37,8 @@ pub struct AppState {
     pub source: Source,
     /// Who is where.
     pub presence: Presence,
+    /// What pages begin with.
+    pub newest: Newest,
     /// Signs the tabs' cookies.
     pub secret: Secret,
 }

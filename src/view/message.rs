@@ -3,7 +3,7 @@
 use linkify::{LinkFinder, LinkKind};
 use maud::{Markup, html};
 
-use crate::message::{Epoch, Message};
+use crate::message::{Epoch, Message, MessageId, RoomName};
 
 /// The fragment of a message. No whitespace of ours stands inside the text, which is shown with
 /// its own line breaks.
@@ -48,16 +48,30 @@ fn is_web(address: &str) -> bool {
 pub fn list(messages: &[Message], older: bool, page: &str) -> Markup {
     html! {
         @if older && let Some(oldest) = messages.first() {
-            p.older {
-                a href={ (page) "?before=" (oldest.id) }
-                    hx-get={ "/rooms/" (oldest.room) "/messages?before=" (oldest.id) }
-                    hx-trigger="revealed, click" hx-target="closest .older" hx-swap="outerHTML" {
-                    "Older messages"
-                }
+            (way_to_older(&oldest.room, &oldest.id, page))
+        }
+        (fragments(messages))
+    }
+}
+
+/// The way to what is older than a message.
+#[must_use]
+pub fn way_to_older(room: &RoomName, oldest: &MessageId, page: &str) -> Markup {
+    html! {
+        p.older {
+            a href={ (page) "?before=" (oldest) }
+                hx-get={ "/rooms/" (room) "/messages?before=" (oldest) }
+                hx-trigger="revealed, click" hx-target="closest .older" hx-swap="outerHTML" {
+                "Older messages"
             }
         }
-        @for message in messages { (fragment(message)) }
     }
+}
+
+/// Messages, one after another.
+#[must_use]
+pub fn fragments(messages: &[Message]) -> Markup {
+    html! { @for message in messages { (fragment(message)) } }
 }
 
 /// The line that stands where messages are missing for good. It names the journal's epoch: what a
