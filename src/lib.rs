@@ -63,7 +63,7 @@ use metrics::Metrics;
 use presence::Presence;
 use shutdown::Shutdown;
 use stream::Source;
-use web::{AppState, Secret, SecretError};
+use web::{AppState, Newest, Secret, SecretError};
 
 /// How often an idle stream carries a comment: proxies close a silent connection after 60 s
 /// (nginx) or 30 s (some load balancers), and half of the shortest is time enough to notice.
@@ -135,6 +135,7 @@ impl Hubbub {
         let state = AppState {
             source,
             presence,
+            newest: Newest::default(),
             secret,
             limits: Limits::new(config.allowed(most)),
             metrics: metrics.clone(),

@@ -9,6 +9,7 @@ mod health;
 mod history;
 mod join;
 mod negotiate;
+mod newest;
 mod presence;
 mod room;
 mod send;
@@ -32,6 +33,7 @@ use crate::{
 };
 use error::Error;
 
+pub use newest::Newest;
 pub use tab::{Secret, SecretError};
 
 /// What handlers work with; clones share it.
@@ -41,6 +43,8 @@ pub struct AppState {
     pub source: Source,
     /// Who is where.
     pub presence: Presence,
+    /// What pages begin with.
+    pub newest: Newest,
     /// Signs the tabs' cookies.
     pub secret: Secret,
     /// How much may be asked for.

@@ -3,7 +3,7 @@
 use linkify::{LinkFinder, LinkKind};
 use maud::{Markup, html};
 
-use crate::message::{Epoch, Message};
+use crate::message::{Epoch, Message, MessageId, RoomName};
 
 /// The fragment of a message. No whitespace of ours stands inside the text, which is shown with
 /// its own line breaks.
@@ -48,26 +48,37 @@ fn is_web(address: &str) -> bool {
 pub fn list(messages: &[Message], older: bool, page: &str) -> Markup {
     html! {
         @if older && let Some(oldest) = messages.first() {
-            @let before = format!("?before={}", oldest.id);
-            (way_back(Some((
-                format!("{page}{before}"),
-                format!("/rooms/{}/messages{before}", oldest.room),
-            ))))
+            (way_to_older(&oldest.room, &oldest.id, page))
         }
-        @for message in messages { (fragment(message)) }
+        (fragments(messages))
     }
 }
 
-/// The way to older messages: the addresses of a page with them, and of them alone. A script puts
-/// them in where there are none.
+/// Messages, one after another.
 #[must_use]
-pub fn way_back(addresses: Option<(String, String)>) -> Markup {
-    let (page, fragment) = addresses.unzip();
+pub fn fragments(messages: &[Message]) -> Markup {
+    html! { @for message in messages { (fragment(message)) } }
+}
+
+/// The way to what is older than a message.
+#[must_use]
+pub fn way_to_older(room: &RoomName, oldest: &MessageId, page: &str) -> Markup {
+    let before = format!("?before={oldest}");
+    way(Some(format!("{page}{before}")), Some(format!("/rooms/{room}/messages{before}")))
+}
+
+/// The same without addresses, for a script to put them in.
+#[must_use]
+pub fn way_to_any() -> Markup {
+    way(None, None)
+}
+
+/// The addresses are those of a page with the messages, and of the messages alone.
+fn way(page: Option<String>, alone: Option<String>) -> Markup {
     html! {
         p.older {
-            a href=[page] hx-get=[fragment] hx-trigger="revealed, click" hx-target="closest .older" hx-swap="outerHTML" {
-                "Older messages"
-            }
+            a href=[page] hx-get=[alone] hx-trigger="revealed, click"
+                hx-target="closest .older" hx-swap="outerHTML" { "Older messages" }
         }
     }
 }

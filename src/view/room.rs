@@ -41,12 +41,12 @@ pub struct Tab<'a> {
     pub path: &'a str,
     /// Whom it posts as.
     pub name: &'a Name,
-    /// Messages, oldest first.
-    pub messages: &'a [Message],
+    /// The messages' fragments, oldest first.
+    pub messages: &'a Markup,
     /// Who is here.
     pub people: &'a Markup,
-    /// Whether there are older ones.
-    pub older: bool,
+    /// The oldest of them, where there are older ones.
+    pub older: Option<&'a MessageId>,
     /// Where its stream goes on from: everything up to here that was due is on the page. `None`
     /// where the page shows a part of the past, which stands still.
     pub cursor: Option<&'a MessageId>,
@@ -88,7 +88,10 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
                             div id="messages" hx-sse:connect=[stream.as_deref()] hx-swap="beforeend"
                                 hx-config={ "sse.reconnectMaxDelay:" (LONGEST_PAUSE_MS) } {
                                 (empty())
-                                (message::list(messages, *older, path))
+                                @if let Some(oldest) = older {
+                                    (message::way_to_older(room, oldest, path))
+                                }
+                                (messages)
                             }
                             // Who sent it need not hear of it twice.
                             div id="outbox" aria-live="off" {}
@@ -99,7 +102,7 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
                     }
                     button id="newest" type="button" hidden {}
                     p #missed role="status" {}
-                    template id="older" { (message::way_back(None)) }
+                    template id="older" { (message::way_to_any()) }
                 }
                 (send_form(form))
                 // Without script the room is live in a document that never ends, and the form is

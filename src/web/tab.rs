@@ -2,6 +2,8 @@
 
 mod secret;
 
+use std::sync::Arc;
+
 use axum::{
     extract::{FromRequestParts, Query, RawPathParams, State},
     http::{StatusCode, request::Parts},
@@ -14,6 +16,7 @@ use super::{
     AppState, Error,
     answer::not_stored,
     history::{Asked, SHOWN},
+    newest::Shown,
     room::Room,
 };
 use crate::{
@@ -125,7 +128,10 @@ pub async fn page(
     text: &str,
     problem: Option<&str>,
 ) -> Result<Markup, Error> {
-    let past = state.journal().before(&tab.room, before, SHOWN).await?;
+    let past = match before {
+        None => state.newest.of(state.journal(), &tab.room).await?,
+        Some(_) => Arc::new(Shown::read(state.journal(), &tab.room, before).await?),
+    };
     let mut people = state.presence.people(&tab.room);
     // Who sees the page is here, though its stream is still to open.
     let listed = people.names.iter().any(|person| person.name == tab.name);
@@ -141,7 +147,7 @@ pub async fn page(
         path: &path,
         name: &tab.name,
         messages: &past.messages,
-        older: past.more,
+        older: past.older.as_ref(),
         people: &view::presence::list(&people, false),
         cursor: before.is_none().then_some(&cursor),
         form: &view::room::SendForm { path: &path, key, text, problem, framed: false },
