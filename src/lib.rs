@@ -6,8 +6,12 @@
 //! form ─POST─▶ web::send ─▶ journal.append ── durable ──▶ 200/303 to the sender
 //!                               │ commit
 //!                               ▼
-//!                             feed ─▶ frame (rendered and encoded once) ─▶ hub topic ─▶ stream ─▶ htmx swap
+//!                             feed ─▶ frame (rendered and encoded once) ─▶ hub topic ─▶ stream ─▶ socket ─▶ htmx swap
 //! ```
+//!
+//! A stream is asked for over HTTP like everything else. Its answer is then taken out of hyper's
+//! hands ([`server::live`]): a tab that is held for hours keeps a socket, a cursor and its place in
+//! the hub, and nothing else.
 //!
 //! # The map
 //!
@@ -20,7 +24,7 @@
 //! | [`shutdown`] | the stop signal | |
 //! | [`message`] | room, name, text, key, id: parsed at the edge | any other module |
 //! | [`journal`] | the durable, ordered log; answers a repeated key with the first message | HTTP, HTML, who reads |
-//! | [`hub`] | a topic per room that has readers, each with a ring of its newest items | the journal, HTML |
+//! | [`hub`] | a topic per room that has readers, each with a ring of its newest items, and where they wait | the journal, HTML |
 //! | [`view`] | maud functions from values to markup | where the values come from |
 //! | [`assets`] | the embedded files that pages load | |
 //! | [`frame`] | one event, encoded once, shared by its readers | who reads |

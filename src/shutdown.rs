@@ -1,4 +1,4 @@
-//! The stop signal, as a value: every stream and the accept loop select on it.
+//! The stop signal, as a value: the accept loops wait for it, and the hub hands it to every stream.
 
 use std::io;
 
