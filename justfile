@@ -33,6 +33,11 @@ ci:
     HUBBUB_BROWSER=required just test
     just check
 
-# The figures of the README
+# The figures of the README; `just bench --bench fanout -- 1000` for one of them
 bench *ARGS:
     cargo bench --locked {{ARGS}}
+
+# Every bench for some seconds: that they work, and what they hold the server to; no figure
+bench-quick:
+    for bench in fanout flood idle page reconnect slow; do \
+        cargo bench --locked --bench $bench -- --quick || exit 1; done
