@@ -20,7 +20,7 @@ use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf},
+    io::{AsyncRead as _, AsyncWrite as _, ReadBuf},
     net::TcpStream,
 };
 use tokio_stream::Stream;
@@ -148,7 +148,7 @@ impl Write for Socket {
 pub async fn run(socket: TcpStream, pieces: Pieces) -> io::Result<()> {
     let mut line = Line { socket, pieces, chunks: Vec::new(), written: 0, ended: false };
     std::future::poll_fn(|context| line.poll(context)).await?;
-    line.socket.shutdown().await
+    std::future::poll_fn(|context| Pin::new(&mut line.socket).poll_shutdown(context)).await
 }
 
 /// A connection that was taken over.
