@@ -39,6 +39,6 @@ ci:
     just check
     just smoke
 
-# The figures of the README
+# The figures of the README; `just bench --bench fanout -- 1000` for one of them
 bench *ARGS:
     cargo bench --locked {{ARGS}}

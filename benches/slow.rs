@@ -15,7 +15,12 @@ use std::{
 };
 
 use socket2::SockRef;
-use support::{App, crowd::Crowd, median, ms, percentile, print_table, quick, side::Side};
+use support::{
+    App,
+    crowd::{Crowd, marked},
+    median, ms, percentile, print_table, quick,
+    side::{Side, post},
+};
 
 /// How many read as they should.
 const READERS: usize = 1_000;
@@ -23,6 +28,9 @@ const READERS: usize = 1_000;
 /// Messages in a round, and between two of them.
 const MESSAGES: u64 = 200;
 const EVERY: Duration = Duration::from_millis(30);
+
+/// How long a message is: two hundred of them are more than a connection holds that nobody reads.
+const LENGTH: usize = 3_500;
 
 /// What the slow ones take at most before their connections are full, beside what the server's
 /// kernel takes: little, so that the server soon has nowhere to write.
@@ -75,7 +83,7 @@ fn round(slow: bool) -> io::Result<Measured> {
     let mut waits = Vec::new();
     for number in 0..messages {
         let sent = Instant::now();
-        crowd.send(sender, &side.send(number))?;
+        crowd.send(sender, &long(number))?;
         let due = usize::try_from(number).expect("not that many") + 1;
         crowd.until("a message", |crowd| {
             crowd.complete() == due && crowd.acknowledged.len() == due
@@ -90,6 +98,13 @@ fn round(slow: bool) -> io::Result<Measured> {
         }
     }
     Ok(Measured { waits, memory: [before, after] })
+}
+
+/// Sends a long text with a number.
+fn long(number: u64) -> Vec<u8> {
+    let body = format!("username=ann&text={}+{}", "x".repeat(LENGTH), marked(number));
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    post("/rooms/lobby/messages", form, body.as_bytes())
 }
 
 fn open_slow(side: &Side) -> io::Result<TcpStream> {
