@@ -14,7 +14,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::ConnectInfo};
-use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{Method, Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -207,10 +207,13 @@ async fn serve(
     let live = Arc::new(Mutex::new(Some(live)));
     let answer = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        // To HEAD a stream's headers are the whole answer.
+        let wanted = request.method() == Method::GET;
         let (live, answered) = (Arc::clone(&live), router.clone().call(request.map(Body::new)));
         Box::pin(async move {
             let Ok(mut answer) = answered.await;
-            let Some(taken) = Live::take(&mut answer) else { return Ok(answer) };
+            let taken = if wanted { Live::take(&mut answer) } else { None };
+            let Some(taken) = taken else { return Ok(answer) };
             let live = live.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(live) = live {
                 let _ = live.send(taken);

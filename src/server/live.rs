@@ -9,11 +9,9 @@
 use std::{
     future::poll_fn,
     io,
-    net::Shutdown,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
-    time::Duration,
 };
 
 use axum::{
@@ -22,20 +20,15 @@ use axum::{
     response::{IntoResponse as _, IntoResponseParts, Response},
 };
 use bytes::{Buf as _, Bytes};
-use socket2::SockRef;
 use tokio::{
     io::{AsyncRead as _, AsyncWrite as _, ReadBuf},
     net::TcpStream,
-    time::{Sleep, sleep, timeout},
+    time::{Sleep, sleep},
 };
 use tokio_stream::Stream;
 
 use super::socket::TAKES;
 use crate::metrics::Metrics;
-
-/// How long a peer may take to close after the end of a stream: what it has not read yet would be
-/// lost to a reset, if the socket were closed over something that it said last.
-const LINGER: Duration = Duration::from_millis(500);
 
 /// Bytes gathered for one write while there is more.
 const GATHER: usize = 16 * 1024;
@@ -83,8 +76,9 @@ impl Live {
         {
             metrics.evicted();
         }
-        ended?;
-        line.finish().await
+        // All that the peer said was read: over something unread, closing would be a reset, and the
+        // last frames be lost.
+        ended
     }
 }
 
@@ -177,17 +171,6 @@ impl Line {
                 Poll::Pending => return Ok(false),
             }
         }
-    }
-
-    /// Ends our side, and waits a little for the peer to end its own.
-    async fn finish(mut self) -> io::Result<()> {
-        SockRef::from(&self.socket).shutdown(Shutdown::Write)?;
-        let gone = poll_fn(|context| match self.peer_is_gone(context) {
-            Ok(false) => Poll::Pending,
-            _ => Poll::Ready(()),
-        });
-        let _ = timeout(LINGER, gone).await;
-        Ok(())
     }
 }
 

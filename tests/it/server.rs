@@ -344,3 +344,23 @@ async fn ten_thousand_peers_that_come_and_go_leave_nothing_behind() {
     until("all are gone", async || (gauges().await == [0; 3]).then_some(())).await;
     until("their files are closed", async || (app.descriptors() <= files + 2).then_some(())).await;
 }
+
+#[tokio::test]
+async fn to_head_a_streams_headers_are_the_whole_answer() {
+    let app = App::start();
+    let mut wire = Wire::to(&app).await;
+    for _ in 0..2 {
+        wire.say("HEAD /rooms/lobby/events HTTP/1.1\r\nHost: hubbub\r\n\r\n").await.unwrap();
+        let head = wire.until("\r\n\r\n").await.to_lowercase();
+        assert!(head.starts_with("http/1.1 200"), "{head}");
+        assert!(head.contains("content-type: text/event-stream"), "{head}");
+    }
+    wire.get("/healthz").await.unwrap();
+    let answer = wire.until("alive\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "nothing was in between: {answer}");
+    until("nobody is here", async || {
+        let here = client().get(app.url("/rooms/lobby/presence")).send().await.ok()?;
+        here.text().await.ok()?.contains("Nobody is here").then_some(())
+    })
+    .await;
+}
