@@ -67,7 +67,7 @@ use metrics::Metrics;
 use presence::Presence;
 use shutdown::Shutdown;
 use stream::Source;
-use web::{AppState, Newest, Secret, SecretError};
+use web::{AppState, Newest, Parts, Secret, SecretError};
 
 /// How often an idle stream carries a comment: proxies close a silent connection after 60 s
 /// (nginx) or 30 s (some load balancers), and half of the shortest is time enough to notice.
@@ -136,15 +136,15 @@ impl Hubbub {
         let source = Source { journal: journal.clone(), hub, metrics: metrics.clone() };
         let presence = Presence::new();
         let news = tokio::spawn(presence::run(presence.clone(), source.hub.clone()));
-        let state = AppState {
+        let state = AppState::new(Parts {
             source,
             presence,
             newest: Newest::default(),
             secret,
             limits: Limits::new(config.allowed(most)),
             metrics: metrics.clone(),
-            trusted: config.trusted_proxies.0.into(),
-        };
+            trusted: config.trusted_proxies.0,
+        });
         let admin = admin.map(|listener| {
             let (router, metrics) = (web::admin(state.clone()), Metrics::new());
             tokio::spawn(server::run(listener, router, ADMINS, metrics, shutdown.clone()))

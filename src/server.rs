@@ -54,7 +54,7 @@ const NOTICE: Duration = Duration::from_millis(200);
 
 /// How long requests that were accepted may still take after that. Streams have ended by
 /// themselves; a send waits for a sync or two.
-const GRACE: Duration = Duration::from_millis(1200);
+const GRACE: Duration = Duration::from_millis(1500);
 
 /// How long a new connection is left alone where places are needed: hyper ends one at once that
 /// has not asked yet, and its first request may still be on the way.

@@ -16,7 +16,7 @@ mod send;
 mod stream;
 mod tab;
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use axum::{
     Router,
@@ -36,9 +36,12 @@ use error::Error;
 pub use newest::Newest;
 pub use tab::{Secret, SecretError};
 
-/// What handlers work with; clones share it.
+/// What handlers work with. Clones share it, and cost one count: each request takes several.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Parts>);
+
+/// What an [`AppState`] consists of.
+pub struct Parts {
     /// Where streams come from, and the journal.
     pub source: Source,
     /// Who is where.
@@ -52,7 +55,23 @@ pub struct AppState {
     /// What is counted.
     pub metrics: Metrics,
     /// Proxies whose word on a client's address is taken; see [`address`].
-    pub trusted: Arc<[IpNet]>,
+    pub trusted: Vec<IpNet>,
+}
+
+impl AppState {
+    /// Shares them.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl FromRef<AppState> for CookieKey {
