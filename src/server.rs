@@ -134,12 +134,12 @@ pub async fn run(
                 let (metrics, open) = (metrics.clone(), metrics.connection());
                 let live = connections.clone();
                 connections.spawn(async move {
-                    match serve(socket, peer, router, &metrics, told, shutdown).await {
+                    match serve(socket, peer, router, metrics, told, shutdown).await {
                         Ok(None) => {}
                         // In a task of its own, which is a quarter as large.
                         Ok(Some((socket, answer))) => {
                             live.spawn(async move {
-                                if let Err(why) = answer.run(socket, &metrics).await {
+                                if let Err(why) = answer.run(socket).await {
                                     tracing::debug!(%why, "a stream ended early");
                                 }
                                 drop((open, place));
@@ -196,10 +196,10 @@ async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
     router: Router,
-    metrics: &Metrics,
+    metrics: Metrics,
     told: OwnedNotified,
     shutdown: Shutdown,
-) -> hyper::Result<Option<(TcpStream, Live)>> {
+) -> hyper::Result<Option<(Socket<TcpStream>, Live)>> {
     if let Err(why) = prepare(&socket) {
         tracing::debug!(%why, "a socket option could not be set");
     }
@@ -226,7 +226,7 @@ async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(Socket::new(socket, metrics.clone())), answer);
+        .serve_connection(TokioIo::new(Socket::new(socket, metrics)), answer);
     let arrived = Instant::now() + ARRIVAL;
     let mut leave = pin!(async {
         told.await;
@@ -241,7 +241,7 @@ async fn serve(
             biased; // What has come is read before it is too late to be answered.
             ended = &mut connection => return ended.map(|()| None),
             Ok(live) = &mut taken => {
-                let socket = connection.into_parts().io.into_inner().into_inner();
+                let socket = connection.into_parts().io.into_inner();
                 return Ok(Some((socket, live)));
             }
             () = leave.as_mut(), if !leaving => {

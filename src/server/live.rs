@@ -11,7 +11,7 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use axum::{
@@ -23,12 +23,10 @@ use bytes::{Buf as _, Bytes};
 use tokio::{
     io::{AsyncRead as _, AsyncWrite as _, ReadBuf},
     net::TcpStream,
-    time::{Sleep, sleep},
 };
 use tokio_stream::Stream;
 
-use super::socket::TAKES;
-use crate::metrics::Metrics;
+use super::socket::Socket;
 
 /// Bytes gathered for one write while there is more.
 const GATHER: usize = 16 * 1024;
@@ -67,30 +65,22 @@ impl Live {
     /// # Errors
     ///
     /// The socket's.
-    pub async fn run(mut self, socket: TcpStream, metrics: &Metrics) -> io::Result<()> {
+    pub async fn run(mut self, socket: Socket<TcpStream>) -> io::Result<()> {
         let out = head(&mut self.headers);
-        let mut line = Line { socket, frames: self.frames, out, ended: false, stuck: None };
-        let ended = poll_fn(|context| line.poll(context)).await;
-        if let Err(why) = &ended
-            && why.kind() == io::ErrorKind::TimedOut
-        {
-            metrics.evicted();
-        }
-        // All that the peer said was read: over something unread, closing would be a reset, and the
-        // last frames be lost.
-        ended
+        let mut line = Line { socket, frames: self.frames, out, ended: false };
+        // When this ends, all that the peer said was read: over something unread, closing would be
+        // a reset, and the last frames be lost.
+        poll_fn(|context| line.poll(context)).await
     }
 }
 
 /// A socket and what goes out on it.
 struct Line {
-    socket: TcpStream,
+    socket: Socket<TcpStream>,
     frames: Frames,
     /// What is being written.
     out: Bytes,
     ended: bool,
-    /// Set while a write waits: an idle tab has no timer.
-    stuck: Option<Pin<Box<Sleep>>>,
 }
 
 impl Line {
@@ -100,7 +90,7 @@ impl Line {
         }
         let mut waits = false;
         loop {
-            std::task::ready!(self.write(context))?;
+            ready!(self.write(context))?;
             if self.ended {
                 return Poll::Ready(Ok(()));
             }
@@ -111,20 +101,11 @@ impl Line {
         }
     }
 
-    /// Writes what there is, and waits for room no longer than [`TAKES`].
+    /// Writes what there is.
     fn write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.out.is_empty() {
-            match Pin::new(&mut self.socket).poll_write(context, &self.out)? {
-                Poll::Ready(written) => {
-                    self.out.advance(written);
-                    self.stuck = None;
-                }
-                Poll::Pending => {
-                    let stuck = self.stuck.get_or_insert_with(|| Box::pin(sleep(TAKES)));
-                    std::task::ready!(stuck.as_mut().poll(context));
-                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-                }
-            }
+            let written = ready!(Pin::new(&mut self.socket).poll_write(context, &self.out))?;
+            self.out.advance(written);
         }
         Poll::Ready(Ok(()))
     }

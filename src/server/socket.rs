@@ -1,7 +1,7 @@
 //! A socket whose peer has to take what is written to it.
 //!
-//! Under back-pressure hyper stops polling a stream's body, so no timeout inside the stream would
-//! ever fire: the deadline belongs here.
+//! Under back-pressure hyper stops polling a body, so no timeout inside of that would ever fire: the
+//! deadline belongs here, for pages and streams alike.
 
 use std::{
     io::{self, IoSlice},
@@ -33,11 +33,6 @@ impl<S> Socket<S> {
     /// Watches over `inner`.
     pub fn new(inner: S, metrics: Metrics) -> Self {
         Self { inner, metrics, stuck: None }
-    }
-
-    /// The connection alone.
-    pub fn into_inner(self) -> S {
-        self.inner
     }
 
     /// Lets a write through that was done, and one that waits wait no longer than [`TAKES`].
