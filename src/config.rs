@@ -133,9 +133,7 @@ impl Config {
     pub fn retention(&self) -> Retention {
         Retention { keep: self.keep, ttl: (!self.ttl.is_zero()).then_some(self.ttl) }
     }
-}
 
-impl Config {
     /// How much may be asked for, where `connections` may be open at once.
     #[must_use]
     pub fn allowed(&self, connections: usize) -> Allowed {

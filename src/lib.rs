@@ -102,8 +102,8 @@ impl Hubbub {
     ///
     /// [`StartError`], in one line for the operator.
     pub fn open(config: &Config) -> Result<Self, StartError> {
-        // The journal first: its lock shows whether the data is another process's.
         let metrics = Metrics::new();
+        // First: its lock shows whether the data is another process's.
         let journal = Journal::open(&config.data, config.retention(), metrics.clone())?;
         let secret = Secret::load(&config.data)?;
         Ok(Self { journal, secret, metrics, config: config.clone() })

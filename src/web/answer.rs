@@ -7,7 +7,7 @@ use axum::{
     middleware::Next,
 };
 
-use super::error::{self, Error, Wording};
+use super::error::{self, Error, Refused, Wording};
 use crate::metrics::Metrics;
 
 /// Pico draws its icons with `data:` images; everything else comes from here. Nothing inline.
@@ -44,10 +44,6 @@ pub async fn finish(
     }
     response
 }
-
-/// In the extensions of an answer that refuses in words of its own, such as a form: why.
-#[derive(Clone, Copy)]
-pub struct Refused(pub &'static str);
 
 /// Pages change with every message: a browser may keep one to go back to, and must ask before it
 /// shows it as new.

@@ -73,7 +73,7 @@ impl Error {
     }
 
     /// When to try again, where that may help.
-    pub fn retry_after(&self) -> Option<(HeaderName, HeaderValue)> {
+    fn retry_after(&self) -> Option<(HeaderName, HeaderValue)> {
         let seconds = match self {
             // Rounded up: a little too early would be refused again.
             Self::TooMany(wait) | Self::Full(wait) => wait.as_secs() + 1,
@@ -81,6 +81,13 @@ impl Error {
             _ => return None,
         };
         Some((header::RETRY_AFTER, seconds.into()))
+    }
+
+    /// Lets an answer tell it in words of its own, such as a form's.
+    pub fn told_by(&self, mut answer: Response<Body>) -> Response<Body> {
+        answer.headers_mut().extend(self.retry_after());
+        answer.extensions_mut().insert(Refused(self.reason()));
+        answer
     }
 
     /// One word for it, to count by.
@@ -152,6 +159,10 @@ impl Error {
         }
     }
 }
+
+/// In the extensions of an answer that refuses in words of its own: why, to count by.
+#[derive(Clone, Copy)]
+pub struct Refused(pub &'static str);
 
 /// A field that cannot be taken, for the reason that its parser gave.
 pub fn invalid(why: impl std::error::Error) -> Error {

@@ -9,8 +9,7 @@ use axum_extra::extract::cookie::SignedCookieJar;
 use serde::Deserialize;
 
 use super::{
-    AppState, Error, address::Address, answer::Refused, error::invalid, form::Posted, room::Room,
-    tab::Tab,
+    AppState, Error, address::Address, error::invalid, form::Posted, room::Room, tab::Tab,
 };
 use crate::{message::Name, view};
 
@@ -47,10 +46,7 @@ pub async fn create(
                 Error::TooMany(_) => why.status(),
                 _ => StatusCode::UNPROCESSABLE_ENTITY,
             };
-            let mut answer = (status, page).into_response();
-            answer.headers_mut().extend(why.retry_after());
-            answer.extensions_mut().insert(Refused(why.reason()));
-            answer
+            why.told_by((status, page).into_response())
         }
     }
 }

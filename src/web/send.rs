@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{
     AppState, Error,
     address::Address,
-    answer::{self, Refused},
+    answer,
     error::invalid,
     form::Posted,
     room::Room,
@@ -87,16 +87,14 @@ pub async fn from_tab(
             let text = sending.text.as_str();
             let problem = Some(why.sentence());
             let form = SendForm { path: &path, key: &key, text, problem, framed };
-            let mut answer = if by_htmx {
+            let answer = if by_htmx {
                 swapped(why.status(), send_form(&form))
             } else if framed {
                 tab::again(why.status(), send_frame(&form))
             } else {
                 tab::again(why.status(), tab::page(&state, &tab, None, &key, text, problem).await?)
             };
-            answer.headers_mut().extend(why.retry_after());
-            answer.extensions_mut().insert(Refused(why.reason()));
-            Ok(answer)
+            Ok(why.told_by(answer))
         }
     }
 }
