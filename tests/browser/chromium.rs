@@ -2,10 +2,9 @@
 //! the test.
 
 use std::{
-    env,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
 };
@@ -16,7 +15,10 @@ use thirtyfour::{
     LoggingPrefsLogLevel, PageLoadStrategy, WebDriver, WindowHandle,
 };
 
-use crate::tab::Tab;
+use crate::{
+    support::program::{find, not_run},
+    tab::Tab,
+};
 
 /// Nothing but the pages of the test: no window, no first-run pages, no traffic of its own. It
 /// runs as root in containers, where its sandbox cannot.
@@ -71,7 +73,7 @@ impl Chromium {
 
     async fn with(kind: Kind) -> Option<Self> {
         let (Some(chromium), Some(chromedriver)) = (find("chromium"), find("chromedriver")) else {
-            skip();
+            not_run("chromium and chromedriver are not both installed", "HUBBUB_BROWSER");
             return None;
         };
         let chromedriver = Chromedriver::start(&chromedriver);
@@ -137,25 +139,6 @@ impl Chromium {
         let ours = bad.filter(|entry| !entry.message.starts_with("chrome://"));
         ours.map(|entry| entry.message).collect()
     }
-}
-
-/// A program on PATH, or where Debian puts it.
-fn find(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).chain([PathBuf::from("/usr/bin")]);
-    folders.map(|folder| folder.join(program)).find(|place| place.is_file())
-}
-
-fn skip() {
-    let why = "chromium and chromedriver are not both installed";
-    assert!(
-        env::var("HUBBUB_BROWSER").as_deref() != Ok("required"),
-        "{why}, and HUBBUB_BROWSER=required"
-    );
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a browser test");
-    // Not `eprintln!`, which the test harness keeps to itself when a test passes.
-    let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: {why}");
 }
 
 struct Chromedriver {

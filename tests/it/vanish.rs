@@ -4,14 +4,11 @@
 //! It needs root and `ip` (Debian: iproute2). Where these are missing the test says so and passes;
 //! with `HUBBUB_NETWORK=required` it fails instead.
 
-use std::{
-    io::Write as _,
-    process::{Child, Command, Stdio},
-};
+use std::process::{Child, Command, Stdio};
 
 use crate::{
     client::{Tab, client},
-    support::{App, until},
+    support::{App, program::not_run, until},
 };
 
 /// Another host: a namespace, and the cable to it.
@@ -84,10 +81,7 @@ fn ip(args: &[&str]) -> bool {
 #[tokio::test]
 async fn who_vanished_from_the_network_is_gone_after_keep_alive_and_grace() {
     let Some(host) = Host::new() else {
-        let required = std::env::var("HUBBUB_NETWORK").is_ok_and(|value| value == "required");
-        assert!(!required, "this test needs root and ip(8)");
-        // Not `eprintln!`, which the test harness keeps to itself when a test passes.
-        let _ = writeln!(std::io::stderr(), "NOT RUN: a peer that vanishes: needs root and ip(8)");
+        not_run("it needs root and ip(8)", "HUBBUB_NETWORK");
         return;
     };
     let app = App::listening(&format!("{}:0", host.here));

@@ -2,6 +2,7 @@
 //! gone with the test.
 
 pub mod nginx;
+pub mod program;
 
 use std::{
     fs::{self, File},

@@ -1,15 +1,16 @@
 //! A real nginx before a hubbub: gone with the test.
 
 use std::{
-    env, fs,
-    io::Write as _,
+    fs,
     net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     time::Instant,
 };
 
 use tempfile::TempDir;
+
+use super::program::{find, not_run};
 
 /// A running nginx.
 pub struct Nginx {
@@ -23,13 +24,7 @@ impl Nginx {
     /// with HTTP/2 where `tls` is wanted. `None` where nginx is not installed, which it says.
     pub fn before(upstream: &str, settings: &str, tls: bool) -> Option<Self> {
         let Some(nginx) = find("nginx") else {
-            let why = "nginx is not installed";
-            let required = env::var("HUBBUB_NGINX").as_deref() == Ok("required");
-            assert!(!required, "{why}, and HUBBUB_NGINX=required");
-            let thread = std::thread::current();
-            let test = thread.name().unwrap_or("a test");
-            // Not `eprintln!`, which the test harness keeps to itself when a test passes.
-            let _ = writeln!(std::io::stderr(), "NOT RUN: {test}: {why}");
+            not_run("nginx is not installed", "HUBBUB_NGINX");
             return None;
         };
         // Between the look for a free port and its use another may take it, and hardly twice.
@@ -119,11 +114,4 @@ fn certify(key: &str, certificate: &str) {
         .status()
         .expect("openssl can be run");
     assert!(made.success());
-}
-
-/// A program on PATH, or where Debian puts it, which is no part of everybody's PATH.
-fn find(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    folders.map(|folder| folder.join(program)).find(|place| place.is_file())
 }
