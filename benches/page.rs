@@ -7,9 +7,8 @@ mod support;
 
 use std::{
     env,
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, Read as _},
     path::Path,
-    process::Stdio,
     time::Duration,
 };
 
@@ -130,20 +129,10 @@ async fn joined(app: &App) -> io::Result<(Side, Vec<u8>)> {
 
 /// This binary, as the bare handler of `page`.
 fn start_bare(page: &[u8]) -> io::Result<(Process, Side)> {
-    let mut child = process::on_server(env::current_exe()?)
-        .arg(ROLE)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    let process = Process::new(child);
-    // Closed behind it, which says that this was all.
-    stdin.expect("piped").write_all(page)?;
-    let mut address = String::new();
-    BufReader::new(stdout.expect("piped")).read_line(&mut address)?;
+    let (process, address) = process::in_role(ROLE, page)?;
     let side = Side {
         id: process.id(),
-        address: address.trim().to_owned(),
+        address,
         path: "/".to_owned(),
         cookie: "Cookie: none=".to_owned(),
     };

@@ -5,9 +5,8 @@
 
 use std::{
     env,
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
-    process::Stdio,
 };
 
 use socket2::{Domain, Socket, Type};
@@ -40,18 +39,8 @@ impl Floor {
 
     /// Starts one that writes this to each reader behind its head.
     pub fn behind(first: &[u8]) -> io::Result<Self> {
-        let mut child = process::on_server(env::current_exe()?)
-            .arg(ROLE)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let process = Process::new(child);
-        // Closed behind it, which says that this was all.
-        stdin.expect("piped").write_all(first)?;
-        let mut address = String::new();
-        BufReader::new(stdout.expect("piped")).read_line(&mut address)?;
-        Ok(Self { process, address: address.trim().to_owned() })
+        let (process, address) = process::in_role(ROLE, first)?;
+        Ok(Self { process, address })
     }
 
     /// `127.0.0.1:PORT`.

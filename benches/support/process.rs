@@ -2,9 +2,10 @@
 
 use std::{
     env, fs,
+    io::{self, BufRead as _, BufReader, Write as _},
     os::unix::process::CommandExt as _,
     path::Path,
-    process::{Child, Command},
+    process::{Child, Command, Stdio},
     thread,
     time::Duration,
 };
@@ -50,6 +51,23 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// This bench's own binary in another role, on the processor of what is measured: it is given bytes
+/// on its standard input, and says there where it listens.
+pub fn in_role(role: &str, given: &[u8]) -> io::Result<(Process, String)> {
+    let mut child = on_server(env::current_exe()?)
+        .arg(role)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let process = Process::new(child);
+    // Closed behind it, which says that this was all.
+    stdin.expect("piped").write_all(given)?;
+    let mut address = String::new();
+    BufReader::new(stdout.expect("piped")).read_line(&mut address)?;
+    Ok((process, address.trim().to_owned()))
 }
 
 /// The processor time that a process has used, in user and kernel mode; zero where there is no
