@@ -51,23 +51,25 @@
     // catches up (its list announces nothing), that end stays where it was, so that the reader is
     // shown the first message that was missed, and not the last.
     let seen, title, wasBehind
-    const unread = () => lines().filter((line) => Number(line.id.slice(1)) > seen && !line.matches('.own'))
+    const seq = (line) => Number(line.id.slice(1))
+    const unread = (all) => all.filter((line) => seq(line) > seen && !line.matches('.own'))
     // What is as it was is left alone: a change would be looked at again, for ever.
     const put = (where, text) => where.textContent === text || (where.textContent = text)
     const atEnd = () => scroller().scrollTop > -8 // Laid out from the bottom: up is negative.
     const look = () => {
         title ??= document.title
+        const all = lines()
         const behind = document.querySelector('.log').ariaLive === 'off'
-        if (wasBehind && !behind && atEnd()) unread()[0]?.scrollIntoView({ block: 'start' })
+        if (wasBehind && !behind && atEnd()) unread(all)[0]?.scrollIntoView({ block: 'start' })
         wasBehind = behind
-        const end = lines().at(-1)
-        const foreign = end && !(Number(end.id.slice(1)) >= seen) // Another journal counts anew.
-        if (foreign || (!document.hidden && !behind && atEnd())) seen = Number(end?.id.slice(1) ?? 0)
-        const number = unread().length
+        const end = all.length ? seq(all.at(-1)) : 0
+        const foreign = all.length && !(end >= seen) // Another journal counts anew.
+        if (foreign || (!document.hidden && !behind && atEnd())) seen = end
+        const number = unread(all).length
         put(document.querySelector('title'), number ? `(${number}) ${title}` : title)
         $('newest').hidden = !number
         put($('newest'), `${number} new message${number === 1 ? '' : 's'}`)
-        if (lines().length > MOST) trim(lines())
+        if (all.length > MOST) trim(all)
     }
     document.addEventListener('scroll', look, true)
     document.addEventListener('visibilitychange', look)

@@ -10,17 +10,23 @@ async fn newest(tab: &Tab) -> Option<String> {
         .await
 }
 
+/// A tab in a room with fifty messages, `old 0` to `old 49`, which has caught up.
+async fn reader(chromium: &mut Chromium, app: &App) -> Tab {
+    for n in 0..50 {
+        post(app, "bob", &format!("old {n}")).await;
+    }
+    let ann = chromium.join(&app.url(""), "ann").await;
+    ann.caught_up().await;
+    ann
+}
+
 const AT_END: &str = "document.querySelector('.scroller').scrollTop > -1";
 
 #[tokio::test]
 async fn who_scrolled_up_stays_there_and_is_told_of_new_messages_to_jump_to() {
     let Some(mut chromium) = Chromium::start().await else { return };
     let app = App::start();
-    for n in 0..50 {
-        post(&app, "bob", &format!("old {n}")).await;
-    }
-    let ann = chromium.join(&app.url(""), "ann").await;
-    ann.caught_up().await;
+    let ann = reader(&mut chromium, &app).await;
     assert_eq!(newest(&ann).await, None);
     assert_eq!(ann.eval::<String>("document.title").await, "#lobby");
     ann.scroll(-400).await;
@@ -55,11 +61,7 @@ async fn who_scrolled_up_stays_there_and_is_told_of_new_messages_to_jump_to() {
 async fn who_wants_less_motion_jumps_at_once() {
     let Some(mut chromium) = Chromium::start().await else { return };
     let app = App::start();
-    for n in 0..50 {
-        post(&app, "bob", &format!("old {n}")).await;
-    }
-    let ann = chromium.join(&app.url(""), "ann").await;
-    ann.caught_up().await;
+    let ann = reader(&mut chromium, &app).await;
     for (wish, at_once) in [("reduce", true), ("no-preference", false)] {
         let media = json!({ "features": [{ "name": "prefers-reduced-motion", "value": wish }] });
         ann.cdp("Emulation.setEmulatedMedia", media).await;
@@ -121,12 +123,8 @@ async fn a_long_list_lets_its_oldest_go_and_loads_them_again() {
 async fn who_came_back_to_the_end_stays_there_at_any_size_of_pixels() {
     let Some(mut chromium) = Chromium::start().await else { return };
     let app = App::start();
-    for n in 0..40 {
-        post(&app, "bob", &format!("old {n}")).await;
-    }
-    let ann = chromium.join(&app.url(""), "ann").await;
-    ann.caught_up().await;
-    let mut number = 40;
+    let ann = reader(&mut chromium, &app).await;
+    let mut number = 50;
     for (width, height, scale) in
         [(800, 601, 1.0), (1279, 777, 1.25), (361, 739, 1.5), (1000, 333, 1.1)]
     {

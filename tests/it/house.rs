@@ -143,3 +143,12 @@ fn each_way_to_fail_has_a_test_that_is_there() {
     }
     assert_eq!(ways, (1..=15).collect());
 }
+
+#[test]
+fn the_pages_scripts_stay_small() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
+    for script in ["app.js", "draft.js", "list.js"] {
+        let lines = fs::read_to_string(page.join(script)).unwrap().lines().count();
+        assert!(lines < 150, "{script}: {lines} lines");
+    }
+}
