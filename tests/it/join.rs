@@ -12,7 +12,9 @@ async fn joining_leads_to_a_tab_of_ones_own_that_posts_under_the_name() {
     let app = App::start();
     let door = client().get(app.url("/rooms/lobby")).send().await.unwrap();
     assert_eq!(door.status(), 200);
-    assert!(fields(&door.text().await.unwrap()).contains_key("username"));
+    let door = door.text().await.unwrap();
+    assert!(door.contains("what you send appears at once for everyone here"), "what this is");
+    assert!(fields(&door).contains_key("username"));
 
     let tab = Tab::join(&app, "lobby", "  ann ").await;
     assert!(tab.path.starts_with("/rooms/lobby/tabs/"), "{}", tab.path);
