@@ -9,7 +9,7 @@ mod name;
 mod room;
 mod text;
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
@@ -49,8 +49,10 @@ impl Key {
     /// the longer the history the more.
     #[must_use]
     pub fn fresh() -> Self {
-        let now = Timestamp::now().as_millisecond();
-        Self(format!("{now:012x}{:020x}", rand::random::<u128>() >> 48).into())
+        let (now, random) = (Timestamp::now().as_millisecond(), rand::random::<u128>() >> 48);
+        let mut key = String::with_capacity(32); // A page is asked for often, and has one.
+        let _ = write!(key, "{now:012x}{random:020x}");
+        Self(key.into())
     }
 
     /// The key as the client wrote it.

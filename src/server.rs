@@ -226,6 +226,9 @@ async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(BUFFER)
+        // Whoever has said all may close its half and wait for the answer, as `nc -N` does; and
+        // hyper needs no second buffer to read into while it answers.
+        .half_close(true)
         .serve_connection(TokioIo::new(Socket::new(socket, metrics)), answer);
     let arrived = Instant::now() + ARRIVAL;
     let mut leave = pin!(async {

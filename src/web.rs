@@ -20,11 +20,10 @@ use std::{ops::Deref, sync::Arc};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, FromRef},
+    extract::DefaultBodyLimit,
     middleware,
     routing::{get, post},
 };
-use axum_extra::extract::cookie::Key as CookieKey;
 use ipnet::IpNet;
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 
@@ -74,12 +73,6 @@ impl Deref for AppState {
     }
 }
 
-impl FromRef<AppState> for CookieKey {
-    fn from_ref(state: &AppState) -> Self {
-        state.secret.key()
-    }
-}
-
 impl AppState {
     fn journal(&self) -> &Journal {
         &self.source.journal
@@ -110,12 +103,15 @@ pub fn router(state: AppState, body: usize) -> Router {
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .with_state(state)
-        .layer(body)
-        // A page of another site must not post in a visitor's name (cross-site request forgery).
-        .layer(CsrfLayer::new().with_rejection_response(error::foreign))
-        // One request's bug is one request's 500, and the others' connections live on.
-        .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(finish)
+        // Together, the outermost first: `Router::layer` puts every route in a box each time.
+        .layer((
+            finish,
+            // One request's bug is one request's 500, and the others' connections live on.
+            CatchPanicLayer::custom(error::panicked),
+            // A page of another site must not post in a visitor's name (cross-site request forgery).
+            CsrfLayer::new().with_rejection_response(error::foreign),
+            body,
+        ))
 }
 
 /// What the operator's own address answers.

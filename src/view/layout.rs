@@ -1,36 +1,62 @@
 //! The frame around every page.
 
-use maud::{DOCTYPE, Markup, html};
+use std::sync::LazyLock;
+
+use maud::{DOCTYPE, Markup, Render, html};
 
 use crate::assets::href;
+
+/// What is in the head of every page. Rendered once, as [`SCRIPTS`] are: only a build changes them.
+static HEAD: LazyLock<Markup> = LazyLock::new(|| {
+    html! {
+        meta charset="utf-8";
+        meta name="viewport" content="width=device-width, initial-scale=1";
+        meta name="color-scheme" content="light dark";
+        link rel="icon" type="image/svg+xml" href=(href("favicon.svg"));
+        link rel="stylesheet" href=(href("pico.css"));
+        link rel="stylesheet" href=(href("app.css"));
+    }
+});
+
+/// Not `defer`: htmx would start without waiting for the scripts after it, and on a slow line the
+/// stream would never open. From the end of the page they hold back nothing that can be read, and
+/// htmx waits for that.
+static SCRIPTS: LazyLock<Markup> = LazyLock::new(|| {
+    html! {
+        script src=(href("htmx.js")) {}
+        script src=(href("hx-sse.js")) {}
+        script src=(href("app.js")) {}
+        script src=(href("draft.js")) {}
+    }
+});
+
+/// Bytes around the body, nearly.
+const AROUND: usize = 2048;
+
+/// Bytes that follow, at most or nearly so: a page that grows as it is written is moved each time.
+pub struct Ahead(pub usize);
+
+impl Render for Ahead {
+    fn render_to(&self, page: &mut String) {
+        page.reserve(self.0);
+    }
+}
 
 /// A whole page. `scripted` pages load htmx and our script; the others are complete without.
 #[must_use]
 pub fn page(title: &str, scripted: bool, body: &Markup) -> Markup {
     html! {
+        (Ahead(AROUND + body.0.len()))
         (DOCTYPE)
         html lang="en" {
             head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
+                (*HEAD)
                 title { (title) }
-                link rel="icon" type="image/svg+xml" href=(href("favicon.svg"));
-                link rel="stylesheet" href=(href("pico.css"));
-                link rel="stylesheet" href=(href("app.css"));
                 @if scripted { script src=(href("list.js")) {} }
             }
             body {
                 (body)
-                // Not `defer`: htmx would start without waiting for the scripts after it, and
-                // on a slow line the stream would never open. From here they hold back nothing
-                // that can be read, and htmx waits for the end of the page.
-                @if scripted {
-                    script src=(href("htmx.js")) {}
-                    script src=(href("hx-sse.js")) {}
-                    script src=(href("app.js")) {}
-                    script src=(href("draft.js")) {}
-                }
+                @if scripted { (*SCRIPTS) }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The pages of a room: to join it, and to be in it.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::{layout, message};
 use crate::assets::href;
@@ -38,7 +38,7 @@ pub struct Tab<'a> {
     /// The room.
     pub room: &'a RoomName,
     /// The tab's address, `/rooms/{room}/tabs/{tab}`.
-    pub path: &'a str,
+    pub path: &'a Markup,
     /// Whom it posts as.
     pub name: &'a Name,
     /// The messages' fragments, oldest first.
@@ -54,6 +54,9 @@ pub struct Tab<'a> {
     pub form: &'a SendForm<'a>,
 }
 
+/// Bytes around the messages, nearly.
+const AROUND: usize = 4096;
+
 /// The longest that a page waits between two tries to come back. htmx's own is a minute, which is
 /// long to sit before a room that is there again; eight seconds of ten thousand tabs are a
 /// thousand small requests a second.
@@ -63,11 +66,12 @@ const LONGEST_PAUSE_MS: u32 = 8_000;
 #[must_use]
 pub fn tab(tab: &Tab<'_>) -> Markup {
     let Tab { room, path, name, messages, people, older, cursor, form } = tab;
-    let stream = cursor.map(|cursor| format!("{path}/events?after={cursor}"));
+    let stream = cursor.map(|cursor| html! { (path) "/events?after=" (cursor) });
     layout::page(
         &format!("#{room}"),
         true,
         &html! {
+            (layout::Ahead(AROUND + messages.0.len()))
             main.room data-name=(name) {
                 header {
                     h1 { "#" (room) }
@@ -85,11 +89,14 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
                     section.scroller tabindex="0" aria-label="Messages" {
                         // What arrives is read out once; what the script puts on it later is not.
                         div.log role="log" aria-live="polite" aria-relevant="additions" {
-                            div id="messages" hx-sse:connect=[stream.as_deref()] hx-swap="beforeend"
+                            div id="messages" hx-sse:connect=[&stream] hx-swap="beforeend"
                                 hx-config={ "sse.reconnectMaxDelay:" (LONGEST_PAUSE_MS) } {
-                                (empty())
+                                // Stands there for good, and is shown while nothing stands beside it.
+                                p.empty {
+                                    "No messages yet — send one to publish it to everyone here."
+                                }
                                 @if let Some(oldest) = older {
-                                    (message::way_to_older(room, oldest, path))
+                                    (message::way_to_older(room, oldest, &path.0))
                                 }
                                 (messages)
                             }
@@ -125,15 +132,10 @@ pub fn send_frame(form: &SendForm<'_>) -> Markup {
     layout::page("Write a message", false, &html! { main.send { (send_form(form)) } })
 }
 
-/// Stands in the list for good and is shown while no message stands beside it.
-fn empty() -> Markup {
-    html! { p.empty { "No messages yet — send one to publish it to everyone here." } }
-}
-
 /// The form to send with.
 pub struct SendForm<'a> {
     /// The tab's address.
-    pub path: &'a str,
+    pub path: &'a Markup,
     /// The key that this draft is sent under, however often.
     pub key: &'a Key,
     /// What is in the field.
@@ -149,12 +151,13 @@ pub struct SendForm<'a> {
 #[must_use]
 pub fn send_form(form: &SendForm<'_>) -> Markup {
     let SendForm { path, key, text, problem, framed } = form;
+    let key = PreEscaped(key.as_str());
     html! {
         form id="send" method="post" action={ (path) "/send" @if *framed { "?frame=1" } }
-            hx-post=[(!framed).then(|| format!("{path}/send"))] hx-swap="none" {
+            hx-post=[(!framed).then(|| html! { (path) "/send" })] hx-swap="none" {
             label for="text" { "Message" }
             // Browsers bring fields back as they were, and a used key with them: not this one.
-            input id="key" type="hidden" name="key" value=(key.as_str()) autocomplete="off";
+            input id="key" type="hidden" name="key" value=(key) autocomplete="off";
             fieldset role="group" {
                 // One line where no script makes Enter send.
                 @if *framed {

@@ -47,6 +47,6 @@ pub async fn finish(
 
 /// Pages change with every message: a browser may keep one to go back to, and must ask before it
 /// shows it as new.
-pub fn not_stored() -> [(HeaderName, &'static str); 1] {
-    [(header::CACHE_CONTROL, "private, no-cache")]
+pub fn not_stored() -> [(HeaderName, HeaderValue); 1] {
+    [(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))]
 }

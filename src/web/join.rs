@@ -5,7 +5,6 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
-use axum_extra::extract::cookie::SignedCookieJar;
 use serde::Deserialize;
 
 use super::{
@@ -24,7 +23,6 @@ pub async fn create(
     Room(room): Room,
     Address(address): Address,
     State(state): State<AppState>,
-    jar: SignedCookieJar,
     headers: HeaderMap,
     Posted(Joining { username }): Posted<Joining>,
 ) -> Response {
@@ -36,8 +34,8 @@ pub async fn create(
     });
     match tab {
         Ok(tab) => {
-            let cookie = tab.cookie(over_tls(&headers));
-            (jar.add(cookie), Redirect::to(&tab.path())).into_response()
+            let cookie = tab.cookie(&state.secret, over_tls(&headers));
+            (cookie, Redirect::to(&tab.path().0)).into_response()
         }
         Err(why) => {
             let page = view::room::join(&room, &username, Some(why.sentence()));

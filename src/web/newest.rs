@@ -81,7 +81,7 @@ impl Newest {
         if let Some(kept) = self.lock().get(room).filter(|kept| kept.holds(last)) {
             return Ok(Arc::clone(&kept.shown));
         }
-        let shown = Arc::new(Shown::read(journal, room, None).await?);
+        let shown = Arc::new(Box::pin(Shown::read(journal, room, None)).await?);
         if shown.messages.0.len() <= LONGEST {
             let mut rooms = self.lock();
             if rooms.len() >= ROOMS && !rooms.contains_key(room) {

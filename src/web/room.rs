@@ -81,7 +81,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Room {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let params = RawPathParams::from_request_parts(parts, state).await;
-        let params = params.map_err(|_| Error::NotFound)?;
+        Self::of(&params.map_err(|_| Error::NotFound)?)
+    }
+}
+
+impl Room {
+    /// The room among what a URL names.
+    pub fn of(params: &RawPathParams) -> Result<Self, Error> {
         let (_, raw) = params.iter().find(|(name, _)| *name == "room").ok_or(Error::NotFound)?;
         RoomName::parse(raw).map(Self).map_err(|_| Error::NotFound)
     }

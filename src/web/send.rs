@@ -78,8 +78,8 @@ pub async fn from_tab(
         }
         // Going to a field by its name puts the focus there (WHATWG HTML, "scroll to the
         // fragment"), where `autofocus` is heeded once per page only, and not per frame.
-        Ok(_) if framed => Ok(Redirect::to(&format!("{path}/send#text")).into_response()),
-        Ok(_) => Ok(Redirect::to(&path).into_response()),
+        Ok(_) if framed => Ok(Redirect::to(&format!("{}/send#text", path.0)).into_response()),
+        Ok(_) => Ok(Redirect::to(&path.0).into_response()),
         Err(why) => {
             // A key that was used up would keep refusing what is in the form.
             let kept = Key::parse(&sending.key).ok().filter(|_| !matches!(why, Error::KeyReused));

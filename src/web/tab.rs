@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use axum::{
     extract::{FromRequestParts, Query, RawPathParams, State},
-    http::{StatusCode, request::Parts},
+    http::{HeaderName, StatusCode, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
-use axum_extra::extract::cookie::{Cookie, SameSite, SignedCookieJar};
-use maud::Markup;
+use cookie::{Cookie, SameSite};
+use maud::{Markup, PreEscaped};
 
 use super::{
     AppState, Error,
@@ -25,6 +25,9 @@ use crate::{
 };
 
 pub use secret::{Secret, SecretError};
+
+/// The header that gives or takes a tab's cookie.
+type SetCookie = [(HeaderName, String); 1];
 
 /// The cookie's name. Its path tells tabs apart: a browser sends a tab no other tab's cookie.
 const COOKIE: &str = "hubbub";
@@ -57,20 +60,20 @@ impl Tab {
         &self.name
     }
 
-    /// Its address.
-    pub fn path(&self) -> String {
-        format!("/rooms/{}/tabs/{}", self.room, self.id)
+    /// Its address: a room's name and hexadecimal digits, which need no escaping.
+    pub fn path(&self) -> Markup {
+        PreEscaped(["/rooms/", self.room.as_str(), "/tabs/", &self.id].concat())
     }
 
-    /// The cookie that proves it. The signature covers the value only, so the value says which
-    /// tab of which room it is for: moved to another path, it proves nothing.
-    pub fn cookie(&self, over_tls: bool) -> Cookie<'static> {
+    /// The cookie that proves it, signed. The signature covers the value only, so the
+    /// value says which tab of which room it is for: moved to another path, it proves nothing.
+    pub fn cookie(&self, secret: &Secret, over_tls: bool) -> SetCookie {
         let mut cookie = Cookie::new(COOKIE, format!("{}.{}.{}", self.room, self.id, self.name));
-        cookie.set_path(self.path());
+        cookie.set_path(self.path().0);
         cookie.set_http_only(true);
         cookie.set_same_site(SameSite::Lax);
         cookie.set_secure(over_tls);
-        cookie
+        [(header::SET_COOKIE, secret.sign(cookie))]
     }
 
     fn from_cookie(value: &str, room: &RoomName, id: &str) -> Option<Self> {
@@ -81,31 +84,47 @@ impl Tab {
     }
 }
 
-/// The tab that a URL names, when the request proves that it is its own.
+/// Who asks at a tab's address: the tab itself, when the request proves it, or somebody else.
+pub struct Visitor {
+    room: RoomName,
+    tab: Option<Tab>,
+}
+
+impl FromRequestParts<AppState> for Visitor {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| Error::NotFound)?;
+        let Room(room) = Room::of(&params)?;
+        let (_, id) = params.iter().find(|(name, _)| *name == "tab").ok_or(Error::NotFound)?;
+        let lines = parts.headers.get_all(header::COOKIE).iter();
+        let tab = lines
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(Cookie::split_parse_encoded)
+            .filter_map(|cookie| cookie.ok().filter(|cookie| cookie.name() == COOKIE))
+            .filter_map(|cookie| state.secret.verify(cookie))
+            .find_map(|cookie| Tab::from_cookie(cookie.value(), &room, id));
+        Ok(Self { room, tab })
+    }
+}
+
 impl FromRequestParts<AppState> for Tab {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
-        let Room(room) = Room::from_request_parts(parts, state).await?;
-        let params = RawPathParams::from_request_parts(parts, state).await;
-        let params = params.map_err(|_| Error::NotFound)?;
-        let (_, id) = params.iter().find(|(name, _)| *name == "tab").ok_or(Error::NotFound)?;
-        let jar = SignedCookieJar::from_headers(&parts.headers, state.secret.key());
-        jar.get(COOKIE)
-            .and_then(|cookie| Self::from_cookie(cookie.value(), &room, id))
-            .ok_or(Error::NotJoined)
+        Visitor::from_request_parts(parts, state).await?.tab.ok_or(Error::NotJoined)
     }
 }
 
 /// `GET /rooms/{room}/tabs/{tab}`: the joined page, live, or with `?before=` a part of the past;
 /// who has not joined is sent to the door.
 pub async fn show(
-    Room(room): Room,
-    tab: Result<Tab, Error>,
+    Visitor { room, tab }: Visitor,
     State(state): State<AppState>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Error> {
-    let Ok(tab) = tab else { return Ok(Redirect::to(&format!("/rooms/{room}")).into_response()) };
+    let Some(tab) = tab else { return Ok(Redirect::to(&format!("/rooms/{room}")).into_response()) };
     let before = asked.before(&state)?;
     let page = page(&state, &tab, before, &Key::fresh(), "", None).await?;
     Ok((not_stored(), page).into_response())
@@ -114,7 +133,7 @@ pub async fn show(
 /// `GET /rooms/{room}/tabs/{tab}/live`: what the frame of a page without script begins with.
 pub async fn live(tab: Tab, State(state): State<AppState>) -> Result<Response, Error> {
     let newest = state.journal().before(&tab.room, None, SHOWN).await?;
-    let stream = format!("{}/events?format=html&last={SHOWN}", tab.path());
+    let stream = format!("{}/events?format=html&last={SHOWN}", tab.path().0);
     let page = view::endless::entrance(&tab.room, &newest.messages, &stream);
     Ok((not_stored(), page).into_response())
 }
@@ -130,7 +149,8 @@ pub async fn page(
 ) -> Result<Markup, Error> {
     let past = match before {
         None => state.newest.of(state.journal(), &tab.room).await?,
-        Some(_) => Arc::new(Shown::read(state.journal(), &tab.room, before).await?),
+        // In a box, since every page's future would be as large.
+        Some(_) => Arc::new(Box::pin(Shown::read(state.journal(), &tab.room, before)).await?),
     };
     let mut people = state.presence.people(&tab.room);
     // Who sees the page is here, though its stream is still to open.
@@ -156,19 +176,16 @@ pub async fn page(
 
 /// `POST …/leave`: forgets the name. It answers whoever asks: leaving twice is leaving.
 pub async fn leave(
-    Room(room): Room,
-    tab: Result<Tab, Error>,
+    Visitor { room, tab }: Visitor,
     State(state): State<AppState>,
-    jar: SignedCookieJar,
-) -> (SignedCookieJar, Redirect) {
-    let jar = match tab {
-        Ok(tab) => {
-            state.presence.leave(&room, &tab.id);
-            jar.remove(Cookie::build(COOKIE).path(tab.path()))
-        }
-        Err(_) => jar,
-    };
-    (jar, Redirect::to(&format!("/rooms/{room}")))
+) -> (Option<SetCookie>, Redirect) {
+    let forgotten = tab.map(|tab| {
+        state.presence.leave(&room, &tab.id);
+        let mut cookie = Cookie::build(COOKIE).path(tab.path().0).build();
+        cookie.make_removal();
+        [(header::SET_COOKIE, cookie.to_string())]
+    });
+    (forgotten, Redirect::to(&format!("/rooms/{room}")))
 }
 
 /// A status for a page that is shown again.

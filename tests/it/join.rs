@@ -100,6 +100,25 @@ async fn another_tabs_cookie_no_cookie_and_a_forged_one_prove_nothing() {
 }
 
 #[tokio::test]
+async fn a_tabs_cookie_is_found_among_others() {
+    let app = App::start();
+    let (ann, bob) = (Tab::join(&app, "lobby", "ann").await, Tab::join(&app, "lobby", "bob").await);
+    let (ours, other) = (&ann.cookie, &bob.cookie);
+    for cookies in [
+        format!("a=b; {ours}; c"),
+        format!("{other}; {ours}"),
+        format!("{ours};{other}"),
+        format!("hubbub=forged; {ours}; hubbub="),
+    ] {
+        let request = client().get(app.url(&ann.path)).header(header::COOKIE, &cookies);
+        assert_eq!(request.send().await.unwrap().status(), 200, "{cookies}");
+    }
+    // Each on a line of its own, as HTTP/2 has them (RFC 9113, section 8.2.3).
+    let request = client().get(app.url(&ann.path)).header(header::COOKIE, other);
+    assert_eq!(request.header(header::COOKIE, ours).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn a_name_that_cannot_be_taken_comes_back_with_one_sentence() {
     let app = App::start();
     for (name, sentence) in [

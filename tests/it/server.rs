@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
     client::{Events, client, send},
@@ -152,6 +152,17 @@ async fn a_form_that_is_on_its_way_at_sigterm_is_stored_and_answered() {
     app.start_again();
     let kept = client().get(app.url("/rooms/lobby/messages")).send().await.unwrap();
     assert!(kept.text().await.unwrap().contains("above"));
+}
+
+#[tokio::test]
+async fn who_has_said_all_and_closes_that_half_is_answered() {
+    // What `nc -N` does, and clients of HTTP/1.0.
+    let app = App::start();
+    let mut wire = half_a_form(&app).await;
+    wire.say("&text=above").await.unwrap();
+    wire.socket.shutdown().await.unwrap();
+    let said = wire.rest().await;
+    assert!(said.starts_with("HTTP/1.1 201"), "{said}");
 }
 
 #[tokio::test]

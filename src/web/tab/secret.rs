@@ -5,15 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use axum_extra::extract::cookie::Key as CookieKey;
+use cookie::{Cookie, CookieJar, Key};
 
-/// The signing secret's length: what [`CookieKey::from`] takes.
+/// The signing secret's length: what [`Key::from`] takes.
 const LENGTH: usize = 64;
 
 /// What the tabs' cookies are signed with. Made at the first start and kept beside the data,
 /// readable by nobody else; a copy of the journal does not carry it.
-#[derive(Clone)]
-pub struct Secret(CookieKey);
+pub struct Secret(Key);
 
 /// The secret's file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -55,11 +54,19 @@ impl Secret {
         if bytes.len() != LENGTH {
             return Err(SecretError::NotASecret(path));
         }
-        Ok(Self(CookieKey::from(&bytes)))
+        Ok(Self(Key::from(&bytes)))
     }
 
-    pub(in crate::web) fn key(&self) -> CookieKey {
-        self.0.clone()
+    /// The cookie with its signature, as an answer carries it.
+    pub(super) fn sign(&self, cookie: Cookie<'static>) -> String {
+        let mut jar = CookieJar::new();
+        jar.signed_mut(&self.0).add(cookie);
+        jar.iter().map(|cookie| cookie.encoded().to_string()).collect()
+    }
+
+    /// What a request's cookie says, where its signature is ours.
+    pub(super) fn verify(&self, cookie: Cookie<'_>) -> Option<Cookie<'static>> {
+        CookieJar::new().signed(&self.0).verify(cookie.into_owned())
     }
 }
 
