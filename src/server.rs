@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{body::Body, extract::ConnectInfo, response::Response};
 use hyper::{Method, Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
@@ -23,7 +23,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::task::TaskTracker;
-use tower_service::Service as _;
+use tower_service::Service;
 
 use crate::{metrics::Metrics, shutdown::Shutdown};
 use live::Live;
@@ -105,11 +105,28 @@ pub fn room() -> usize {
     limit.saturating_sub(OWN_FILES).max(1)
 }
 
+/// What answers requests, as axum's router does.
+pub trait Answers:
+    Service<Request<Body>, Response = Response, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<S> Answers for S where
+    S: Service<Request<Body>, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
 /// Serves `router` until the shutdown begins and what was accepted is answered. Where `most`
 /// connections are open, the idle ones have to go, and the next wait in the kernel until one has.
 pub async fn run(
     listener: TcpListener,
-    router: Router,
+    router: impl Answers,
     most: usize,
     metrics: Metrics,
     shutdown: Shutdown,
@@ -195,7 +212,7 @@ impl Places {
 async fn serve(
     socket: TcpStream,
     peer: SocketAddr,
-    router: Router,
+    router: impl Answers,
     metrics: Metrics,
     told: OwnedNotified,
     shutdown: Shutdown,

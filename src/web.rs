@@ -26,9 +26,11 @@ use axum::{
 };
 use ipnet::IpNet;
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
+use tower_layer::Layer as _;
 
 use crate::{
-    journal::Journal, limits::Limits, metrics::Metrics, presence::Presence, stream::Source,
+    journal::Journal, limits::Limits, metrics::Metrics, presence::Presence, server::Answers,
+    stream::Source,
 };
 use error::Error;
 
@@ -80,10 +82,10 @@ impl AppState {
 }
 
 /// Every URL that hubbub answers. A body has at most `body` bytes, or any number where that is 0.
-pub fn router(state: AppState, body: usize) -> Router {
+pub fn router(state: AppState, body: usize) -> impl Answers {
     let finish = middleware::from_fn_with_state(state.metrics.clone(), answer::finish);
     let body = if body == 0 { DefaultBodyLimit::disable() } else { DefaultBodyLimit::max(body) };
-    Router::new()
+    let router = Router::new()
         .route("/", get(room::lobby))
         .route("/rooms", get(room::list).post(room::open))
         .route("/rooms/{room}", get(room::show))
@@ -102,20 +104,21 @@ pub fn router(state: AppState, body: usize) -> Router {
         .route("/readyz", get(health::ready))
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
-        .with_state(state)
-        // Together, the outermost first: `Router::layer` puts every route in a box each time.
-        .layer((
-            finish,
-            // One request's bug is one request's 500, and the others' connections live on.
-            CatchPanicLayer::custom(error::panicked),
-            // A page of another site must not post in a visitor's name (cross-site request forgery).
-            CsrfLayer::new().with_rejection_response(error::foreign),
-            body,
-        ))
+        .with_state(state);
+    // The outermost first. `Router::layer` would put a box around every route for each.
+    let layers = (
+        finish,
+        // One request's bug is one request's 500, and the others' connections live on.
+        CatchPanicLayer::custom(error::panicked),
+        // A page of another site must not post in a visitor's name (cross-site request forgery).
+        CsrfLayer::new().with_rejection_response(error::foreign),
+        body,
+    );
+    layers.layer(router)
 }
 
 /// What the operator's own address answers.
-pub fn admin(state: AppState) -> Router {
+pub fn admin(state: AppState) -> impl Answers {
     Router::new()
         .route("/metrics", get(health::metrics))
         .route("/healthz", get(health::alive))
