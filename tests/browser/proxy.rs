@@ -23,6 +23,9 @@ const SLOW: Duration = Duration::from_millis(500);
 const DOWN: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html\r\n\
                     Content-Length: 23\r\nConnection: close\r\n\r\n<p>Down for a while</p>";
 
+/// What it answers when it leads nowhere.
+const NOTHING: &str = "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+
 /// What the proxy does with streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Streams {
@@ -44,7 +47,8 @@ struct State {
     posts_held: watch::Sender<bool>,
     answers_lost: watch::Sender<bool>,
     slow: Mutex<Option<&'static str>>,
-    refuse: Mutex<Option<&'static str>>,
+    /// What is in a request's path, and what that request is answered.
+    refuse: Mutex<Option<(&'static str, &'static str)>>,
     refused: AtomicUsize,
     told: AtomicUsize,
 }
@@ -109,7 +113,13 @@ impl Proxy {
 
     /// Answers every request whose path contains this with a 503, until this changes.
     pub fn refuse(&self, path: Option<&'static str>) {
-        *self.state.refuse.lock().expect("not poisoned") = path;
+        *self.state.refuse.lock().expect("not poisoned") = path.map(|path| (path, DOWN));
+    }
+
+    /// Answers every request whose path contains this with a 204, until this changes: a browser
+    /// that goes there stays where it is.
+    pub fn lead_nowhere(&self, path: &'static str) {
+        *self.state.refuse.lock().expect("not poisoned") = Some((path, NOTHING));
     }
 
     /// How many requests it refused so.
@@ -185,9 +195,9 @@ async fn pass(mut browser: TcpStream, upstream: &str, state: &State) -> std::io:
     }
     let asked = lines.lines().next().unwrap_or_default();
     let refuse = *state.refuse.lock().expect("not poisoned");
-    if refuse.is_some_and(|refuse| asked.contains(refuse)) {
+    if let Some((_, answer)) = refuse.filter(|(path, _)| asked.contains(path)) {
         state.refused.fetch_add(1, Ordering::SeqCst);
-        return browser.write_all(DOWN.as_bytes()).await;
+        return browser.write_all(answer.as_bytes()).await;
     }
     if asked.starts_with("POST ") && asked.contains("/presence") {
         state.told.fetch_add(1, Ordering::SeqCst);
