@@ -59,7 +59,8 @@ impl Shown {
         room: &RoomName,
         before: Option<Seq>,
     ) -> Result<Self, ReadError> {
-        let past = journal.before(room, before, SHOWN).await?;
+        // In a box: every page's future would be as large, and most of them read nothing.
+        let past = Box::pin(journal.before(room, before, SHOWN)).await?;
         let oldest = past.messages.first().filter(|_| past.more);
         Ok(Self {
             messages: view::message::fragments(&past.messages),
@@ -81,7 +82,7 @@ impl Newest {
         if let Some(kept) = self.lock().get(room).filter(|kept| kept.holds(last)) {
             return Ok(Arc::clone(&kept.shown));
         }
-        let shown = Arc::new(Box::pin(Shown::read(journal, room, None)).await?);
+        let shown = Arc::new(Shown::read(journal, room, None).await?);
         if shown.messages.0.len() <= LONGEST {
             let mut rooms = self.lock();
             if rooms.len() >= ROOMS && !rooms.contains_key(room) {

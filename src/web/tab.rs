@@ -65,8 +65,8 @@ impl Tab {
         PreEscaped(["/rooms/", self.room.as_str(), "/tabs/", &self.id].concat())
     }
 
-    /// The cookie that proves it, signed. The signature covers the value only, so the
-    /// value says which tab of which room it is for: moved to another path, it proves nothing.
+    /// The cookie that proves it, signed. The signature covers the value only, so the value says
+    /// which tab of which room it is for: moved to another path, it proves nothing.
     pub fn cookie(&self, secret: &Secret, over_tls: bool) -> SetCookie {
         let mut cookie = Cookie::new(COOKIE, format!("{}.{}.{}", self.room, self.id, self.name));
         cookie.set_path(self.path().0);
@@ -102,7 +102,8 @@ impl FromRequestParts<AppState> for Visitor {
         let tab = lines
             .filter_map(|line| line.to_str().ok())
             .flat_map(Cookie::split_parse_encoded)
-            .filter_map(|cookie| cookie.ok().filter(|cookie| cookie.name() == COOKIE))
+            .flatten()
+            .filter(|cookie| cookie.name() == COOKIE)
             .filter_map(|cookie| state.secret.verify(cookie))
             .find_map(|cookie| Tab::from_cookie(cookie.value(), &room, id));
         Ok(Self { room, tab })
@@ -149,8 +150,7 @@ pub async fn page(
 ) -> Result<Markup, Error> {
     let past = match before {
         None => state.newest.of(state.journal(), &tab.room).await?,
-        // In a box, since every page's future would be as large.
-        Some(_) => Arc::new(Box::pin(Shown::read(state.journal(), &tab.room, before)).await?),
+        Some(_) => Arc::new(Shown::read(state.journal(), &tab.room, before).await?),
     };
     let mut people = state.presence.people(&tab.room);
     // Who sees the page is here, though its stream is still to open.

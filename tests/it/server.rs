@@ -156,7 +156,7 @@ async fn a_form_that_is_on_its_way_at_sigterm_is_stored_and_answered() {
 
 #[tokio::test]
 async fn who_has_said_all_and_closes_that_half_is_answered() {
-    // What `nc -N` does, and clients of HTTP/1.0.
+    // What `nc -N` does.
     let app = App::start();
     let mut wire = half_a_form(&app).await;
     wire.say("&text=above").await.unwrap();
