@@ -142,6 +142,9 @@ struct Side {
     send: Vec<u8>,
     /// The page of a tab that joined.
     tab: Vec<u8>,
+    /// Its page with the messages before the newest. What a room's newest messages look like is
+    /// kept until the next send; the past is read and rendered each time.
+    past: Vec<u8>,
 }
 
 impl Side {
@@ -150,12 +153,14 @@ impl Side {
         let mut connection = Connection::open(app.address()).await?;
         let text = TEXT.replace('?', "%3F").replace(' ', "+");
         let send = post("/rooms/lobby/messages", &format!("username=bob&text={text}"));
-        let tab = {
+        let newest = between(connection.ask(&send).await?, "\"id\":\"", "\"").to_owned();
+        let (tab, past) = {
             let answer = connection.ask(&post("/rooms/lobby/join", "username=ann")).await?;
-            let cookie = between(answer, "set-cookie: ", ";");
-            get(between(answer, "location: ", "\r\n"), &format!("Cookie: {cookie}\r\n"))
+            let cookie = format!("Cookie: {}\r\n", between(answer, "set-cookie: ", ";"));
+            let path = between(answer, "location: ", "\r\n");
+            (get(path, &cookie), get(&format!("{path}?before={newest}"), &cookie))
         };
-        Ok(Self { app, connection, send, tab })
+        Ok(Self { app, connection, send, tab, past })
     }
 
     /// Asks for the stream from `count` messages back.
@@ -171,7 +176,7 @@ impl Side {
 #[derive(Clone, Copy)]
 enum Kind {
     Send,
-    Page,
+    Past,
     Resume,
 }
 
@@ -179,7 +184,7 @@ impl Kind {
     fn title(self) -> &'static str {
         match self {
             Self::Send => "durable send",
-            Self::Page => "joined page",
+            Self::Past => "page of the past",
             Self::Resume => "resume 50 back",
         }
     }
@@ -187,7 +192,7 @@ impl Kind {
 
 /// What a request costs beside the size of the history.
 async fn measure_size(homes: &[Arc<TempDir>; 2]) -> io::Result<()> {
-    let kinds = [Kind::Send, Kind::Page, Kind::Resume];
+    let kinds = [Kind::Send, Kind::Past, Kind::Resume];
     let mut measured = kinds.map(|_| [Measured::default(), Measured::default()]);
     for _ in 0..ROUNDS {
         // Fresh processes: one may be lucky with its threads' processors for all its life.
@@ -231,7 +236,7 @@ async fn take_turns(sides: &mut [Side; 2], kind: Kind) -> io::Result<[Vec<Durati
             let asked = Instant::now();
             match kind {
                 Kind::Send => assert_is(side.connection.ask(&side.send).await?, "201"),
-                Kind::Page => assert_is(side.connection.ask(&side.tab).await?, "200"),
+                Kind::Past => assert_is(side.connection.ask(&side.past).await?, "200"),
                 Kind::Resume => {
                     let socket = ask_for_stream(&side.app, &resumes[place])?;
                     read_events(socket, BEHIND, |_| {})?;
