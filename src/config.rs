@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
-use crate::{journal::Retention, limits::Allowed};
+use crate::{journal::Retention, rooms::limits::Allowed};
 
 /// What an operator can set.
 #[derive(Clone, Debug, Parser)]

@@ -39,17 +39,13 @@
 
 pub mod assets;
 pub mod config;
-pub mod feed;
-pub mod frame;
-pub mod hub;
+pub mod delivery;
 pub mod journal;
-pub mod limits;
 pub mod message;
 pub mod metrics;
-pub mod presence;
+pub mod rooms;
 pub mod server;
 pub mod shutdown;
-pub mod stream;
 pub mod telemetry;
 pub mod view;
 pub mod web;
@@ -59,14 +55,14 @@ use std::time::Duration;
 use tokio::{net::TcpListener, time::Instant};
 
 use config::Config;
-use frame::Frame;
-use hub::Hub;
+use delivery::{feed, frame::Frame, hub::Hub, stream::Source};
 use journal::{Journal, OpenError};
-use limits::Limits;
 use metrics::Metrics;
-use presence::Presence;
+use rooms::{
+    limits::Limits,
+    roster::{self as presence, Presence},
+};
 use shutdown::Shutdown;
-use stream::Source;
 use web::{AppState, Newest, Parts, Secret, SecretError};
 
 /// How often an idle stream carries a comment: proxies close a silent connection after 60 s

@@ -6,6 +6,7 @@
 
 mod id;
 mod name;
+mod people;
 mod room;
 mod text;
 
@@ -16,6 +17,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 pub use id::{Epoch, MessageId, NotAnId, Seq};
 pub use name::{InvalidName, Name};
+pub use people::{People, Person};
 pub use room::{InvalidRoomName, RoomName};
 pub use text::{InvalidText, Text};
 

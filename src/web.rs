@@ -29,8 +29,8 @@ use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 use tower_layer::Layer as _;
 
 use crate::{
-    journal::Journal, limits::Limits, metrics::Metrics, presence::Presence, server::Answers,
-    stream::Source,
+    delivery::stream::Source, journal::Journal, metrics::Metrics, rooms::limits::Limits,
+    rooms::roster::Presence, server::Answers,
 };
 use error::Error;
 

@@ -13,8 +13,8 @@ use tower_http::csrf::ProtectionError;
 
 use crate::{
     journal::{AppendError, ReadError},
-    limits::TooMuch,
-    presence::Taken,
+    rooms::limits::TooMuch,
+    rooms::roster::Taken,
     view,
 };
 

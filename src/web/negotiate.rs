@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, header};
 
 use super::Error;
-use crate::frame::Representation;
+use crate::delivery::frame::Representation;
 
 /// The representation asked for; an event stream where nothing is said.
 pub fn representation(headers: &HeaderMap, format: Option<&str>) -> Result<Representation, Error> {

@@ -11,12 +11,12 @@ use serde::Deserialize;
 
 use super::{AppState, Error, address::Address, negotiate, room::Room, tab::Tab};
 use crate::{
-    frame::Representation,
-    limits::{Slot, TooMuch},
+    delivery::frame::Representation,
+    delivery::stream::{self, Start},
     message::{MessageId, RoomName},
-    presence::Stay,
+    rooms::limits::{Slot, TooMuch},
+    rooms::roster::Stay,
     server::live,
-    stream::{self, Start},
 };
 
 /// The most messages that a stream can be asked to begin with: what is kept by default.

@@ -20,8 +20,9 @@ use super::{
     room::Room,
 };
 use crate::{
+    message::Person,
     message::{Key, MessageId, Name, RoomName, Seq},
-    view::{self, presence::Person},
+    view,
 };
 
 pub use secret::{Secret, SecretError};

@@ -138,7 +138,7 @@ impl<T: Item> Hub<T> {
         })))
     }
 
-    /// Hands an item to the readers of its room. The one caller is [`feed`](crate::feed), in the
+    /// Hands an item to the readers of its room. The one caller is [`feed`](crate::delivery::feed), in the
     /// order of the items' seqs.
     pub fn publish(&self, room: &RoomName, item: T) {
         let seq = item.seq();

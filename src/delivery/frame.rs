@@ -20,10 +20,10 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    hub::Item,
+    delivery::hub::Item,
     journal::Gap,
+    message::People,
     message::{Epoch, Message, MessageId, RoomName, Seq},
-    view::presence::People,
 };
 
 /// How a stream is written. In the order in which the server prefers them, where a reader takes

@@ -19,10 +19,10 @@ use tokio::time::Instant;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{
-    frame::{self, Frame},
-    hub::Hub,
+    delivery::frame::{self, Frame},
+    delivery::hub::Hub,
     message::{Name, RoomName},
-    view::presence::{People, Person},
+    message::{People, Person},
 };
 
 /// How long a tab without a stream is still here, and a hidden one not yet away: who looks into

@@ -18,8 +18,8 @@ use rand::RngExt as _;
 use tokio_stream::Stream;
 
 use crate::{
-    frame::{self, Frame, Representation},
-    hub::{Hub, Item as _, Next, Subscription},
+    delivery::frame::{self, Frame, Representation},
+    delivery::hub::{Hub, Item as _, Next, Subscription},
     journal::{Gap, Journal, Page, ReadError},
     message::{Epoch, MessageId, RoomName, Seq},
     metrics::Metrics,

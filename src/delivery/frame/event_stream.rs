@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use crate::{
     journal::Gap,
+    message::People,
     message::{Epoch, Message, MessageId},
-    view::{self, presence::People},
+    view,
 };
 
 /// How long to wait before coming back, in milliseconds, and a comment, so that whatever buffers

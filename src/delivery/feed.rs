@@ -5,7 +5,7 @@ use std::{pin::pin, time::Duration};
 
 use tokio_stream::StreamExt;
 
-use crate::{frame::Frame, hub::Hub, journal::Journal, message::Seq};
+use crate::{delivery::frame::Frame, delivery::hub::Hub, journal::Journal, message::Seq};
 
 /// How long to wait before a journal that could not be read is tried again: it takes a failing
 /// disk some moments to come back, and readers some to notice.
