@@ -3,6 +3,7 @@
 //! The [`feed`] follows the journal and publishes each message to the [`hub`] as one [`frame`];
 //! each reader's [`stream`] takes it from there, or from the journal where it is behind.
 
+pub mod announcements;
 pub mod feed;
 pub mod frame;
 pub mod hub;

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{body::Body, extract::ConnectInfo, response::Response};
+use axum::{body::Body, response::Response};
 use hyper::{Method, Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
@@ -96,7 +96,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Raises the limit on file descriptors as far as the system lets this process, and says how many
 /// connections that is enough for.
 #[must_use]
-pub fn room() -> usize {
+pub fn max_connections() -> usize {
     let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|why| {
         tracing::warn!(%why, "the limit on file descriptors could not be raised");
         1024 // What systems give where they give little.
@@ -105,6 +105,11 @@ pub fn room() -> usize {
     limit.saturating_sub(OWN_FILES).max(1)
 }
 
+pub use Answers as HttpService;
+#[derive(Clone)]
+pub struct ConnectionInfo {
+    pub peer: SocketAddr,
+}
 /// What answers requests, as axum's router does.
 pub trait Answers:
     Service<Request<Body>, Response = Response, Error = Infallible, Future: Send>
@@ -223,7 +228,7 @@ async fn serve(
     let (live, mut taken) = oneshot::channel();
     let live = Arc::new(Mutex::new(Some(live)));
     let answer = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(ConnectionInfo { peer });
         // To HEAD a stream's headers are the whole answer.
         let wanted = request.method() == Method::GET;
         let (live, answered) = (Arc::clone(&live), router.clone().call(request.map(Body::new)));

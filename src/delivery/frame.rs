@@ -121,7 +121,7 @@ impl Representation {
         match self {
             Self::EventStream => event_stream::farewell(pause),
             Self::NdJson | Self::Text => Bytes::new(),
-            Self::Html => html::onward(cursor, pause.as_secs().max(1)),
+            Self::Html => html::next_document(cursor, pause.as_secs().max(1)),
         }
     }
 
@@ -136,8 +136,8 @@ impl Representation {
 }
 
 /// The end of a document that has lived its time: it goes on by itself after `cursor`.
-pub fn onward(cursor: &MessageId) -> Bytes {
-    html::onward(cursor, 0)
+pub fn next_document(cursor: &MessageId) -> Bytes {
+    html::next_document(cursor, 0)
 }
 
 /// Word of who is here, for event streams.
@@ -152,7 +152,7 @@ pub struct Frame(Arc<Inner>);
 struct Inner {
     message: Message,
     /// When it came out of the journal.
-    born: Instant,
+    read_at: Instant,
     /// How many live readers it is still to be handed to: one atomic step for each, and the last
     /// one knows that it is the last. One that falls behind or leaves never counts it down; then
     /// the time of this frame is not known, and not made up.
@@ -166,7 +166,7 @@ impl Frame {
     pub fn new(message: Message) -> Self {
         Self(Arc::new(Inner {
             message,
-            born: Instant::now(),
+            read_at: Instant::now(),
             due: AtomicUsize::new(0),
             encoded: Default::default(),
         }))
@@ -175,8 +175,8 @@ impl Frame {
     /// It is handed to one live reader. Says how long the way to all of them took, if this was the
     /// last.
     #[must_use]
-    pub fn handed_over(&self) -> Option<Duration> {
-        (self.0.due.fetch_sub(1, Ordering::Relaxed) == 1).then(|| self.0.born.elapsed())
+    pub fn delivered_to_one(&self) -> Option<Duration> {
+        (self.0.due.fetch_sub(1, Ordering::Relaxed) == 1).then(|| self.0.read_at.elapsed())
     }
 
     /// Its bytes in one representation.

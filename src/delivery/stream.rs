@@ -19,7 +19,7 @@ use tokio_stream::Stream;
 
 use crate::{
     delivery::frame::{self, Frame, Representation},
-    delivery::hub::{Hub, Item as _, Next, Subscription},
+    delivery::hub::{Hub, Item as _, Next, ReaderTag, Subscription},
     journal::{Gap, Journal, Page, ReadError},
     message::{Epoch, MessageId, RoomName, Seq},
     metrics::Metrics,
@@ -27,21 +27,24 @@ use crate::{
 
 /// Messages read from the journal at once: enough to be worth a reading (the journal ends a page
 /// earlier where texts are long), few enough that thousands can catch up together.
-const PAGE: usize = 512;
+const MAX_PAGE_MESSAGES: usize = 512;
 
-/// The life of a document without an end, in messages and in time: a browser holds all of it in
-/// memory. Then it goes on with the next, from its cursor.
-const LIFE: (u64, Duration) = (10_000, Duration::from_hours(1));
+/// Messages in a document without an end, which a browser holds in memory as a whole. Then it goes
+/// on with the next, from its cursor.
+const MAX_DOCUMENT_MESSAGES: u64 = 10_000;
+
+/// How long such a document lives.
+const MAX_DOCUMENT_AGE: Duration = Duration::from_hours(1);
 
 /// Messages that the next document repeats from the one before, so that it does not begin empty.
-const CONTEXT: usize = 50;
+const REPEATED_MESSAGES: usize = 50;
 
-/// How soon, in milliseconds, a reader is asked to come back when the server stops: time for a
+/// How soon, in milliseconds, a reader is wanted to come back when the server stops: time for a
 /// restart, spread so that ten thousand tabs come at four a millisecond and not at once.
-const COME_BACK: Range<u64> = 500..3000;
+const RECONNECT_DELAY_MS: Range<u64> = 500..3000;
 
-fn pause() -> Duration {
-    Duration::from_millis(rand::rng().random_range(COME_BACK))
+fn reconnect_delay() -> Duration {
+    Duration::from_millis(rand::rng().random_range(RECONNECT_DELAY_MS))
 }
 
 /// Where a reader begins.
@@ -55,8 +58,8 @@ pub enum Start {
     Lost,
 }
 
-/// What a reader asks for.
-pub struct Asked {
+/// What a reader gets.
+pub struct Wanted {
     /// Which room.
     pub room: RoomName,
     /// From where.
@@ -65,6 +68,8 @@ pub struct Asked {
     pub representation: Representation,
     /// Whether word of who is here is wanted, which only an event stream has a place for.
     pub presence: bool,
+    /// What tells it from others.
+    pub tag: ReaderTag,
 }
 
 /// What every stream is made from; clones share it.
@@ -83,25 +88,25 @@ impl Source {
     /// with the stream: by it others see that this reader is there.
     pub fn open<H: Send + 'static>(
         &self,
-        asked: Asked,
+        wanted: Wanted,
         held: H,
     ) -> impl Stream<Item = Bytes> + Send + use<H> {
         let (journal, metrics) = (self.journal.clone(), self.metrics.clone());
-        let live = self.hub.subscribe(&asked.room, asked.presence);
-        let (sent, lost) = match asked.start {
+        let live = self.hub.subscribe(&wanted.room, wanted.presence, wanted.tag);
+        let (sent, lost) = match wanted.start {
             // Read after subscribing: whatever is newer passes the ring.
             Start::Now => (journal.last(), false),
             Start::After(seq) => (seq, false),
             Start::Lost => (Seq::ZERO, true),
         };
-        let Asked { room, representation, .. } = asked;
+        let Wanted { room, representation, .. } = wanted;
         let reader = Reader {
             past: journal,
             room,
             representation,
             sent,
             lost,
-            taken: 0,
+            count: 0,
             recent: VecDeque::new(),
         };
         run(reader, live, metrics, held)
@@ -145,7 +150,7 @@ struct Reader<P> {
     /// Whether its cursor meant nothing, and all that is kept is still to come.
     lost: bool,
     /// How many messages it was given.
-    taken: u64,
+    count: u64,
     /// The last few of them, where the next document begins; empty for other representations.
     recent: VecDeque<Seq>,
 }
@@ -157,7 +162,7 @@ fn run<P: Past, H: Send + 'static>(
     held: H,
 ) -> impl Stream<Item = Bytes> + Send + use<P, H> {
     let representation = reader.representation;
-    let born = Instant::now();
+    let opened = Instant::now();
     async_stream::stream! {
         let _held = held;
         let opening = representation.opening(&reader.room);
@@ -171,10 +176,10 @@ fn run<P: Past, H: Send + 'static>(
         loop {
             let piece = match live.next(reader.sent).await {
                 Next::Item(frame) => {
-                    reader.took(frame.seq());
+                    reader.note(frame.seq());
                     reader.sent = frame.seq();
                     if frame.seq() > live.since()
-                        && let Some(took) = frame.handed_over()
+                        && let Some(took) = frame.delivered_to_one()
                     {
                         metrics.fanned_out(took);
                     }
@@ -189,9 +194,10 @@ fn run<P: Past, H: Send + 'static>(
                     }
                 },
                 Next::Notice(notice) => notice,
-                Next::Beat => representation.keep_alive(),
+                Next::Tick => representation.keep_alive(),
+                Next::Evicted => return,
                 Next::End => {
-                    let farewell = representation.farewell(&reader.onward(), pause());
+                    let farewell = representation.farewell(&reader.next_document(), reconnect_delay());
                     if !farewell.is_empty() {
                         yield farewell;
                     }
@@ -204,9 +210,9 @@ fn run<P: Past, H: Send + 'static>(
             }
             // Looked at with every message and comment: no timer of its own is due.
             if representation == Representation::Html
-                && (reader.taken >= LIFE.0 || born.elapsed() >= LIFE.1)
+                && (reader.count >= MAX_DOCUMENT_MESSAGES || opened.elapsed() >= MAX_DOCUMENT_AGE)
             {
-                yield frame::onward(&reader.onward());
+                yield frame::next_document(&reader.next_document());
                 return;
             }
         }
@@ -217,10 +223,10 @@ impl<P: Past> Reader<P> {
     /// One page from the journal in one piece, word of a gap before it; empty where nothing was
     /// due up to where it reaches.
     async fn replay(&mut self, metrics: &Metrics) -> Result<Bytes, ReadError> {
-        let page = self.past.after(&self.room, self.sent, PAGE).await?;
+        let page = self.past.after(&self.room, self.sent, MAX_PAGE_MESSAGES).await?;
         self.sent = page.upto;
         for message in &page.messages {
-            self.took(message.seq());
+            self.note(message.seq());
         }
         // A reader whose cursor meant nothing was told so already, before this first page.
         let lost = std::mem::take(&mut self.lost);
@@ -232,10 +238,10 @@ impl<P: Past> Reader<P> {
         Ok(self.representation.page(gap, self.past.epoch(), &page.messages))
     }
 
-    fn took(&mut self, seq: Seq) {
-        self.taken += 1;
+    fn note(&mut self, seq: Seq) {
+        self.count += 1;
         if self.representation == Representation::Html {
-            if self.recent.len() > CONTEXT {
+            if self.recent.len() > REPEATED_MESSAGES {
                 self.recent.pop_front();
             }
             self.recent.push_back(seq);
@@ -243,7 +249,7 @@ impl<P: Past> Reader<P> {
     }
 
     /// The cursor of the next document: nothing after it is lost, and a little comes again.
-    fn onward(&self) -> MessageId {
+    fn next_document(&self) -> MessageId {
         let seq = self.recent.front().copied().unwrap_or(self.sent);
         MessageId::new(self.past.epoch().clone(), seq)
     }

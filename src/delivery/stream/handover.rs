@@ -117,14 +117,14 @@ impl Run {
         let model = Model::new(trimmed);
         model.0.lock().unwrap().committed = before;
         let hub = Hub::with_ring(Seq::new(fed), ring);
-        let live = hub.subscribe(&room(), false);
+        let live = hub.subscribe(&room(), false, ReaderTag::default());
         let reader = Reader {
             past: model.clone(),
             room: room(),
             representation: Representation::EventStream,
             sent: Seq::new(sent),
             lost,
-            taken: 0,
+            count: 0,
             recent: VecDeque::new(),
         };
         let stream = Box::pin(run(reader, live, Metrics::new(), ()));

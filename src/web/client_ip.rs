@@ -1,33 +1,16 @@
-//! Who asks: the address that limits count by.
+//! The address that limits count by.
+//!
+//! It is `None` where none should apply: to the operator's own machine, or a proxy there that does
+//! not say whom it asks for, a limit would be one for everybody. What a header says is never that.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::{
-    extract::{ConnectInfo, FromRequestParts},
-    http::{HeaderMap, HeaderName, header, request::Parts},
-};
+use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
-use super::{AppState, Error};
-
-/// The address that a request comes from, for limits; `None` where none should apply: to the
-/// operator's own machine, or a proxy there that does not say whom it asks for, a limit would be
-/// one for everybody. What a header says is never that.
-pub struct Address(pub Option<IpAddr>);
-
-impl FromRequestParts<AppState> for Address {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.ok_or(Error::Internal)?.0.ip().to_canonical();
-        Ok(Self(asker(peer, &parts.headers, &state.trusted)))
-    }
-}
-
-/// Whom limits count: the last address on the way here that a trusted proxy vouches for. Whatever
+/// The client's address: the last one on the way here that a trusted proxy vouches for. Whatever
 /// stands before an address that is not trusted may be made up.
-fn asker(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
+pub fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let trusts = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let last = |hops: Vec<Option<IpAddr>>| {
         let mut last = peer;
@@ -111,8 +94,8 @@ mod tests {
             .filter(|raw| !raw.is_empty())
             .map(|raw| raw.parse().unwrap())
             .collect();
-        let asker = asker(peer.parse().unwrap(), &headers, &trusted);
-        asker.map_or("nobody".into(), |asker| asker.to_string())
+        let client = of(peer.parse().unwrap(), &headers, &trusted);
+        client.map_or("nobody".into(), |client| client.to_string())
     }
 
     #[test]

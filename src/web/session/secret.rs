@@ -8,7 +8,7 @@ use std::{
 use cookie::{Cookie, CookieJar, Key};
 
 /// The signing secret's length: what [`Key::from`] takes.
-const LENGTH: usize = 64;
+const SECRET_BYTES: usize = 64;
 
 /// What the tabs' cookies are signed with. Made at the first start and kept beside the data,
 /// readable by nobody else; a copy of the journal does not carry it.
@@ -44,14 +44,14 @@ impl Secret {
         let bytes = match File::open(&path) {
             Ok(file) => {
                 // One more than is due shows a file that is too long, whatever its size.
-                let mut bytes = Vec::with_capacity(LENGTH + 1);
-                file.take(LENGTH as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
+                let mut bytes = Vec::with_capacity(SECRET_BYTES + 1);
+                file.take(SECRET_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
                 bytes
             }
             Err(why) if why.kind() == io::ErrorKind::NotFound => make(&path).map_err(io)?,
             Err(why) => return Err(io(why)),
         };
-        if bytes.len() != LENGTH {
+        if bytes.len() != SECRET_BYTES {
             return Err(SecretError::NotASecret(path));
         }
         Ok(Self(Key::from(&bytes)))
@@ -72,7 +72,7 @@ impl Secret {
 
 /// Writes a fresh secret: whole under another name first, so that a crash leaves all or nothing.
 fn make(path: &Path) -> io::Result<Vec<u8>> {
-    let mut fresh = [0; LENGTH];
+    let mut fresh = [0; SECRET_BYTES];
     for part in fresh.chunks_mut(16) {
         part.copy_from_slice(&rand::random::<[u8; 16]>());
     }

@@ -1,44 +1,53 @@
-//! `POST /rooms/{room}/join`: a new tab under a name.
+//! A room's door: the join form, and joining.
 
 use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
+use maud::Markup;
 use serde::Deserialize;
 
-use super::{
-    AppState, Error, address::Address, error::invalid, form::Posted, room::Room, tab::Tab,
+use super::super::{
+    error::{Error, invalid},
+    extract::Room,
+    form::Posted,
+    session,
+    state::AppState,
 };
-use crate::{message::Name, view};
+use crate::{message::Name, paths, rooms::Caller, view};
 
+/// `GET /rooms/{room}`: the join form.
+pub async fn show(Room(room): Room) -> Markup {
+    view::join::page(&room, "", None)
+}
+
+/// The join form's field.
 #[derive(Deserialize)]
-pub struct Joining {
+pub struct Fields {
     #[serde(default)]
     username: String,
 }
 
-/// Makes the tab and sends the browser there, or shows the form again and says why not.
+/// `POST /rooms/{room}/join`: makes the tab and sends the browser there, or shows the form again
+/// and says why not.
 pub async fn create(
     Room(room): Room,
-    Address(address): Address,
+    caller: Caller,
     State(state): State<AppState>,
     headers: HeaderMap,
-    Posted(Joining { username }): Posted<Joining>,
+    Posted(Fields { username }): Posted<Fields>,
 ) -> Response {
-    let tab = Name::parse(&username).map_err(invalid).and_then(|name| {
-        state.limits.join(address)?;
-        let tab = Tab::open(room.clone(), name);
-        state.presence.join(&room, tab.id(), tab.name())?;
-        Ok(tab)
-    });
+    let name = Name::parse(&username).map_err(invalid);
+    let tab = name.and_then(|name| Ok(state.rooms.join(&caller, room.clone(), name)?));
     match tab {
         Ok(tab) => {
-            let cookie = tab.cookie(&state.secret, over_tls(&headers));
-            (cookie, Redirect::to(&tab.path().0)).into_response()
+            let cookie = session::give(&tab, &state.secret, over_tls(&headers));
+            let page = paths::tab(&tab.room, &tab.id).to_string();
+            (cookie, Redirect::to(&page)).into_response()
         }
         Err(why) => {
-            let page = view::room::join(&room, &username, Some(why.sentence()));
+            let page = view::join::page(&room, &username, Some(why.sentence()));
             // A form that cannot be taken as it stands, whatever is wrong with it.
             let status = match why {
                 Error::TooMany(_) => why.status(),
