@@ -13,19 +13,13 @@ pub mod tabs;
 
 use std::{env, io, time::Duration};
 
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
 pub use app::App;
-
-/// A directory under the build directory, gone when dropped. Not in the system's own temporary
-/// directory: that is often in memory, where a sync costs nothing.
-pub fn directory() -> TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory for the data")
-}
+pub use process::directory;
 
 /// A keep-alive HTTP/1.1 connection that writes prepared requests and parses no more of an answer
 /// than its length: on few processors a full client would take its time from the server.

@@ -1,19 +1,12 @@
 //! The peer: nginx with nchan (Debian's `nginx` and `libnginx-mod-nchan`), one worker.
 
-use std::{
-    fs, io,
-    net::{TcpListener, TcpStream},
-    path::Path,
-    process::Stdio,
-    thread,
-    time::Duration,
-};
+use std::{fs, io, path::Path, process::Stdio};
 
 use tempfile::TempDir;
 
 use super::{
     directory,
-    process::{self, Process},
+    process::{self, Process, free_port},
 };
 
 /// Where Debian's packages put them.
@@ -36,7 +29,7 @@ impl Nchan {
         }
         let home = directory();
         // A port that is free now: nginx does not say which one it got.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let address = format!("127.0.0.1:{}", free_port()?);
         let settings = home.path().join("nginx.conf");
         fs::write(&settings, configuration(&address))?;
         let child = process::on_server(NGINX)
@@ -46,10 +39,8 @@ impl Nchan {
             .arg(&settings)
             .stderr(Stdio::null())
             .spawn()?;
-        let process = Process::new(child);
-        while TcpStream::connect(&address).is_err() {
-            thread::sleep(Duration::from_millis(10));
-        }
+        let mut process = Process::new(child);
+        process.until_it_listens(&address)?;
         let worker = process::child_of(process.id());
         Ok(Some(Self { process, worker, address, _home: home }))
     }

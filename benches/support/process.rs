@@ -1,14 +1,19 @@
-//! A process that is measured: what it has used, and its end.
+//! Where what is measured runs, and where the bench itself does. What a process is, how a hubbub is
+//! started and what the kernel says of it is the tests' own.
+
+#[path = "../../tests/support/process/mod.rs"]
+mod shared;
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
     io::{self, BufRead as _, BufReader, Write as _},
     os::unix::process::CommandExt as _,
-    path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread,
-    time::Duration,
 };
+
+pub use shared::*;
 
 /// Where what is measured runs, and where the bench itself does, so that neither takes the other's
 /// time and the ratios hold on any machine with two processors.
@@ -17,41 +22,6 @@ const LOAD: &str = "1";
 
 /// Says to the bench that it runs where it should.
 const PINNED: &str = "HUBBUB_BENCH_PINNED";
-
-/// A child, killed when dropped.
-pub struct Process(Child);
-
-impl Process {
-    /// Takes charge of a child.
-    pub fn new(child: Child) -> Self {
-        Self(child)
-    }
-
-    /// Its id.
-    pub fn id(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// Ends it with no time to tidy up (`kill -9`).
-    pub fn kill(&mut self) {
-        self.0.kill().expect("it runs");
-        self.0.wait().expect("it ends");
-    }
-
-    /// Asks it to stop (SIGTERM), and waits until it has.
-    pub fn stop(&mut self) {
-        let asked = Command::new("kill").arg(self.0.id().to_string()).status();
-        assert!(asked.expect("kill(1)").success());
-        self.0.wait().expect("it ends");
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// This bench's own binary in another role, on the processor of what is measured: it is given bytes
 /// on its standard input, and says there where it listens.
@@ -70,55 +40,29 @@ pub fn in_role(role: &str, given: &[u8]) -> io::Result<(Process, String)> {
     Ok((process, address.trim().to_owned()))
 }
 
-/// The processor time that a process has used, in user and kernel mode; zero where there is no
-/// `/proc`.
-///
-/// The sum over its threads, since their times are in nanoseconds and the process's own in
-/// hundredths of a second. The time of threads that have ended is not in it.
-pub fn cpu(id: u32) -> Duration {
-    let threads = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
-    let nanoseconds = threads.filter_map(|thread| {
-        let times = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        times.split(' ').next()?.parse::<u64>().ok()
-    });
-    Duration::from_nanos(nanoseconds.sum())
+/// What stands before a program's name to run it on the processor of what is measured.
+pub fn server_prefix() -> &'static [&'static str] {
+    prefix(&["taskset", "-c", SERVER])
 }
 
-/// A size in KB out of `/proc/PID/status`, such as `VmRSS`; zero where there is none.
-pub fn memory(id: u32, what: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
-}
-
-/// The only child of a process, once it is there.
-pub fn child_of(id: u32) -> u32 {
-    let children = format!("/proc/{id}/task/{id}/children");
-    loop {
-        let found = fs::read_to_string(&children).expect("it runs");
-        if let Some(child) = found.split_whitespace().next() {
-            return child.parse().expect("a process id");
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// The command that runs `program` on the processor of what is measured.
-pub fn on_server(program: impl AsRef<std::ffi::OsStr>) -> Command {
-    pinned(SERVER, program)
+/// The command that runs `program` there.
+pub fn on_server(program: impl AsRef<OsStr>) -> Command {
+    command(server_prefix(), program.as_ref())
 }
 
 /// The command that runs `program` on the processor of the load.
-pub fn on_load(program: impl AsRef<std::ffi::OsStr>) -> Command {
-    pinned(LOAD, program)
+pub fn on_load(program: impl AsRef<OsStr>) -> Command {
+    command(prefix(&["taskset", "-c", LOAD]), program.as_ref())
 }
 
-fn pinned(processor: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
-    if env::var(PINNED).is_ok_and(|pinned| pinned == "no") {
-        return Command::new(program);
-    }
-    let mut command = Command::new("taskset");
-    command.args(["-c", processor]).arg(program);
+fn prefix(pinned: &'static [&'static str]) -> &'static [&'static str] {
+    if env::var(PINNED).is_ok_and(|pinned| pinned == "no") { &[] } else { pinned }
+}
+
+fn command(prefix: &[&str], program: &OsStr) -> Command {
+    let Some((first, more)) = prefix.split_first() else { return Command::new(program) };
+    let mut command = Command::new(first);
+    command.args(more).arg(program);
     command
 }
 
@@ -129,7 +73,7 @@ pub fn pin() {
     }
     // The command comes with util-linux.
     let able = thread::available_parallelism().is_ok_and(|processors| processors.get() > 1)
-        && ["/usr/bin/taskset", "/bin/taskset"].iter().any(|path| Path::new(path).exists());
+        && program::find("taskset").is_some();
     let mut command = Command::new("taskset");
     if able {
         command.args(["-c", LOAD]).arg(env::current_exe().expect("a path")).env(PINNED, "yes");

@@ -9,7 +9,7 @@ use crate::{
     chromium::Chromium,
     post,
     proxy::{Proxy, Streams},
-    support::{App, until},
+    support::{Server, TestApp, until},
     tab::Tab,
 };
 
@@ -75,7 +75,7 @@ async fn violations_but(tab: &Tab, rules: &[&str]) -> Vec<String> {
 #[tokio::test]
 async fn axe_finds_nothing_in_any_state() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
     let none = <[String; 0]>::default();
     let tab = chromium.open().await;
@@ -134,7 +134,7 @@ async fn axe_finds_nothing_in_any_state() {
 #[tokio::test]
 async fn everything_can_be_done_by_keyboard() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     for n in 0..50 {
         post(&app, "bob", &format!("old {n}")).await;
     }
@@ -191,7 +191,7 @@ async fn everything_can_be_done_by_keyboard() {
 #[tokio::test]
 async fn each_new_message_is_announced_once_and_what_was_missed_is_a_number() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     for n in 0..60 {
         post(&app, "bob", &format!("old {n}")).await;
     }

@@ -8,12 +8,12 @@ use crate::{
     chromium::Chromium,
     post,
     proxy::{Proxy, Streams},
-    support::{App, nginx::Nginx, until},
+    support::{Server, TestApp, nginx::Nginx, until},
     tab::Tab,
 };
 
 /// Who is in the lobby, and who of them is away.
-async fn people(app: &App) -> (BTreeSet<String>, BTreeSet<String>) {
+async fn people(app: &impl Server) -> (BTreeSet<String>, BTreeSet<String>) {
     let asked = reqwest::Client::new().get(app.url("/rooms/lobby/presence"));
     let answer = asked.header("accept", "application/json").send().await.expect("an answer");
     let people: serde_json::Value = answer.json().await.expect("JSON");
@@ -35,7 +35,7 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 #[tokio::test]
 async fn eight_tabs_of_one_browser_load_and_send_and_are_all_here() {
     let Some(mut chromium) = Chromium::with_one_window().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
     let mut tabs = Vec::new();
     for n in 1..=8 {
@@ -74,7 +74,7 @@ async fn eight_tabs_of_one_browser_load_and_send_and_are_all_here() {
 #[tokio::test]
 async fn a_hidden_tab_catches_up_when_it_is_shown_and_says_how_much_is_new() {
     let Some(mut chromium) = Chromium::with_one_window().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
     ann.say("before").await;
@@ -119,7 +119,7 @@ async fn a_hidden_tab_catches_up_when_it_is_shown_and_says_how_much_is_new() {
 #[tokio::test]
 async fn a_tab_that_was_hidden_while_it_reconnected_or_before_it_opened_takes_no_connection() {
     let Some(mut chromium) = Chromium::with_one_window().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
     one_stream(&proxy).await;
@@ -162,7 +162,7 @@ async fn a_tab_that_was_hidden_while_it_reconnected_or_before_it_opened_takes_no
 #[tokio::test]
 async fn back_and_forward_end_in_a_complete_list_and_one_stream() {
     let Some(mut chromium) = Chromium::with_one_window().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
     let mut all = Vec::new();
@@ -200,7 +200,7 @@ async fn back_and_forward_end_in_a_complete_list_and_one_stream() {
 #[tokio::test]
 async fn after_a_sleep_the_list_is_complete_with_one_stream() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
     ann.caught_up().await;
@@ -226,7 +226,7 @@ async fn after_a_sleep_the_list_is_complete_with_one_stream() {
 #[tokio::test]
 async fn over_http_2_a_hidden_tab_stays_live_and_its_title_counts() {
     let Some(mut chromium) = Chromium::with_one_window().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let Some(nginx) = Nginx::before(app.address(), "", true) else { return };
     let ann = chromium.join(&nginx.home("https"), "ann").await;
     let protocol = "performance.getEntriesByType('navigation')[0].nextHopProtocol";

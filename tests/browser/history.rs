@@ -6,7 +6,7 @@ use crate::{
     chromium::Chromium,
     post,
     proxy::{Proxy, Streams},
-    support::{App, until},
+    support::{App, Server, TestApp, until},
 };
 
 /// What the list says, gaps and all, line by line.
@@ -16,7 +16,7 @@ const LINES: &str = "[...document.querySelectorAll('#messages > :is(.message, .g
 #[tokio::test]
 async fn scrolling_up_brings_older_messages_and_the_place_holds_still() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let all: Vec<_> = (1..=160).map(|n| format!("message {n}")).collect();
     for text in &all {
         post(&app, "eve", text).await;
@@ -63,7 +63,7 @@ async fn scrolling_up_brings_older_messages_and_the_place_holds_still() {
 #[tokio::test]
 async fn older_messages_that_cannot_be_had_now_leave_the_way_to_them() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     for n in 1..=60 {
         post(&app, "eve", &n.to_string()).await;
     }
@@ -88,7 +88,7 @@ async fn older_messages_that_cannot_be_had_now_leave_the_way_to_them() {
 #[tokio::test]
 async fn who_was_away_for_longer_than_is_kept_is_told_and_gets_all_that_is_kept() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::with(&["--keep", "20"]);
+    let app = TestApp::with(&["--keep", "20"]);
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
     post(&app, "eve", "seen").await;

@@ -2,7 +2,12 @@
 
 use serde_json::json;
 
-use crate::{chromium::Chromium, post, support::App, tab::Tab};
+use crate::{
+    chromium::Chromium,
+    post,
+    support::{App, Server, TestApp},
+    tab::Tab,
+};
 
 /// Gives the messages of a journal that is not open these times, in their order.
 fn set_times(app: &App, times: &[&str]) {
@@ -92,7 +97,7 @@ async fn times_and_days_are_the_readers_and_runs_of_one_person_and_own_messages_
 #[tokio::test]
 async fn times_stand_in_their_places_before_the_first_paint() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     for n in 0..60 {
         post(&app, "bob", &format!("message {n}")).await;
     }
@@ -118,7 +123,7 @@ async fn shifts(tab: &Tab) -> f64 {
 #[tokio::test]
 async fn nothing_but_the_list_moves_while_messages_arrive() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let tab = chromium.join(&app.url(""), "ann").await;
     tab.caught_up().await;
     tab.run(
@@ -150,7 +155,7 @@ const WINDOWS: [(u32, u32); 5] = [(360, 740), (768, 1024), (1280, 800), (640, 40
 #[tokio::test]
 async fn at_every_width_and_zoom_all_is_in_reach_and_nothing_scrolls_sideways() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let tab = chromium.join(&app.url(""), &"W".repeat(32)).await;
     let others = [chromium.join(&app.url(""), &"M".repeat(32)).await];
     for text in ["x".repeat(4000), format!("https://a.example/{}", "y".repeat(500))] {
@@ -193,7 +198,7 @@ async fn at_every_width_and_zoom_all_is_in_reach_and_nothing_scrolls_sideways() 
 #[tokio::test]
 async fn on_paper_there_is_every_message_and_no_form() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     for n in 0..50 {
         post(&app, "bob", &format!("message {n}")).await;
     }
@@ -218,7 +223,7 @@ struct Load {
 #[tokio::test]
 async fn all_that_a_page_loads_weighs_little_and_comes_in_two_rounds() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     for n in 0..50 {
         post(&app, "bob", &format!("a message of usual length, number {n}")).await;
     }

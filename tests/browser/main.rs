@@ -26,7 +26,7 @@ mod text;
 mod write;
 
 /// Sends to the lobby as a script would, and returns once it is durable.
-async fn post(app: &support::App, name: &str, text: &str) {
+async fn post(app: &impl support::Server, name: &str, text: &str) {
     let form = [("username", name), ("text", text)];
     let url = app.url("/rooms/lobby/messages");
     let answer = reqwest::Client::new().post(url).form(&form).send().await.expect("an answer");

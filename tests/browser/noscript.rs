@@ -4,7 +4,7 @@
 use crate::{
     chromium::Chromium,
     post,
-    support::{App, until},
+    support::{Server, TestApp, until},
     tab::Tab,
 };
 
@@ -12,7 +12,7 @@ const LIVE: &str = "iframe.live";
 const SEND: &str = "iframe.send";
 
 /// A tab that joined the lobby, and is live.
-async fn join(chromium: &mut Chromium, app: &App, name: &str) -> Tab {
+async fn join(chromium: &mut Chromium, app: &impl Server, name: &str) -> Tab {
     let tab = chromium.join(&app.url(""), name).await;
     tab.frame(LIVE).until("location.search.includes('format=html')").await;
     tab
@@ -40,7 +40,7 @@ async fn document(tab: &Tab, css: &'static str) -> String {
 #[tokio::test]
 async fn without_scripts_two_tabs_are_live_both_ways() {
     let Some(mut chromium) = Chromium::without_scripts().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = join(&mut chromium, &app, "ann").await;
     let bob = join(&mut chromium, &app, "bob").await;
     assert!(ann.element("header").await.text().await.unwrap().contains("Posting as ann"));
@@ -73,7 +73,7 @@ async fn without_scripts_two_tabs_are_live_both_ways() {
 #[tokio::test]
 async fn without_scripts_the_next_message_can_be_typed_at_once() {
     let Some(mut chromium) = Chromium::without_scripts().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = join(&mut chromium, &app, "ann").await;
     let (form, live) = (ann.frame(SEND), ann.frame(LIVE));
     let stays = document(&ann, LIVE).await;
@@ -102,7 +102,7 @@ async fn without_scripts_the_next_message_can_be_typed_at_once() {
 #[tokio::test]
 async fn without_scripts_the_list_sticks_to_the_newest_and_holds_still_for_who_scrolled_up() {
     let Some(mut chromium) = Chromium::without_scripts().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     for n in 1..=40 {
         post(&app, "eve", &format!("old {n}")).await;
     }
@@ -136,7 +136,7 @@ async fn without_scripts_the_list_sticks_to_the_newest_and_holds_still_for_who_s
 #[tokio::test]
 async fn without_scripts_the_page_is_loaded_though_its_stream_never_ends() {
     let Some(mut chromium) = Chromium::without_scripts().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     post(&app, "eve", "before").await;
     let ann = join(&mut chromium, &app, "ann").await;
     ann.until("document.readyState === 'complete'").await;
@@ -151,7 +151,7 @@ async fn without_scripts_the_page_is_loaded_though_its_stream_never_ends() {
 #[tokio::test]
 async fn without_scripts_one_can_leave() {
     let Some(mut chromium) = Chromium::without_scripts().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = join(&mut chromium, &app, "ann").await;
     let here = async || {
         let url = app.url("/rooms/lobby/presence");

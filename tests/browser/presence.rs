@@ -3,7 +3,7 @@
 use crate::{
     chromium::Chromium,
     proxy::{Proxy, Streams},
-    support::App,
+    support::{Server, TestApp},
     tab::Tab,
 };
 
@@ -14,7 +14,7 @@ async fn here(tab: &Tab, line: &str) {
 #[tokio::test]
 async fn who_comes_and_goes_is_seen_without_a_reload() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = chromium.join(&app.url(""), "ann").await;
     here(&ann, "1 here: ann").await;
     let bob = chromium.join(&app.url(""), "bob").await;
@@ -38,7 +38,7 @@ async fn who_comes_and_goes_is_seen_without_a_reload() {
 #[tokio::test]
 async fn a_page_counts_who_sees_it_before_its_stream_is_open() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Hold).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
     here(&ann, "1 here: ann").await;
@@ -51,7 +51,7 @@ async fn a_page_counts_who_sees_it_before_its_stream_is_open() {
 #[tokio::test]
 async fn a_name_that_is_here_is_refused_beside_its_field() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = chromium.join(&app.url(""), "ann").await;
     let other = chromium.open().await;
     other.goto(&app.url("/rooms/lobby")).await;

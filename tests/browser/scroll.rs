@@ -2,7 +2,12 @@
 
 use serde_json::json;
 
-use crate::{chromium::Chromium, post, support::App, tab::Tab};
+use crate::{
+    chromium::Chromium,
+    post,
+    support::{Server, TestApp},
+    tab::Tab,
+};
 
 /// What the button to the newest messages says, where it is shown.
 async fn newest(tab: &Tab) -> Option<String> {
@@ -11,7 +16,7 @@ async fn newest(tab: &Tab) -> Option<String> {
 }
 
 /// A tab in a room with fifty messages, `old 0` to `old 49`, which has caught up.
-async fn reader(chromium: &mut Chromium, app: &App) -> Tab {
+async fn reader(chromium: &mut Chromium, app: &impl Server) -> Tab {
     for n in 0..50 {
         post(app, "bob", &format!("old {n}")).await;
     }
@@ -25,7 +30,7 @@ const AT_END: &str = "document.querySelector('.scroller').scrollTop > -1";
 #[tokio::test]
 async fn who_scrolled_up_stays_there_and_is_told_of_new_messages_to_jump_to() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = reader(&mut chromium, &app).await;
     assert_eq!(newest(&ann).await, None);
     assert_eq!(ann.eval::<String>("document.title").await, "#lobby");
@@ -60,7 +65,7 @@ async fn who_scrolled_up_stays_there_and_is_told_of_new_messages_to_jump_to() {
 #[tokio::test]
 async fn who_wants_less_motion_jumps_at_once() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = reader(&mut chromium, &app).await;
     for (wish, at_once) in [("reduce", true), ("no-preference", false)] {
         let media = json!({ "features": [{ "name": "prefers-reduced-motion", "value": wish }] });
@@ -85,7 +90,7 @@ async fn who_wants_less_motion_jumps_at_once() {
 #[tokio::test]
 async fn a_long_list_lets_its_oldest_go_and_loads_them_again() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = chromium.join(&app.url(""), "ann").await;
     ann.caught_up().await;
     let shown = "document.querySelectorAll('#messages > .message').length";
@@ -122,7 +127,7 @@ async fn a_long_list_lets_its_oldest_go_and_loads_them_again() {
 #[tokio::test]
 async fn who_came_back_to_the_end_stays_there_at_any_size_of_pixels() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = reader(&mut chromium, &app).await;
     let mut number = 50;
     for (width, height, scale) in

@@ -4,7 +4,7 @@ use crate::{
     chromium::Chromium,
     post,
     proxy::{Proxy, Streams},
-    support::App,
+    support::{App, Server, TestApp},
     tab::Tab,
 };
 
@@ -31,7 +31,7 @@ async fn seen_after(tab: &Tab, lose: impl FnOnce()) -> f64 {
 #[tokio::test]
 async fn a_loss_is_told_while_it_lasts_and_nothing_is_told_otherwise() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
     ann.caught_up().await;
@@ -50,7 +50,7 @@ async fn a_loss_is_told_while_it_lasts_and_nothing_is_told_otherwise() {
 #[tokio::test]
 async fn a_stream_that_never_opened_is_told_too() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Refuse).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
     ann.until(SEEN).await;

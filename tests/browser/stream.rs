@@ -4,13 +4,13 @@ use crate::{
     chromium::Chromium,
     post,
     proxy::{Proxy, Streams},
-    support::{App, until},
+    support::{Server, TestApp, until},
 };
 
 #[tokio::test]
 async fn what_lands_between_the_page_and_its_stream_appears_once() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     post(&app, "eve", "before the page").await;
     let proxy = Proxy::before(app.address(), Streams::Hold).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
@@ -28,7 +28,7 @@ async fn what_lands_between_the_page_and_its_stream_appears_once() {
 #[tokio::test]
 async fn the_stream_opens_though_a_script_is_slow_to_arrive() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     for (name, script) in
         [("ann", "/static/hx-sse."), ("bob", "/static/app."), ("eva", "/static/htmx.")]
     {
@@ -43,7 +43,7 @@ async fn the_stream_opens_though_a_script_is_slow_to_arrive() {
 #[tokio::test]
 async fn a_first_opening_that_gets_a_503_is_tried_again_and_nothing_is_missed() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     post(&app, "eve", "before the page").await;
     let proxy = Proxy::before(app.address(), Streams::Hold).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
@@ -63,7 +63,7 @@ async fn a_first_opening_that_gets_a_503_is_tried_again_and_nothing_is_missed() 
 #[tokio::test]
 async fn a_stream_that_is_cut_and_gets_a_503_goes_on_from_its_last_message() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
     post(&app, "eve", "1").await;
@@ -86,7 +86,7 @@ async fn a_stream_that_is_cut_and_gets_a_503_goes_on_from_its_last_message() {
 #[tokio::test]
 async fn the_senders_own_message_shows_once_though_its_stream_is_down() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
     ann.say("up").await;
@@ -110,7 +110,7 @@ async fn the_senders_own_message_shows_once_though_its_stream_is_down() {
 #[tokio::test]
 async fn the_senders_own_message_shows_once_though_its_stream_never_opened() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Hold).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
     ann.say("down").await;

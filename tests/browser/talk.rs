@@ -4,13 +4,13 @@ use crate::{
     chromium::Chromium,
     post,
     proxy::{Proxy, Streams},
-    support::{App, until},
+    support::{Server, TestApp, until},
 };
 
 #[tokio::test]
 async fn what_one_tab_sends_appears_in_both_once_and_in_one_order_without_a_reload() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = chromium.join(&app.url(""), "ann").await;
     let bob = chromium.join(&app.url(""), "bob").await;
     assert!(ann.element("header").await.text().await.unwrap().contains("Posting as ann"));
@@ -38,7 +38,7 @@ async fn what_one_tab_sends_appears_in_both_once_and_in_one_order_without_a_relo
 #[tokio::test]
 async fn a_reload_keeps_the_name() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = chromium.join(&app.url(""), "ann").await;
     let bob = chromium.join(&app.url(""), "bob").await;
     for (tab, name) in [(&ann, "ann"), (&bob, "bob")] {
@@ -56,7 +56,7 @@ async fn a_reload_keeps_the_name() {
 #[tokio::test]
 async fn what_is_typed_while_a_send_is_under_way_stays() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
 
@@ -86,7 +86,7 @@ async fn what_is_typed_while_a_send_is_under_way_stays() {
 #[tokio::test]
 async fn enter_pressed_twice_sends_once() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
     proxy.hold_posts(true);

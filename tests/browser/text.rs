@@ -1,6 +1,9 @@
 //! Texts that would be markup, if they could.
 
-use crate::{chromium::Chromium, support::App};
+use crate::{
+    chromium::Chromium,
+    support::{Server, TestApp},
+};
 
 const EVIL: [&str; 5] = [
     "<img src=x onerror=\"document.title = 'owned'\">",
@@ -13,7 +16,7 @@ const EVIL: [&str; 5] = [
 #[tokio::test]
 async fn a_text_with_markup_shows_as_that_text() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = chromium.join(&app.url(""), "ann").await;
     let bob = chromium.join(&app.url(""), "<b>bob</b>").await;
     for evil in EVIL {

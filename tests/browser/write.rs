@@ -7,13 +7,13 @@ use crate::{
     chromium::Chromium,
     post,
     proxy::{Proxy, Streams},
-    support::{App, until},
+    support::{Server, TestApp, until},
 };
 
 #[tokio::test]
 async fn enter_sends_and_shift_enter_breaks_the_line() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = chromium.join(&app.url(""), "ann").await;
     let bob = chromium.join(&app.url(""), "bob").await;
     let height = "document.getElementById('text').clientHeight";
@@ -35,7 +35,7 @@ async fn enter_sends_and_shift_enter_breaks_the_line() {
 #[tokio::test]
 async fn a_draft_survives_a_reload_and_is_no_second_message() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
     let ann = chromium.join(&proxy.home(), "ann").await;
     ann.field().await.send_keys("half a thou").await.unwrap();
@@ -66,7 +66,7 @@ async fn a_draft_survives_a_reload_and_is_no_second_message() {
 #[tokio::test]
 async fn arriving_messages_leave_the_text_the_caret_and_the_selection_alone() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = chromium.join(&app.url(""), "ann").await;
     ann.caught_up().await;
     let field = ann.field().await;
@@ -99,7 +99,7 @@ async fn arriving_messages_leave_the_text_the_caret_and_the_selection_alone() {
 #[tokio::test]
 async fn offline_is_told_keeps_the_draft_and_ends_complete() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = chromium.join(&app.url(""), "ann").await;
     ann.caught_up().await;
     let network = |offline: bool| json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
@@ -122,7 +122,7 @@ async fn offline_is_told_keeps_the_draft_and_ends_complete() {
 #[tokio::test]
 async fn a_page_that_one_comes_back_to_sends_under_a_key_of_its_own() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let app = App::start();
+    let app = TestApp::start();
     let ann = chromium.join(&app.url(""), "ann").await;
     ann.say("first").await;
     for text in ["second", "third"] {

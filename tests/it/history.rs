@@ -4,12 +4,12 @@ use reqwest::header;
 
 use crate::{
     client::{Events, Message, Tab, client, ids_on, send, unescape},
-    support::{App, soon},
+    support::{App, Server, TestApp, soon},
 };
 
 const LOBBY: &str = "/rooms/lobby/events";
 
-async fn page_of(app: &App, query: &str) -> Vec<Message> {
+async fn page_of(app: &impl Server, query: &str) -> Vec<Message> {
     let url = app.url(&format!("/rooms/lobby/messages{query}"));
     let request = client().get(url).header(header::ACCEPT, "application/json");
     let answer = request.send().await.unwrap();
@@ -18,7 +18,7 @@ async fn page_of(app: &App, query: &str) -> Vec<Message> {
     answer.json().await.unwrap()
 }
 
-async fn fill(app: &App, count: usize) -> Vec<String> {
+async fn fill(app: &impl Server, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for number in 0..count {
         ids.push(send(app, "lobby", "ann", &number.to_string()).await.id);
@@ -28,7 +28,7 @@ async fn fill(app: &App, count: usize) -> Vec<String> {
 
 #[tokio::test]
 async fn older_messages_come_page_by_page_as_json_oldest_first() {
-    let app = App::start();
+    let app = TestApp::start();
     assert!(page_of(&app, "").await.is_empty());
     let sent = fill(&app, 120).await;
     let ids = |page: &[Message]| page.iter().map(|message| message.id.clone()).collect::<Vec<_>>();
@@ -48,7 +48,7 @@ async fn older_messages_come_page_by_page_as_json_oldest_first() {
 
 #[tokio::test]
 async fn the_fragment_has_the_same_bytes_as_the_stream_and_leads_on_to_older_ones() {
-    let app = App::start();
+    let app = TestApp::start();
     let mut events = Events::open(&app, LOBBY, None).await;
     let sent = fill(&app, 12).await;
     let mut fragments = String::new();
@@ -73,7 +73,7 @@ async fn the_fragment_has_the_same_bytes_as_the_stream_and_leads_on_to_older_one
 
 #[tokio::test]
 async fn without_script_a_link_leads_through_the_past_and_back() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "bob").await;
     let sent = fill(&app, 120).await;
     let mut page = tab.page().await;
@@ -93,7 +93,7 @@ async fn without_script_a_link_leads_through_the_past_and_back() {
 
 #[tokio::test]
 async fn a_page_that_cannot_be_is_refused_with_a_sentence() {
-    let app = App::start();
+    let app = TestApp::start();
     send(&app, "lobby", "ann", "hi").await;
     for query in ["limit=0", "limit=201", "limit=x", "limit=-1", "before=x", "before=zzzzzzzz-3"] {
         let url = app.url(&format!("/rooms/lobby/messages?{query}"));
@@ -106,7 +106,7 @@ async fn a_page_that_cannot_be_is_refused_with_a_sentence() {
 #[tokio::test]
 async fn away_while_more_was_sent_than_is_kept_a_reader_is_told_how_many_are_gone() {
     // Failure 5: keep 100, send 200 while away.
-    let app = App::with(&["--keep", "100"]);
+    let app = TestApp::with(&["--keep", "100"]);
     let before = fill(&app, 10).await;
     let while_away = fill(&app, 200).await;
     let mut events = Events::open(&app, LOBBY, before.last().map(String::as_str)).await;
@@ -121,7 +121,7 @@ async fn away_while_more_was_sent_than_is_kept_a_reader_is_told_how_many_are_gon
 #[tokio::test(flavor = "multi_thread")]
 async fn away_for_more_than_ten_thousand_messages_a_reader_gets_each_in_order() {
     // Failure 5, again with more than 10,000 kept.
-    let app = App::with(&["--keep", "1000000"]);
+    let app = TestApp::with(&["--keep", "1000000"]);
     let first = send(&app, "lobby", "ann", "first").await;
     let senders: Vec<_> = (0..32)
         .map(|_| {
@@ -164,7 +164,7 @@ async fn after_the_data_was_deleted_an_old_cursor_gets_a_gap_that_names_the_new_
 
 #[tokio::test]
 async fn steady_traffic_in_a_full_room_does_not_grow_the_file() {
-    let app = App::with(&["--keep", "100"]);
+    let app = TestApp::with(&["--keep", "100"]);
     let text = "x".repeat(4000);
     let size = || {
         std::fs::metadata(app.data()).unwrap().len()
@@ -219,7 +219,7 @@ async fn a_copy_taken_while_it_runs_is_whole_and_can_be_started_from() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_trimmed_at_once_still_reaches_who_is_live() {
-    let app = App::with(&["--keep", "1"]);
+    let app = TestApp::with(&["--keep", "1"]);
     let mut events = Events::open(&app, LOBBY, None).await;
     for _ in 0..20 {
         let burst: Vec<_> = (0..50)

@@ -4,12 +4,12 @@ use reqwest::header;
 
 use crate::{
     client::{Tab, client, fields},
-    support::App,
+    support::{App, Server, TestApp},
 };
 
 #[tokio::test]
 async fn joining_leads_to_a_tab_of_ones_own_that_posts_under_the_name() {
-    let app = App::start();
+    let app = TestApp::start();
     let door = client().get(app.url("/rooms/lobby")).send().await.unwrap();
     assert_eq!(door.status(), 200);
     let door = door.text().await.unwrap();
@@ -28,7 +28,7 @@ async fn joining_leads_to_a_tab_of_ones_own_that_posts_under_the_name() {
 
 #[tokio::test]
 async fn the_cookie_belongs_to_the_tabs_path_and_to_nobody_else() {
-    let app = App::start();
+    let app = TestApp::start();
     let answer = client()
         .post(app.url("/rooms/lobby/join"))
         .form(&[("username", "ann")])
@@ -45,7 +45,7 @@ async fn the_cookie_belongs_to_the_tabs_path_and_to_nobody_else() {
 
 #[tokio::test]
 async fn behind_tls_the_cookie_is_sent_over_tls_only() {
-    let app = App::start();
+    let app = TestApp::start();
     let answer = client()
         .post(app.url("/rooms/lobby/join"))
         .header("host", "chat.example")
@@ -60,7 +60,7 @@ async fn behind_tls_the_cookie_is_sent_over_tls_only() {
 
 #[tokio::test]
 async fn two_tabs_of_one_browser_bear_two_names() {
-    let app = App::start();
+    let app = TestApp::start();
     let (ann, bob) = (Tab::join(&app, "lobby", "ann").await, Tab::join(&app, "lobby", "bob").await);
     assert_ne!(ann.path, bob.path);
     assert!(ann.page().await.contains("Posting as <strong>ann</strong>"));
@@ -70,7 +70,7 @@ async fn two_tabs_of_one_browser_bear_two_names() {
 
 #[tokio::test]
 async fn another_tabs_cookie_no_cookie_and_a_forged_one_prove_nothing() {
-    let app = App::start();
+    let app = TestApp::start();
     let (ann, bob) = (Tab::join(&app, "lobby", "ann").await, Tab::join(&app, "lobby", "bob").await);
     let mut forged = ann.cookie.clone();
     forged.pop();
@@ -101,7 +101,7 @@ async fn another_tabs_cookie_no_cookie_and_a_forged_one_prove_nothing() {
 
 #[tokio::test]
 async fn a_tabs_cookie_is_found_among_others() {
-    let app = App::start();
+    let app = TestApp::start();
     let (ann, bob) = (Tab::join(&app, "lobby", "ann").await, Tab::join(&app, "lobby", "bob").await);
     let (ours, other) = (&ann.cookie, &bob.cookie);
     for cookies in [
@@ -120,7 +120,7 @@ async fn a_tabs_cookie_is_found_among_others() {
 
 #[tokio::test]
 async fn a_name_that_cannot_be_taken_comes_back_with_one_sentence() {
-    let app = App::start();
+    let app = TestApp::start();
     for (name, sentence) in [
         ("", "Please enter a name."),
         (" \u{3000} ", "Please enter a name."),
@@ -146,7 +146,7 @@ async fn a_name_that_cannot_be_taken_comes_back_with_one_sentence() {
 
 #[tokio::test]
 async fn leaving_takes_the_cookie_away() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     let answer = tab.post("/leave", &[]).send().await.unwrap();
     assert_eq!(answer.status(), 303);

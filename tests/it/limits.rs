@@ -4,7 +4,7 @@ use reqwest::{RequestBuilder, Response, StatusCode, header};
 
 use crate::{
     client::{Events, Tab, client, fields, ids_on, post, send},
-    support::{App, until},
+    support::{Server, TestApp, until},
 };
 
 /// Trusts this machine to say whom it asks for.
@@ -21,23 +21,23 @@ fn from(address: &str, request: RequestBuilder) -> RequestBuilder {
 }
 
 /// A script's message.
-fn message(app: &App) -> RequestBuilder {
+fn message(app: &impl Server) -> RequestBuilder {
     let form = [("username", "ann"), ("text", "hi")];
     client().post(app.url("/rooms/lobby/messages")).form(&form)
 }
 
-fn join(app: &App, name: &str) -> RequestBuilder {
+fn join(app: &impl Server, name: &str) -> RequestBuilder {
     client().post(app.url("/rooms/lobby/join")).form(&[("username", name)])
 }
 
-fn events(app: &App, room: &str) -> RequestBuilder {
+fn events(app: &impl Server, room: &str) -> RequestBuilder {
     client().get(app.url(&format!("/rooms/{room}/events")))
 }
 
 #[tokio::test]
 async fn a_tab_that_floods_is_told_to_wait_and_its_draft_stays_in_the_form() {
     // Failure 14: flood.
-    let app = App::with(&["--tab-sends", "3"]);
+    let app = TestApp::with(&["--tab-sends", "3"]);
     let (ann, bob) = (Tab::join(&app, "lobby", "ann").await, Tab::join(&app, "lobby", "bob").await);
     for text in ["one", "two", "three"] {
         let sent = ann.post("/send", &[("text", text)]).send().await.unwrap();
@@ -67,7 +67,7 @@ async fn a_tab_that_floods_is_told_to_wait_and_its_draft_stays_in_the_form() {
 
 #[tokio::test]
 async fn an_address_that_floods_is_told_to_wait_in_the_language_of_who_asks() {
-    let app = App::with(&[&PROXY[..], &["--address-sends", "2"]].concat());
+    let app = TestApp::with(&[&PROXY[..], &["--address-sends", "2"]].concat());
     let tab = Tab::join(&app, "lobby", "bob").await;
     let flood = "203.0.113.7";
     for _ in 0..2 {
@@ -88,7 +88,7 @@ async fn an_address_that_floods_is_told_to_wait_in_the_language_of_who_asks() {
 
 #[tokio::test]
 async fn joins_from_one_address_are_limited_and_the_name_stays_in_the_form() {
-    let app = App::with(&[&PROXY[..], &["--address-joins", "2"]].concat());
+    let app = TestApp::with(&[&PROXY[..], &["--address-joins", "2"]].concat());
     for name in ["a", "b"] {
         let joined = from("203.0.113.7", join(&app, name)).send().await.unwrap();
         assert_eq!(joined.status(), 303);
@@ -109,7 +109,7 @@ async fn joins_from_one_address_are_limited_and_the_name_stays_in_the_form() {
 
 #[tokio::test]
 async fn streams_from_one_address_are_limited_and_places_come_back() {
-    let app = App::with(&[&PROXY[..], &["--address-streams", "2"]].concat());
+    let app = TestApp::with(&[&PROXY[..], &["--address-streams", "2"]].concat());
     let one = Events::from(from("203.0.113.7", events(&app, "lobby"))).await;
     let mut two = Events::from(from("203.0.113.7", events(&app, "lobby"))).await;
     let answer = from("203.0.113.7", events(&app, "lobby")).send().await.unwrap();
@@ -128,7 +128,7 @@ async fn streams_from_one_address_are_limited_and_places_come_back() {
 
 #[tokio::test]
 async fn beyond_so_many_rooms_no_other_opens_and_pages_still_load() {
-    let app = App::with(&["--max-rooms", "2"]);
+    let app = TestApp::with(&["--max-rooms", "2"]);
     let one = Events::open(&app, "/rooms/a/events", None).await;
     let _two = Events::open(&app, "/rooms/b/events", None).await;
     let answer = events(&app, "c").send().await.unwrap();
@@ -147,7 +147,7 @@ async fn beyond_so_many_rooms_no_other_opens_and_pages_still_load() {
 
 #[tokio::test]
 async fn beyond_nine_in_ten_connections_no_stream_opens_and_pages_still_load() {
-    let app = App::with(&["--max-connections", "20"]);
+    let app = TestApp::with(&["--max-connections", "20"]);
     let mut streams = Vec::new();
     for _ in 0..18 {
         streams.push(Events::open(&app, "/rooms/lobby/events", None).await);
@@ -171,14 +171,14 @@ async fn beyond_nine_in_ten_connections_no_stream_opens_and_pages_still_load() {
 
 #[tokio::test]
 async fn the_size_of_a_body_is_a_knob() {
-    let app = App::with(&["--max-body", "1000"]);
+    let app = TestApp::with(&["--max-body", "1000"]);
     let of = |length: usize| [("username", "ann".to_owned()), ("text", "x".repeat(length))];
     for (length, status) in [(900, 201), (1001, 413)] {
         let url = app.url("/rooms/lobby/messages");
         let answer = client().post(url).form(&of(length)).send().await.unwrap();
         assert_eq!(answer.status(), status);
     }
-    let app = App::with(&["--max-body", "0"]);
+    let app = TestApp::with(&["--max-body", "0"]);
     let answer = post(&app, "lobby", &[("username", "ann"), ("text", &"x".repeat(100_000))]).await;
     assert_eq!(answer.status(), 422, "it is read, and too long for a message");
 }
@@ -188,7 +188,7 @@ async fn zero_is_without_a_limit() {
     let flags =
         "--tab-sends=0 --address-sends=0 --address-joins=0 --address-streams=0 --max-rooms=0";
     let flags: Vec<_> = PROXY.into_iter().chain(flags.split(' ')).collect();
-    let app = App::with(&flags);
+    let app = TestApp::with(&flags);
     let address = "203.0.113.7";
     let mut streams = Vec::new();
     for n in 0..20 {
@@ -206,7 +206,7 @@ async fn zero_is_without_a_limit() {
 
 #[tokio::test]
 async fn who_is_asked_for_is_believed_of_trusted_proxies_only_and_counts_from_the_end() {
-    let app = App::with(&["--trusted-proxies", "127.0.0.1,10.0.0.0/8", "--address-sends", "1"]);
+    let app = TestApp::with(&["--trusted-proxies", "127.0.0.1,10.0.0.0/8", "--address-sends", "1"]);
     let sent = async |headers: &[(&str, &str)]| {
         let request = headers
             .iter()
@@ -240,7 +240,7 @@ async fn who_is_asked_for_is_believed_of_trusted_proxies_only_and_counts_from_th
 #[tokio::test]
 async fn a_peer_that_is_not_trusted_speaks_for_itself_only() {
     // Loopback is without a limit, and a header from there that nobody trusts changes nothing.
-    let app = App::with(&["--address-sends", "1"]);
+    let app = TestApp::with(&["--address-sends", "1"]);
     for _ in 0..3 {
         assert_eq!(from("203.0.113.1", message(&app)).send().await.unwrap().status(), 201);
     }

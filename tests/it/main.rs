@@ -1,4 +1,5 @@
-//! hubbub over the wire: the real binary, real sockets, a real file. Each test is a sentence.
+//! hubbub over the wire: real sockets, a real file, and the real binary where a process is what is
+//! tried. Each test is a sentence.
 //!
 //! Fifteen ways such an app fails, and what holds each (here or in `tests/browser/`):
 //!
@@ -30,8 +31,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+use support::{client, wire};
+
 mod audit;
-mod client;
 mod crash;
 mod history;
 mod house;
@@ -49,4 +51,3 @@ mod start;
 mod stream;
 mod texts;
 mod vanish;
-mod wire;

@@ -7,19 +7,19 @@ use reqwest::header;
 
 use crate::{
     client::{Events, Tab, client, post, send},
-    support::{App, until},
+    support::{App, Server, TestApp, until},
     wire::Wire,
 };
 
 const ADMIN: [&str; 2] = ["--admin", "127.0.0.1:0"];
 
-async fn text(app: &App) -> String {
+async fn text(app: &impl Server) -> String {
     client().get(app.metrics_url()).send().await.unwrap().text().await.unwrap()
 }
 
 /// Every sample by its name and label, read by a parser that is not ours; of a histogram how much
 /// it has seen.
-async fn samples(app: &App) -> BTreeMap<String, f64> {
+async fn samples(app: &impl Server) -> BTreeMap<String, f64> {
     let lines = text(app).await;
     let scrape = Scrape::parse(lines.lines().map(|line| Ok(line.to_owned()))).expect("it parses");
     let named = scrape.samples.into_iter().map(|sample| {
@@ -35,7 +35,7 @@ async fn samples(app: &App) -> BTreeMap<String, f64> {
 }
 
 /// Waits until `name` is `value`.
-async fn becomes(app: &App, name: &str, value: f64) {
+async fn becomes(app: &impl Server, name: &str, value: f64) {
     until(name, async || {
         let now = samples(app).await.get(name).copied().unwrap_or(0.0);
         #[expect(clippy::float_cmp, reason = "these are whole numbers")]
@@ -46,7 +46,7 @@ async fn becomes(app: &App, name: &str, value: f64) {
 
 #[tokio::test]
 async fn what_is_done_is_counted_under_names_that_prometheus_asks_for() {
-    let app = App::with(&[&ADMIN[..], &["--tab-sends", "2", "--keep", "5"]].concat());
+    let app = TestApp::with(&[&ADMIN[..], &["--tab-sends", "2", "--keep", "5"]].concat());
     let answer = client().get(app.metrics_url()).send().await.unwrap();
     let described = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     assert_eq!(answer.headers()[header::CONTENT_TYPE], described);
@@ -122,15 +122,20 @@ async fn what_is_done_is_counted_under_names_that_prometheus_asks_for() {
     {
         becomes(&app, gone, 0.0).await;
     }
-    let memory = samples(&app).await["process_resident_memory_bytes"];
+}
+
+#[tokio::test]
+async fn the_memory_that_is_told_is_what_the_kernel_says() {
+    let app = App::with(&ADMIN);
+    let told = samples(&app).await["process_resident_memory_bytes"];
     #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
-    let seen = app.status("VmRSS") as f64 * 1024.0;
-    assert!((0.5..2.0).contains(&(memory / seen)), "{memory} and {seen}");
+    let seen = app.memory("VmRSS") as f64 * 1024.0;
+    assert!((0.5..2.0).contains(&(told / seen)), "{told} and {seen}");
 }
 
 #[tokio::test]
 async fn metrics_are_for_the_operators_address_only_and_pages_for_the_other() {
-    let app = App::with(&ADMIN);
+    let app = TestApp::with(&ADMIN);
     let admin = app.metrics_url().strip_suffix("/metrics").unwrap();
     for (url, status) in [
         (app.url("/metrics"), 404),
@@ -140,7 +145,7 @@ async fn metrics_are_for_the_operators_address_only_and_pages_for_the_other() {
     ] {
         assert_eq!(client().get(&url).send().await.unwrap().status(), status, "{url}");
     }
-    let quiet = App::start();
+    let quiet = TestApp::start();
     assert_eq!(client().get(quiet.url("/metrics")).send().await.unwrap().status(), 404);
 }
 

@@ -6,7 +6,7 @@ use std::{io::Write as _, time::Duration};
 use flate2::write::GzDecoder;
 use tokio_stream::StreamExt as _;
 
-use crate::support::{App, nginx::Nginx, soon};
+use crate::support::{Server, TestApp, nginx::Nginx, soon};
 
 /// What compresses all that it may.
 const GZIP: &str = "gzip on; gzip_types *; gzip_min_length 0; gzip_proxied any;";
@@ -14,7 +14,7 @@ const GZIP: &str = "gzip on; gzip_types *; gzip_min_length 0; gzip_proxied any;"
 #[tokio::test]
 async fn through_nginx_each_representation_is_live() {
     for settings in ["", GZIP] {
-        let app = App::start();
+        let app = TestApp::start();
         let Some(nginx) = Nginx::before(app.address(), settings, false) else { return };
         let room = format!("{}/rooms/lobby", nginx.home("http"));
         let client = reqwest::Client::new();
@@ -53,7 +53,7 @@ async fn through_nginx_each_representation_is_live() {
 
 #[tokio::test]
 async fn through_nginx_pages_are_compressed_and_forms_are_taken() {
-    let app = App::start();
+    let app = TestApp::start();
     let Some(nginx) = Nginx::before(app.address(), GZIP, false) else { return };
     let home = nginx.home("http");
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());

@@ -4,12 +4,12 @@ use reqwest::header;
 
 use crate::{
     client::{Tab, client, ids_on, send},
-    support::App,
+    support::{Server, TestApp},
 };
 
 #[tokio::test]
 async fn the_root_leads_to_the_lobby() {
-    let app = App::start();
+    let app = TestApp::start();
     let answer = client().get(app.url("/")).send().await.unwrap();
     assert_eq!(answer.status(), 303);
     assert_eq!(answer.headers()[header::LOCATION], "/rooms/lobby");
@@ -17,7 +17,7 @@ async fn the_root_leads_to_the_lobby() {
 
 #[tokio::test]
 async fn a_room_name_of_another_shape_is_a_page_that_does_not_exist() {
-    let app = App::start();
+    let app = TestApp::start();
     let long = "a".repeat(65);
     for name in ["UPPER", "a_b", "-a", "a-", "%20", "é", &long] {
         for path in ["", "/events"] {
@@ -40,7 +40,7 @@ async fn a_room_name_of_another_shape_is_a_page_that_does_not_exist() {
 
 #[tokio::test]
 async fn every_answer_carries_the_headers_that_keep_scripts_and_sniffing_out() {
-    let app = App::start();
+    let app = TestApp::start();
     for path in ["/rooms/lobby", "/nowhere", "/rooms/lobby/events", "/healthz"] {
         let answer = client().get(app.url(path)).send().await.unwrap();
         let policy = answer.headers()["content-security-policy"].to_str().unwrap();
@@ -52,7 +52,7 @@ async fn every_answer_carries_the_headers_that_keep_scripts_and_sniffing_out() {
 
 #[tokio::test]
 async fn every_file_that_a_page_names_is_there_for_good_and_compressed() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     let page = tab.page().await;
     let files: Vec<_> = page.split('"').filter(|part| part.starts_with("/static/")).collect();
@@ -85,7 +85,7 @@ async fn every_file_that_a_page_names_is_there_for_good_and_compressed() {
 
 #[tokio::test]
 async fn a_page_shows_the_newest_messages_oldest_first() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "bob").await;
     let mut sent = Vec::new();
     for number in 0..60 {
@@ -96,7 +96,7 @@ async fn a_page_shows_the_newest_messages_oldest_first() {
 
 #[tokio::test]
 async fn health_says_alive_and_ready() {
-    let app = App::start();
+    let app = TestApp::start();
     for path in ["/healthz", "/readyz"] {
         assert_eq!(client().get(app.url(path)).send().await.unwrap().status(), 200);
     }

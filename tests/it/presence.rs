@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     client::{Events, Tab, client, fields, post},
-    support::{App, PATIENCE, until},
+    support::{PATIENCE, Server, TestApp, until},
 };
 
 #[derive(Debug, Deserialize, PartialEq, Eq)]
@@ -20,13 +20,13 @@ struct People {
     watching: usize,
 }
 
-async fn people(app: &App) -> People {
+async fn people(app: &impl Server) -> People {
     let request = client().get(app.url("/rooms/lobby/presence"));
     let request = request.header(header::ACCEPT, "application/json");
     request.send().await.unwrap().json().await.unwrap()
 }
 
-async fn names(app: &App, expected: &[&str]) {
+async fn names(app: &impl Server, expected: &[&str]) {
     until(&format!("{expected:?} are here"), async || {
         let people = people(app).await;
         (people.count == expected.len() && people.names == expected).then_some(())
@@ -36,7 +36,7 @@ async fn names(app: &App, expected: &[&str]) {
 
 #[tokio::test]
 async fn who_is_here_is_told_as_json_and_as_the_fragment_that_pages_show() {
-    let app = App::start();
+    let app = TestApp::start();
     let request = client().get(app.url("/rooms/lobby/presence"));
     let request = request.header(header::ACCEPT, "application/json");
     assert_eq!(request.send().await.unwrap().text().await.unwrap(), "{\"count\":0,\"names\":[]}");
@@ -63,7 +63,7 @@ async fn who_is_here_is_told_as_json_and_as_the_fragment_that_pages_show() {
 
 #[tokio::test]
 async fn tabs_are_told_of_changes_and_other_readers_are_not() {
-    let app = App::start();
+    let app = TestApp::start();
     let ann = Tab::join(&app, "lobby", "ann").await;
     let mut events = Events::from(ann.get("/events")).await;
     let mut watcher = Events::open(&app, "/rooms/lobby/events", None).await;
@@ -91,7 +91,7 @@ async fn tabs_are_told_of_changes_and_other_readers_are_not() {
 
 #[tokio::test]
 async fn a_tab_that_reconnects_neither_leaves_nor_joins_and_one_that_stays_away_leaves() {
-    let app = App::start();
+    let app = TestApp::start();
     let (ann, bob) = (Tab::join(&app, "lobby", "ann").await, Tab::join(&app, "lobby", "bob").await);
     let mut events = Events::from(ann.get("/events")).await;
     let stream = Events::from(bob.get("/events")).await;
@@ -111,7 +111,7 @@ async fn a_tab_that_reconnects_neither_leaves_nor_joins_and_one_that_stays_away_
 
 #[tokio::test]
 async fn a_tab_that_says_it_is_hidden_lets_go_of_its_stream_and_is_away() {
-    let app = App::start();
+    let app = TestApp::start();
     let (ann, bob) = (Tab::join(&app, "lobby", "ann").await, Tab::join(&app, "lobby", "bob").await);
     let mut events = Events::from(ann.get("/events")).await;
     let stream = Events::from(bob.get("/events")).await;
@@ -140,7 +140,7 @@ async fn a_tab_that_says_it_is_hidden_lets_go_of_its_stream_and_is_away() {
 
 #[tokio::test]
 async fn the_endless_document_of_a_tab_counts_as_being_here() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     let stream = tab.get("/events?format=html&last=5").send().await.unwrap();
     names(&app, &["ann"]).await;
@@ -150,7 +150,7 @@ async fn the_endless_document_of_a_tab_counts_as_being_here() {
 
 #[tokio::test]
 async fn a_name_that_somebody_here_bears_is_refused_with_a_sentence_and_free_when_they_left() {
-    let app = App::start();
+    let app = TestApp::start();
     let ann = Tab::join(&app, "lobby", "Ann").await;
     let _stream = Events::from(ann.get("/events")).await;
     for alike in ["Ann", "ann", "ＡＮＮ", "Аnn"] {
@@ -177,7 +177,7 @@ async fn a_name_that_somebody_here_bears_is_refused_with_a_sentence_and_free_whe
 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_hundred_joins_cost_a_reader_two_events_a_second_at_most() {
-    let app = App::start();
+    let app = TestApp::start();
     let watcher = Tab::join(&app, "lobby", "watcher").await;
     let mut events = Events::from(watcher.get("/events")).await;
     let begun = Instant::now();
@@ -203,7 +203,7 @@ async fn three_hundred_joins_cost_a_reader_two_events_a_second_at_most() {
 
 #[tokio::test]
 async fn the_list_of_rooms_has_those_with_people_or_messages_and_opens_others() {
-    let app = App::start();
+    let app = TestApp::start();
     let empty = client().get(app.url("/rooms")).send().await.unwrap();
     assert_eq!(empty.status(), 200);
     assert!(empty.text().await.unwrap().contains("No room has people or messages yet."));

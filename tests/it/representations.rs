@@ -4,7 +4,7 @@ use reqwest::{Response, header};
 
 use crate::{
     client::{Message, Tab, client, send, text_of},
-    support::{App, soon},
+    support::{Server, TestApp, soon},
 };
 
 const LOBBY: &str = "/rooms/lobby/events";
@@ -16,7 +16,7 @@ struct Raw {
 }
 
 impl Raw {
-    async fn open(app: &App, path: &str) -> Self {
+    async fn open(app: &impl Server, path: &str) -> Self {
         let answer = soon("the stream opens", client().get(app.url(path)).send()).await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");
         Self { answer, read: String::new() }
@@ -71,7 +71,7 @@ fn from_text(log: &str) -> Vec<(String, String)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_thousand_hostile_messages_are_the_same_in_all_four() {
-    let app = App::start();
+    let app = TestApp::start();
     let first = send(&app, "lobby", "ann", "first").await;
     let live = ["sse", "ndjson", "text", "html"].map(|format| format!("{LOBBY}?format={format}"));
     let mut live = [
@@ -127,7 +127,7 @@ async fn check(format: &str, raw: &mut Raw, sent: &[Message]) {
 
 #[tokio::test]
 async fn the_reader_gets_the_representation_that_it_takes() {
-    let app = App::start();
+    let app = TestApp::start();
     let media = async |accept: Option<&str>, query: &str| {
         let mut request = client().get(app.url(&format!("{LOBBY}{query}")));
         if let Some(accept) = accept {
@@ -170,7 +170,7 @@ async fn the_reader_gets_the_representation_that_it_takes() {
 
 #[tokio::test]
 async fn a_terminal_reads_a_log_that_begins_with_the_newest() {
-    let app = App::start();
+    let app = TestApp::start();
     for number in 0..5 {
         send(&app, "lobby", "ann", &number.to_string()).await;
     }
@@ -197,7 +197,7 @@ async fn a_terminal_reads_a_log_that_begins_with_the_newest() {
 
 #[tokio::test]
 async fn a_gap_is_told_in_all_four() {
-    let app = App::with(&["--keep", "5"]);
+    let app = TestApp::with(&["--keep", "5"]);
     let first = send(&app, "lobby", "ann", "first").await;
     for number in 0..10 {
         send(&app, "lobby", "ann", &number.to_string()).await;
@@ -226,7 +226,7 @@ async fn a_gap_is_told_in_all_four() {
 
 #[tokio::test]
 async fn the_endless_document_begins_at_once_and_is_held_back_by_nothing() {
-    let app = App::start();
+    let app = TestApp::start();
     send(&app, "lobby", "ann", "hi").await;
     let request = client()
         .get(app.url(&format!("{LOBBY}?format=html&last=10")))
@@ -246,7 +246,7 @@ async fn the_endless_document_begins_at_once_and_is_held_back_by_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_endless_document_ends_after_ten_thousand_messages_and_goes_on_without_loss() {
-    let app = App::with(&["--keep", "100000"]);
+    let app = TestApp::with(&["--keep", "100000"]);
     let tab = Tab::join(&app, "lobby", "ann").await;
     let first = send(&app, "lobby", "bob", "first").await;
     let senders: Vec<_> = (0..50)
@@ -301,7 +301,7 @@ async fn the_endless_document_ends_after_ten_thousand_messages_and_goes_on_witho
 
 #[tokio::test]
 async fn the_form_in_its_frame_stays_in_its_frame() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     let page = tab.page().await;
     assert!(page.contains(&format!("src=\"{}/live\"", tab.path)));

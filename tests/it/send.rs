@@ -6,12 +6,12 @@ use reqwest::header;
 
 use crate::{
     client::{Events, Message, Tab, client, fields, ids_on, post, send},
-    support::App,
+    support::{Server, TestApp},
 };
 
 #[tokio::test]
 async fn a_plain_form_leads_back_to_the_page_with_the_message_on_it() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     let key = fields(&tab.page().await)["key"].clone();
     let answer = tab.post("/send", &[("text", "hi there"), ("key", &key)]).send().await.unwrap();
@@ -24,7 +24,7 @@ async fn a_plain_form_leads_back_to_the_page_with_the_message_on_it() {
 
 #[tokio::test]
 async fn htmx_gets_an_empty_form_and_the_message_for_the_outbox() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     let request = tab.post("/send", &[("text", "hi"), ("key", "k1")]).header("hx-request", "true");
     let answer = request.send().await.unwrap();
@@ -39,7 +39,7 @@ async fn htmx_gets_an_empty_form_and_the_message_for_the_outbox() {
 
 #[tokio::test]
 async fn a_script_gets_the_message_as_json_and_where_it_is() {
-    let app = App::start();
+    let app = TestApp::start();
     let answer = post(&app, "lobby", &[("username", "ann"), ("text", " hi\r\nyou ")]).await;
     assert_eq!(answer.status(), 201);
     assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/json");
@@ -54,7 +54,7 @@ async fn a_script_gets_the_message_as_json_and_where_it_is() {
 
 #[tokio::test]
 async fn fifty_senders_at_once_are_seen_in_one_order_by_everybody() {
-    let app = App::start();
+    let app = TestApp::start();
     let mut readers = Vec::new();
     for _ in 0..3 {
         readers.push(Events::open(&app, "/rooms/lobby/events", None).await);
@@ -88,7 +88,7 @@ async fn fifty_senders_at_once_are_seen_in_one_order_by_everybody() {
 
 #[tokio::test]
 async fn a_text_that_cannot_be_taken_comes_back_in_the_form_under_its_key() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     let long = "x".repeat(4001);
     for (text, sentence) in [
@@ -120,7 +120,7 @@ async fn a_text_that_cannot_be_taken_comes_back_in_the_form_under_its_key() {
 
 #[tokio::test]
 async fn the_longest_text_of_the_longest_characters_fits() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     let text = "😀".repeat(4000);
     let answer = tab.post("/send", &[("text", &text), ("key", "k")]).send().await.unwrap();
@@ -130,7 +130,7 @@ async fn the_longest_text_of_the_longest_characters_fits() {
 
 #[tokio::test]
 async fn a_body_beyond_every_message_is_refused() {
-    let app = App::start();
+    let app = TestApp::start();
     let huge = "x".repeat(200_000);
     let answer = post(&app, "lobby", &[("username", "ann"), ("text", &huge)]).await;
     assert_eq!(answer.status(), 413);
@@ -143,7 +143,7 @@ async fn a_body_beyond_every_message_is_refused() {
 
 #[tokio::test]
 async fn a_key_sent_twice_is_one_message() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     let form = [("text", "once"), ("key", "double-click")];
     let (one, other) =
@@ -166,7 +166,7 @@ async fn a_key_sent_twice_is_one_message() {
 
 #[tokio::test]
 async fn a_key_that_comes_back_with_another_text_is_a_conflict_that_keeps_the_draft() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     let first = tab.post("/send", &[("text", "one"), ("key", "k")]).send().await.unwrap();
     assert_eq!(first.status(), 303);
@@ -181,7 +181,7 @@ async fn a_key_that_comes_back_with_another_text_is_a_conflict_that_keeps_the_dr
 
 #[tokio::test]
 async fn a_post_from_a_foreign_page_is_refused() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     for (header, value) in [
         ("origin", "https://evil.example"),
@@ -213,7 +213,7 @@ async fn a_post_from_a_foreign_page_is_refused() {
 
 #[tokio::test]
 async fn what_is_no_form_is_told_so() {
-    let app = App::start();
+    let app = TestApp::start();
     let url = app.url("/rooms/lobby/messages");
     let answer = client().post(url).json(&["hi"]).send().await.unwrap();
     assert_eq!(answer.status(), 415);
@@ -224,7 +224,7 @@ async fn what_is_no_form_is_told_so() {
 
 #[tokio::test]
 async fn rooms_are_apart() {
-    let app = App::start();
+    let app = TestApp::start();
     let mut kitchen = Events::open(&app, "/rooms/kitchen/events", None).await;
     send(&app, "lobby", "ann", "for the lobby").await;
     let message = send(&app, "kitchen", "ann", "for the kitchen").await;

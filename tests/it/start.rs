@@ -4,7 +4,10 @@ use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
 
 use crate::{
     client::{Events, client, post, send},
-    support::{App, hubbub, run_to_end},
+    support::{
+        App,
+        process::app::{hubbub, run_to_end},
+    },
 };
 
 /// The one line on stderr of a start that must fail with status 2.
@@ -72,9 +75,10 @@ fn a_file_that_is_no_journal_is_left_as_it_is() {
 
 #[tokio::test]
 async fn a_journal_of_a_newer_schema_is_refused_and_kept() {
-    let app = App::start();
+    let mut app = App::start();
     send(&app, "lobby", "ann", "hi").await;
-    let home = app.into_home();
+    app.kill();
+    let home = app.home();
     let data = rusqlite::Connection::open(home.path().join("hubbub.db")).unwrap();
     data.pragma_update(None, "user_version", 99).unwrap();
     drop(data);
@@ -130,7 +134,7 @@ async fn a_full_disk_is_a_503_that_stores_nothing_and_sending_works_again_after_
     fs::write(home.path().join("hubbub.log"), " ".repeat(8192)).unwrap();
     let app = App::over(home, &[]);
     let before = send(&app, "lobby", "ann", "before").await;
-    let pid = app.pid().to_string();
+    let pid = app.id().to_string();
     let limit = |value: &str| {
         let done =
             Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={value}")]).status();
@@ -204,9 +208,10 @@ async fn sigterm_ends_open_streams_and_the_process() {
 async fn a_journal_that_may_not_be_written_is_refused_at_the_start() {
     use std::os::unix::process::CommandExt as _;
 
-    let app = App::start();
+    let mut app = App::start();
     send(&app, "lobby", "ann", "hi").await;
-    let home = app.into_home();
+    app.kill();
+    let home = app.home();
     let bin = home.path().join("hubbub");
     fs::copy(env!("CARGO_BIN_EXE_hubbub"), &bin).unwrap();
     let mode = |path: &std::path::Path, mode| {

@@ -4,14 +4,14 @@ use reqwest::header;
 
 use crate::{
     client::{Events, Tab, client, ids_on, send},
-    support::{App, soon},
+    support::{Server, TestApp, soon},
 };
 
 const LOBBY: &str = "/rooms/lobby/events";
 
 #[tokio::test]
 async fn a_message_arrives_as_the_contract_says() {
-    let app = App::start();
+    let app = TestApp::start();
     let mut raw = client().get(app.url(LOBBY)).send().await.unwrap();
     assert_eq!(raw.headers()[header::CONTENT_TYPE], "text/event-stream");
     assert_eq!(raw.headers()["x-accel-buffering"], "no");
@@ -38,7 +38,7 @@ async fn a_message_arrives_as_the_contract_says() {
 
 #[tokio::test]
 async fn the_fragment_is_the_same_in_page_and_stream() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     let mut events = Events::from(tab.get("/events")).await;
     send(&app, "lobby", "bob", "a & b\n<c>").await;
@@ -49,7 +49,7 @@ async fn the_fragment_is_the_same_in_page_and_stream() {
 #[tokio::test]
 async fn a_message_between_page_and_stream_arrives_once() {
     // Failure 1: a message lands between page render and stream open.
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     let before = send(&app, "lobby", "bob", "before").await;
     let page = tab.page().await;
@@ -64,7 +64,7 @@ async fn a_message_between_page_and_stream_arrives_once() {
 
 #[tokio::test]
 async fn a_reader_comes_back_with_its_last_id_by_header_or_address_and_the_header_wins() {
-    let app = App::start();
+    let app = TestApp::start();
     let mut sent = Vec::new();
     for number in 0..10 {
         sent.push(send(&app, "lobby", "ann", &number.to_string()).await.id);
@@ -82,7 +82,7 @@ async fn a_reader_comes_back_with_its_last_id_by_header_or_address_and_the_heade
 
 #[tokio::test]
 async fn without_a_cursor_the_stream_starts_now() {
-    let app = App::start();
+    let app = TestApp::start();
     send(&app, "lobby", "ann", "before").await;
     let mut events = Events::open(&app, LOBBY, None).await;
     let now = send(&app, "lobby", "ann", "now").await;
@@ -92,7 +92,7 @@ async fn without_a_cursor_the_stream_starts_now() {
 #[tokio::test]
 async fn a_cursor_that_means_nothing_here_gets_a_gap_and_then_everything() {
     // Failure 4: restart or restored data makes an old cursor look valid.
-    let app = App::start();
+    let app = TestApp::start();
     let first = send(&app, "lobby", "ann", "first").await;
     let second = send(&app, "lobby", "ann", "second").await;
     let epoch = first.id.split_once('-').unwrap().0;
@@ -115,7 +115,7 @@ async fn a_cursor_that_means_nothing_here_gets_a_gap_and_then_everything() {
 
 #[tokio::test]
 async fn a_cursor_that_is_no_id_is_refused_in_the_address_and_a_gap_in_the_header() {
-    let app = App::start();
+    let app = TestApp::start();
     let only = send(&app, "lobby", "ann", "hi").await;
     for cursor in ["x", "1", "-1", "abc-", "a_b-1"] {
         let after = format!("{LOBBY}?after={cursor}");
@@ -130,7 +130,7 @@ async fn a_cursor_that_is_no_id_is_refused_in_the_address_and_a_gap_in_the_heade
 
 #[tokio::test]
 async fn a_reader_that_is_slower_than_the_ring_is_caught_up_from_the_journal() {
-    let app = App::start();
+    let app = TestApp::start();
     let mut events = Events::open(&app, LOBBY, None).await;
     let mut sent = Vec::new();
     // 1,000 messages of 4,000 characters are 4 MB, more than ring and sockets hold together,

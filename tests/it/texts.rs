@@ -4,7 +4,7 @@ use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 
 use crate::{
     client::{Events, Message, Tab, client, text_of},
-    support::App,
+    support::{Server, TestApp},
 };
 
 /// Texts that somebody tries, and any others.
@@ -32,7 +32,7 @@ fn hostile() -> impl Strategy<Value = String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_text_shows_as_itself_or_is_refused_whole() {
-    let app = App::start();
+    let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;
     let mut events = Events::open(&app, "/rooms/lobby/events", None).await;
     let mut runner = TestRunner::default();

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::{
     client::{Tab, client},
-    support::{App, program::not_run, until},
+    support::{Server, TestApp, program::not_run, until},
 };
 
 /// Another host: a namespace, and the cable to it.
@@ -84,7 +84,7 @@ async fn who_vanished_from_the_network_is_gone_after_keep_alive_and_grace() {
         not_run("it needs root and ip(8)", "HUBBUB_NETWORK");
         return;
     };
-    let app = App::listening(&format!("{}:0", host.here));
+    let app = TestApp::listening(&format!("{}:0", host.here));
     let tab = Tab::join(&app, "lobby", "ann").await;
     let _curl = host.read(&app.url(&format!("{}/events", tab.path)), &tab.cookie);
     let here = async |count: usize| {

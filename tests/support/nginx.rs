@@ -2,19 +2,20 @@
 
 use std::{
     fs,
-    net::{TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command, Stdio},
-    time::Instant,
+    process::{Command, Stdio},
 };
 
 use tempfile::TempDir;
 
-use super::program::{find, not_run};
+use super::process::{
+    Process, directory, free_port,
+    program::{find, not_run},
+};
 
 /// A running nginx.
 pub struct Nginx {
-    child: Child,
+    process: Process,
     port: u16,
     home: TempDir,
 }
@@ -33,10 +34,8 @@ impl Nginx {
     }
 
     fn try_start(nginx: &Path, upstream: &str, settings: &str, tls: bool) -> Option<Self> {
-        let home = tempfile::tempdir().expect("a directory for nginx");
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = free.local_addr().expect("bound").port();
-        drop(free);
+        let home = directory();
+        let port = free_port().expect("a port");
         let at = |name: &str| home.path().join(name).display().to_string();
         let listen = if tls {
             let (key, certificate) = (at("key.pem"), at("certificate.pem"));
@@ -67,24 +66,18 @@ impl Nginx {
             proxy = at("proxy"),
         );
         fs::write(at("nginx.conf"), config).expect("it can be written");
-        let mut child = Command::new(nginx)
+        let child = Command::new(nginx)
             .args(["-p", &at(""), "-c", &at("nginx.conf"), "-e", &at("log")])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("nginx can be run");
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let ended = child.try_wait().expect("it can be asked").is_some();
-            if ended || begun.elapsed() > super::PATIENCE {
-                eprintln!("{}", fs::read_to_string(at("log")).unwrap_or_default());
-                let _ = child.kill();
-                let _ = child.wait();
-                return None;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
+        let mut process = Process::new(child);
+        if process.until_it_listens(&format!("127.0.0.1:{port}")).is_err() {
+            eprintln!("{}", fs::read_to_string(at("log")).unwrap_or_default());
+            return None;
         }
-        Some(Self { child, port, home })
+        Some(Self { process, port, home })
     }
 
     /// `http://ADDR`, or `https://ADDR` over TLS.
@@ -96,8 +89,7 @@ impl Nginx {
 impl Drop for Nginx {
     fn drop(&mut self) {
         // Asked, the master ends its worker, too; killed, it would leave it.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
+        self.process.stop();
         if std::thread::panicking() {
             let log = fs::read_to_string(self.home.path().join("log"));
             eprintln!("{}", log.unwrap_or_default());

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use sse_stream::{Sse, SseStream};
 use tokio_stream::{Stream, StreamExt as _};
 
-use crate::support::{App, soon};
+use super::{Server, soon};
 
 /// A message as scripts see it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct Tab {
 
 impl Tab {
     /// Joins a room.
-    pub async fn join(app: &App, room: &str, name: &str) -> Self {
+    pub async fn join(app: &impl Server, room: &str, name: &str) -> Self {
         let client = client();
         let answer = client
             .post(app.url(&format!("/rooms/{room}/join")))
@@ -71,14 +71,14 @@ impl Tab {
 }
 
 /// Sends as a script does; the message must be taken.
-pub async fn send(app: &App, room: &str, name: &str, text: &str) -> Message {
+pub async fn send(app: &impl Server, room: &str, name: &str, text: &str) -> Message {
     let answer = post(app, room, &[("username", name), ("text", text)]).await;
     assert_eq!(answer.status(), 201, "{text:?} is taken");
     answer.json().await.expect("a message")
 }
 
 /// Posts a script's form.
-pub async fn post(app: &App, room: &str, form: &[(&str, &str)]) -> Response {
+pub async fn post(app: &impl Server, room: &str, form: &[(&str, &str)]) -> Response {
     let url = app.url(&format!("/rooms/{room}/messages"));
     client().post(url).form(form).send().await.expect("an answer")
 }
@@ -90,7 +90,7 @@ pub struct Events {
 
 impl Events {
     /// Opens `path`, coming back after `last_event_id` where there is one.
-    pub async fn open(app: &App, path: &str, last_event_id: Option<&str>) -> Self {
+    pub async fn open(app: &impl Server, path: &str, last_event_id: Option<&str>) -> Self {
         let mut request = client().get(app.url(path));
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id);

@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::{App, soon};
+use super::{Server, soon};
 
 /// One connection.
 pub struct Wire {
@@ -20,13 +20,13 @@ pub struct Wire {
 
 impl Wire {
     /// Connects.
-    pub async fn to(app: &App) -> Self {
+    pub async fn to(app: &impl Server) -> Self {
         let socket = soon("a connection", TcpStream::connect(app.address())).await;
         Self { socket: socket.expect("it listens"), read: String::new() }
     }
 
     /// Connects with a receive buffer as small as the kernel makes one.
-    pub fn narrow(app: &App) -> Self {
+    pub fn narrow(app: &impl Server) -> Self {
         let address: SocketAddr = app.address().parse().unwrap();
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(1).unwrap();
@@ -75,7 +75,7 @@ impl Wire {
 }
 
 /// A stream of the lobby that is open.
-pub async fn stream(app: &App) -> Wire {
+pub async fn stream(app: &impl Server) -> Wire {
     let mut wire = Wire::to(app).await;
     wire.get("/rooms/lobby/events").await.expect("it listens");
     let head = wire.until(": hubbub\n\n").await;
