@@ -2,7 +2,7 @@
 
 mod supervisor;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     config::Config,
-    delivery::{announcements, feed, frame::Frame, hub::Hub, stream::Source},
+    delivery::{announcements, feed, hub::Hub, stream::Source},
     journal::{Journal, OpenError},
     metrics::Metrics,
     rooms::{Limits, Rooms, Roster},
@@ -84,7 +84,7 @@ impl Hubbub {
     ) -> Result<(), TaskFailed> {
         let Self { journal, secret, metrics, config } = self;
         let published = journal.last();
-        let hub = Hub::new(published);
+        let hub = Hub::new(Arc::new(journal.clone()), published, metrics.clone());
         let roster = Roster::new();
         let max_connections = max_connections(&config);
         let limits = Limits::new(config.allowed(max_connections));
@@ -149,7 +149,7 @@ fn max_connections(config: &Config) -> usize {
 }
 
 /// The one clock of all streams.
-async fn tick(hub: Hub<Frame>) {
+async fn tick(hub: Hub) {
     let start = Instant::now() + KEEP_ALIVE_INTERVAL;
     let mut ticks = tokio::time::interval_at(start, KEEP_ALIVE_INTERVAL);
     loop {

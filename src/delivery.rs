@@ -7,4 +7,5 @@ pub mod announcements;
 pub mod feed;
 pub mod frame;
 pub mod hub;
+pub mod past;
 pub mod stream;

@@ -185,10 +185,6 @@ impl Journal {
         self.sequencer.ready()
     }
 
-    pub async fn ended(&self) {
-        let mut committed = self.sequencer.committed();
-        while committed.changed().await.is_ok() {}
-    }
     /// Whether the writer has ended, after which nothing is followed any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {

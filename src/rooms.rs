@@ -91,7 +91,7 @@ impl Rooms {
     }
 
     /// The fan-out to their readers.
-    pub fn hub(&self) -> &Hub<Frame> {
+    pub fn hub(&self) -> &Hub {
         &self.0.source.hub
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 
 /// Renders each change once, whatever the number of readers, and hands it to the hub; until the
 /// changes end.
-pub async fn run(changes: impl Stream<Item = (RoomName, Arc<People>)>, hub: Hub<Frame>) {
+pub async fn run(changes: impl Stream<Item = (RoomName, Arc<People>)>, hub: Hub) {
     let mut changes = pin!(changes);
     while let Some((room, people)) = changes.next().await {
         hub.announce(&room, frame::presence(&people));
@@ -33,7 +33,7 @@ mod tests {
     #[tokio::test]
     async fn readers_of_a_room_that_changed_are_told_who_is_there_and_others_are_not() {
         let room = |name| RoomName::parse(name).unwrap();
-        let hub: Hub<Frame> = Hub::new(Seq::ZERO);
+        let hub: Hub = Hub::new(Seq::ZERO);
         let mut readers = [
             hub.subscribe(&room("hall"), true, ReaderTag::default()),
             hub.subscribe(&room("lobby"), true, ReaderTag::default()),

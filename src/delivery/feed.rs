@@ -13,7 +13,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Carries every message after `seq` to the hub, until the journal is closed. While nobody reads
 /// anywhere, there is nothing to carry, and nothing is read.
-pub async fn run(journal: Journal, hub: Hub<Frame>, mut seq: Seq) {
+pub async fn run(journal: Journal, hub: Hub, mut seq: Seq) {
     loop {
         let mut batches = pin!(journal.follow(seq, |upto| hub.pass(upto)));
         while let Some(batch) = batches.next().await {

@@ -1,79 +1,93 @@
 //! The hub: in-memory fan-out. A topic per room that has readers, each with a ring of its newest
-//! items.
+//! frames and a writer that serves its readers.
 //!
-//! A ring holds *every* item of its room after its **floor**. A reader that stands at or above
-//! the floor has its next items here; one that stands below has to read what it lacks elsewhere
+//! A ring holds *every* frame of its room after its **floor**. A reader that stands at or above
+//! the floor has its next frames here; one that stands below has to catch up from the journal
 //! first. So there is no position to hand out and no lag to report: whether a reader can be live
 //! follows from its own place, at the first open, after a reconnect and after it fell behind alike.
 //!
-//! The hub never waits for a reader, and knows neither the journal nor HTML.
+//! Most readers have their line *parked* ([`line`]): the room's writer writes to their sockets, and
+//! a message takes one task's work, not a wake-up of each reader's. A reader's own task is woken
+//! for what is not that: a full socket, a notice, a tick, a catch-up, the end. All of these it hears
+//! from here, so it waits in one place.
 //!
-//! All that can happen to a reader, it hears from here: what is published, notices, the ticks of
-//! the one clock, and the end. So a reader waits in one place, which a delivery passes twice, and
-//! not in several that would each have to be entered and left.
+//! The hub never waits for a reader. It holds in the journal what its connected readers still lack.
 
+pub mod line;
+mod pages;
 mod ring;
-mod slots;
+mod shard;
+mod subscription;
+mod topic;
+mod writer;
 
 use std::{
     collections::HashMap,
-    future::poll_fn,
     net::IpAddr,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    thread,
+    time::Duration,
 };
 
 use bytes::Bytes;
 
-use crate::message::{RoomName, Seq};
-use ring::{MAX_RING_ITEMS, Ring};
-use slots::{Slot, Slots};
+use super::{frame::Frame, past::Past};
+use crate::{
+    message::{RoomName, Seq},
+    metrics::Metrics,
+};
+use ring::MAX_RING_ITEMS;
+use topic::Topic;
 
-/// What can be published: a shared item with a place in the one order.
+pub use pages::{CatchUp, Outcome};
+pub use subscription::{Next, Subscription};
+
+/// Shards of a room at most: the largest room of a large machine is as many writers' work.
+const MAX_SHARDS: usize = 8;
+
+/// What a ring holds: a shared item with a place in the one order.
 pub trait Item: Clone {
-    /// Its place; each published item's is above the one before.
+    /// Its place; each pushed item's is above the one before.
     fn seq(&self) -> Seq;
 
     /// About how many bytes it takes in memory.
     fn size(&self) -> usize;
-
-    /// It is published to so many readers.
-    fn due(&self, readers: usize) {
-        let _ = readers;
-    }
 }
+
+/// Starts a task.
+pub type Spawn = Box<dyn Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync>;
 
 /// A handle on the hub; clones share it.
-pub struct Hub<T>(Arc<Mutex<Topics<T>>>);
-
-impl<T> Clone for Hub<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
+#[derive(Clone)]
+pub struct Hub {
+    topics: Arc<Mutex<Topics>>,
+    shared: Arc<Shared>,
 }
 
-struct Topics<T> {
-    /// How many items a ring holds.
+/// What all topics are made with.
+pub struct Shared {
+    past: Arc<dyn Past>,
+    metrics: Metrics,
+    spawn: Spawn,
+    /// How many frames a ring holds.
     ring: usize,
+    /// How many shards a room has at most.
+    shards: usize,
+}
+
+struct Topics {
     /// The place up to which everything was published, to whichever room.
     published: Seq,
     /// Whether it is over.
     ended: bool,
-    by_room: HashMap<RoomName, Open<T>>,
+    by_room: HashMap<RoomName, Open>,
 }
 
-struct Open<T> {
-    topic: Arc<Topic<T>>,
-    /// At least 1. Counted here, under the one lock, and not by the topic's references: those may
-    /// be held by a [`Hub::publish`] that is under way.
+struct Open {
+    topic: Arc<Topic>,
+    /// At least 1. Counted here, under the one lock, and not by the topic's references.
     readers: usize,
-}
-
-struct Topic<T> {
-    /// A std mutex: it is held to push one item or to clone one, never across an await.
-    ring: Mutex<Ring<T>>,
-    /// The readers, to be woken.
-    slots: Arc<Slots>,
 }
 
 /// What tells a reader from others, for who wants to end its stream.
@@ -85,71 +99,40 @@ pub struct ReaderTag {
     pub ip: Option<IpAddr>,
 }
 
-/// What comes next for a reader.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Next<T> {
-    /// The next item after its place.
-    Item(T),
-    /// It stands below the ring's floor and lacks items that are not here.
-    Behind,
-    /// The newest notice, which it has not had.
-    Notice(Bytes),
-    /// It has everything, and the clock has ticked.
-    Tick,
-    /// It is over, whatever it lacks.
-    End,
-    /// It is over for this reader: it may read no longer.
-    Evicted,
-}
-
-/// One reader's hold on a topic; the topic goes away with its last one.
-pub struct Subscription<T> {
-    hub: Hub<T>,
-    room: RoomName,
-    topic: Arc<Topic<T>>,
-    slot: Slot,
-    since: Seq,
-    /// The number of the last notice that it has had, where it wants any.
-    last_notice: Option<u64>,
-    /// The last tick that it has had.
-    ticks: u64,
-    /// The evictions of which it was none.
-    evictions: u64,
-}
-
-impl<T: Item> Hub<T> {
-    /// A hub without topics, to which everything up to `published` was published before.
-    #[must_use]
-    pub fn new(published: Seq) -> Self {
-        Self::with_ring(published, MAX_RING_ITEMS)
-    }
-
-    /// One whose rings hold `ring` items.
-    pub(crate) fn with_ring(published: Seq, ring: usize) -> Self {
-        Self(Arc::new(Mutex::new(Topics {
-            ring,
+impl Hub {
+    /// A hub without topics, to which everything up to `published` was published before. Its
+    /// writers run on the runtime that it is used from.
+    pub fn new(past: Arc<dyn Past>, published: Seq, metrics: Metrics) -> Self {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        Self::with(
+            Shared {
+                past,
+                metrics,
+                spawn: Box::new(|task| drop(tokio::spawn(task))),
+                ring: MAX_RING_ITEMS,
+                shards: processors.min(MAX_SHARDS),
+            },
             published,
-            ended: false,
-            by_room: HashMap::new(),
-        })))
+        )
     }
 
-    /// Hands an item to the readers of its room. The one caller is [`feed`](crate::delivery::feed), in the
-    /// order of the items' seqs.
-    pub fn publish(&self, room: &RoomName, item: T) {
-        let seq = item.seq();
+    /// One made of these parts.
+    fn with(shared: Shared, published: Seq) -> Self {
+        let topics = Topics { published, ended: false, by_room: HashMap::new() };
+        Self { topics: Arc::new(Mutex::new(topics)), shared: Arc::new(shared) }
+    }
+
+    /// Hands a frame to the readers of its room. The one caller is [`feed`](super::feed), in the
+    /// order of the frames' seqs.
+    pub fn publish(&self, room: &RoomName, frame: Frame) {
         let topic = {
-            let mut topics = lock(&self.0);
+            let mut topics = lock(&self.topics);
             // Also where nobody reads: a topic that opens later must know that this went by.
-            topics.published = seq;
-            topics.by_room.get(room).map(|open| {
-                item.due(open.readers);
-                Arc::clone(&open.topic)
-            })
+            topics.published = frame.seq();
+            topics.by_room.get(room).map(|open| Arc::clone(&open.topic))
         };
         if let Some(topic) = topic {
-            lock(&topic.ring).push(item);
-            topic.slots.wake_all();
+            topic.push(frame);
         }
     }
 
@@ -157,7 +140,7 @@ impl<T: Item> Hub<T> {
     /// A topic that opens later knows that it went by.
     #[must_use]
     pub fn pass(&self, upto: Seq) -> bool {
-        let mut topics = lock(&self.0);
+        let mut topics = lock(&self.topics);
         let nobody = topics.by_room.is_empty();
         if nobody {
             topics.published = topics.published.max(upto);
@@ -168,144 +151,97 @@ impl<T: Item> Hub<T> {
     /// Hands the readers of a room a notice: something about now, which has no place in the order
     /// and replaces the notice before it.
     pub fn announce(&self, room: &RoomName, notice: Bytes) {
-        let topic = lock(&self.0).by_room.get(room).map(|open| Arc::clone(&open.topic));
-        if let Some(topic) = topic {
+        if let Some(topic) = self.topic(room) {
             {
                 let mut ring = lock(&topic.ring);
                 ring.notice = (ring.notice.0 + 1, notice);
             }
-            topic.slots.wake_all();
+            topic.wake_all();
         }
     }
 
     /// Lets every reader that has everything know that time has passed.
     pub fn tick(&self) {
-        self.tell(|ring| ring.ticks += 1);
+        for topic in self.all() {
+            lock(&topic.ring).ticks += 1;
+            topic.pages.clear();
+            topic.wake_all();
+        }
     }
 
     /// Tells every reader, and all that will come, that it is over.
     pub fn end(&self) {
-        lock(&self.0).ended = true;
-        self.tell(|ring| ring.ended = true);
+        lock(&self.topics).ended = true;
+        for topic in self.all() {
+            lock(&topic.ring).ended = true;
+            topic.wake_all();
+        }
     }
 
     /// Ends the streams of the readers of `room` that are `meant`, and says how many.
     pub fn evict(&self, room: &RoomName, meant: impl Fn(&ReaderTag) -> bool) -> usize {
-        let topic = lock(&self.0).by_room.get(room).map(|open| Arc::clone(&open.topic));
-        let Some(topic) = topic else { return 0 };
-        let evicted = topic.slots.evict(meant);
+        let Some(topic) = self.topic(room) else { return 0 };
+        let evicted = topic.active().iter().map(|shard| shard.evict(&meant)).sum();
         lock(&topic.ring).evictions += 1;
-        topic.slots.wake_all();
+        topic.wake_all();
         evicted
     }
 
-    fn tell(&self, news: impl Fn(&mut Ring<T>)) {
-        let all: Vec<_> =
-            lock(&self.0).by_room.values().map(|open| Arc::clone(&open.topic)).collect();
-        for topic in all {
-            news(&mut lock(&topic.ring));
-            topic.slots.wake_all();
+    /// Waits until the readers of `room` are near its senders, for as long as `most`: a room's sends
+    /// are taken no faster than its readers are served. `false` where that takes too long.
+    pub async fn wait_until_served(&self, room: &RoomName, most: Duration) -> bool {
+        match self.topic(room) {
+            Some(topic) => topic.wait_until_served(most).await,
+            None => true,
         }
     }
 
     /// Opens a room for one reader, which may want notices. Everything that is published from here
     /// on passes its ring.
     #[must_use]
-    pub fn subscribe(&self, room: &RoomName, notices: bool, tag: ReaderTag) -> Subscription<T> {
-        let mut topics = lock(&self.0);
-        let (floor, size, ended) = (topics.published, topics.ring, topics.ended);
+    pub fn subscribe(&self, room: &RoomName, notices: bool, tag: ReaderTag) -> Subscription {
+        let mut topics = lock(&self.topics);
+        let (floor, ended) = (topics.published, topics.ended);
         let open = topics.by_room.entry(room.clone()).or_insert_with(|| Open {
-            topic: Arc::new(Topic {
-                ring: Mutex::new(Ring::new(size, floor, ended)),
-                slots: Arc::default(),
-            }),
+            topic: Arc::new(Topic::new(&self.shared, room, floor, ended)),
             readers: 0,
         });
         open.readers += 1;
-        let (last_notice, ticks, evictions) = {
-            let ring = lock(&open.topic.ring);
-            (notices.then_some(ring.notice.0), ring.ticks, ring.evictions)
-        };
-        Subscription {
-            hub: self.clone(),
-            room: room.clone(),
-            slot: Slot::new(&open.topic.slots, tag),
-            since: floor,
-            topic: Arc::clone(&open.topic),
-            last_notice,
-            ticks,
-            evictions,
-        }
+        let slot = open.topic.slot(open.readers, tag);
+        Subscription::new(self.clone(), Arc::clone(&open.topic), slot, notices)
     }
 
     /// Whether a room has readers.
     #[must_use]
     pub fn has(&self, room: &RoomName) -> bool {
-        lock(&self.0).by_room.contains_key(room)
+        lock(&self.topics).by_room.contains_key(room)
     }
 
     /// How many rooms have readers.
     #[must_use]
     pub fn topics(&self) -> usize {
-        lock(&self.0).by_room.len()
-    }
-}
-
-impl<T: Item> Subscription<T> {
-    /// What comes next for a reader that has everything up to `seq`; waits while that is nothing.
-    pub async fn next(&mut self, seq: Seq) -> Next<T> {
-        poll_fn(|context| self.poll_next(seq, context)).await
+        lock(&self.topics).by_room.len()
     }
 
-    /// The place up to which everything was published when this reader came: what is after it was
-    /// published to this reader too, and counted for it in [`Item::due`].
-    #[must_use]
-    pub fn since(&self) -> Seq {
-        self.since
-    }
-
-    fn poll_next(&mut self, seq: Seq, context: &mut Context<'_>) -> Poll<Next<T>> {
-        // Before it looks: what comes after the look wakes it.
-        self.slot.register(context.waker());
-        let ring = lock(&self.topic.ring);
-        if ring.ended {
-            return Poll::Ready(Next::End);
-        }
-        if self.evictions != ring.evictions {
-            self.evictions = ring.evictions;
-            if self.slot.is_evicted() {
-                return Poll::Ready(Next::Evicted);
-            }
-        }
-        if seq < ring.floor {
-            return Poll::Ready(Next::Behind);
-        }
-        if let Some(item) = ring.after(seq) {
-            return Poll::Ready(Next::Item(item.clone()));
-        }
-        if let Some(last) = &mut self.last_notice
-            && *last != ring.notice.0
-        {
-            *last = ring.notice.0;
-            return Poll::Ready(Next::Notice(ring.notice.1.clone()));
-        }
-        if self.ticks != ring.ticks {
-            self.ticks = ring.ticks;
-            return Poll::Ready(Next::Tick);
-        }
-        Poll::Pending
-    }
-}
-
-impl<T> Drop for Subscription<T> {
-    fn drop(&mut self) {
-        let mut topics = lock(&self.hub.0);
-        if let Some(open) = topics.by_room.get_mut(&self.room) {
+    /// One reader of a room is gone; the topic goes away with its last one.
+    fn leave(&self, room: &RoomName) {
+        let mut topics = lock(&self.topics);
+        if let Some(open) = topics.by_room.get_mut(room) {
             open.readers -= 1;
-            if open.readers == 0 {
-                topics.by_room.remove(&self.room);
+            if open.readers == 0
+                && let Some(open) = topics.by_room.remove(room)
+            {
+                open.topic.close();
             }
         }
+    }
+
+    fn topic(&self, room: &RoomName) -> Option<Arc<Topic>> {
+        lock(&self.topics).by_room.get(room).map(|open| Arc::clone(&open.topic))
+    }
+
+    fn all(&self) -> Vec<Arc<Topic>> {
+        lock(&self.topics).by_room.values().map(|open| Arc::clone(&open.topic)).collect()
     }
 }
 

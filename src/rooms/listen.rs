@@ -1,14 +1,11 @@
 //! Listening: a stream of a room, for whoever asks or for a tab that thereby is here.
 
-use bytes::Bytes;
-use tokio_stream::Stream;
-
 use super::{Action, Caller, Refusal, Rooms, Tab, TooMuch, limits::StreamPermit, roster::Guard};
 use crate::{
     delivery::{
         frame::Representation,
         hub::ReaderTag,
-        stream::{Start, Wanted},
+        stream::{LiveStream, Start, Wanted},
     },
     message::{MessageId, RoomName},
     metrics::GaugeGuard,
@@ -49,7 +46,7 @@ impl Rooms {
         caller: &Caller,
         room: &RoomName,
         listen: Listen,
-    ) -> Result<impl Stream<Item = Bytes> + Send + use<>, Refusal> {
+    ) -> Result<LiveStream, Refusal> {
         let (permit, start) = self.admit(caller, room, &listen).await?;
         let guard = self.0.roster.watch(room);
         let wanted = Wanted {
@@ -72,7 +69,7 @@ impl Rooms {
         caller: &Caller,
         tab: &Tab,
         listen: Listen,
-    ) -> Result<impl Stream<Item = Bytes> + Send + use<>, Refusal> {
+    ) -> Result<LiveStream, Refusal> {
         let (permit, start) = self.admit(caller, &tab.room, &listen).await?;
         let guard = self.0.roster.enter(&tab.room, &tab.id, &tab.name);
         let wanted = Wanted {
@@ -128,7 +125,7 @@ impl Rooms {
         wanted: Wanted,
         guard: Guard,
         permit: StreamPermit,
-    ) -> impl Stream<Item = Bytes> + Send + use<> {
+    ) -> LiveStream {
         let counted = self.0.metrics.stream(wanted.representation.format());
         let held: HeldByStream = (guard, permit, counted);
         self.0.source.open(wanted, held)

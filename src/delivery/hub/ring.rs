@@ -61,6 +61,17 @@ impl<T: Item> Ring<T> {
         self.items.push_back(item);
     }
 
+    /// The place up to which everything was pushed.
+    pub fn newest(&self) -> Seq {
+        self.items.back().map_or(self.floor, Item::seq)
+    }
+
+    /// The items after `seq`, which is not below the floor.
+    pub fn all_after(&self, seq: Seq) -> std::collections::vec_deque::Iter<'_, T> {
+        let start = self.items.partition_point(|item| item.seq() <= seq);
+        self.items.range(start..)
+    }
+
     /// The first item after `seq`. Nearly always none, or the newest.
     pub fn after(&self, seq: Seq) -> Option<&T> {
         let newest = self.items.back().filter(|item| item.seq() > seq)?;

@@ -103,7 +103,7 @@ impl Wake for Woken {
 /// One run: the actors and what the reader got.
 struct Run {
     model: Model,
-    hub: Hub<Frame>,
+    hub: Hub,
     fed: u64,
     stream: Pin<Box<dyn Stream<Item = Bytes> + Send>>,
     woken: Arc<Woken>,
