@@ -40,6 +40,7 @@
 pub mod assets;
 pub mod config;
 pub mod delivery;
+mod fault;
 pub mod journal;
 pub mod message;
 pub mod metrics;
