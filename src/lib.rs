@@ -42,6 +42,7 @@ mod app;
 mod assets;
 pub mod config;
 mod delivery;
+mod fault;
 pub mod journal;
 pub mod message;
 pub mod metrics;

@@ -229,25 +229,27 @@ impl LiveStream {
                     return Poll::Ready((!piece.is_empty()).then_some(piece));
                 }
             }
-            return Poll::Ready(Some(match ready!(self.live.poll_next(self.cursor.sent, context)) {
-                Next::Frame(frame) => {
-                    self.note(frame.seq());
-                    self.cursor.sent = frame.seq();
-                    self.live.advance(frame.seq());
-                    frame.bytes(self.representation)
-                }
-                Next::Behind => {
-                    self.catching_up = Some(Box::pin(self.live.catch_up(self.cursor.sent)));
-                    continue;
-                }
-                Next::Notice(notice) => notice,
-                Next::Tick => self.representation.keep_alive(),
-                Next::Evicted => return self.end(Bytes::new()),
-                Next::End => {
-                    let next = self.next_document();
-                    return self.end(self.representation.farewell(&next, reconnect_delay()));
-                }
-            }));
+            return Poll::Ready(Some(
+                match ready!(self.live.poll_next(self.cursor.sent, context)) {
+                    Next::Frame(frame) => {
+                        self.note(frame.seq());
+                        self.cursor.sent = frame.seq();
+                        self.live.advance(frame.seq());
+                        frame.bytes(self.representation)
+                    }
+                    Next::Behind => {
+                        self.catching_up = Some(Box::pin(self.live.catch_up(self.cursor.sent)));
+                        continue;
+                    }
+                    Next::Notice(notice) => notice,
+                    Next::Tick => self.representation.keep_alive(),
+                    Next::Evicted => return self.end(Bytes::new()),
+                    Next::End => {
+                        let next = self.next_document();
+                        return self.end(self.representation.farewell(&next, reconnect_delay()));
+                    }
+                },
+            ));
         }
     }
 

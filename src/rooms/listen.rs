@@ -120,12 +120,7 @@ impl Rooms {
         })
     }
 
-    fn open(
-        &self,
-        wanted: Wanted,
-        guard: Guard,
-        permit: StreamPermit,
-    ) -> LiveStream {
+    fn open(&self, wanted: Wanted, guard: Guard, permit: StreamPermit) -> LiveStream {
         let counted = self.0.metrics.stream(wanted.representation.format());
         let held: HeldByStream = (guard, permit, counted);
         self.0.source.open(wanted, held)

@@ -54,7 +54,9 @@ async fn errors_are_in_the_language_of_the_route_whatever_is_accepted() {
         assert_eq!((got, media_type.as_str()), (status, expected), "{path} {accept}");
         match expected {
             _ if expected == json => assert!(body.starts_with("{\"error\":\""), "{body}"),
-            _ if expected == text => assert!(body.ends_with(".\n") && !body.contains('{'), "{body}"),
+            _ if expected == text => {
+                assert!(body.ends_with(".\n") && !body.contains('{'), "{body}")
+            }
             _ => assert!(body.starts_with("<!DOCTYPE html>"), "{body}"),
         }
     }
@@ -127,7 +129,10 @@ async fn an_error_of_ours_has_an_id_in_its_answer_and_in_one_line_of_the_log() {
         assert!(line["ms"].is_number() && line["why"].is_string(), "{line}");
     }
     let log = app.log();
-    assert!(!log.contains("xxxx") && !log.contains("yyyy") && !log.contains("bob"), "no text, no name");
+    assert!(
+        !log.contains("xxxx") && !log.contains("yyyy") && !log.contains("bob"),
+        "no text, no name"
+    );
 }
 
 #[tokio::test]

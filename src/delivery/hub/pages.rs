@@ -92,7 +92,8 @@ impl Pages {
         let mut readings = lock(&self.readings);
         // One that failed is tried again.
         readings.retain(|(_, reading)| {
-            !matches!(*reading.borrow(), Some(Err(_))) && (reading.has_changed().is_ok() || is_read(reading))
+            !matches!(*reading.borrow(), Some(Err(_)))
+                && (reading.has_changed().is_ok() || is_read(reading))
         });
         if let Some((_, reading)) = readings.iter().find(|(from, _)| *from == seq) {
             return reading.clone();
@@ -106,7 +107,8 @@ impl Pages {
         });
         readings.push((seq, reading.clone()));
         drop(readings);
-        let (past, room, turn) = (Arc::clone(&self.past), self.room.clone(), Arc::clone(&self.turn));
+        let (past, room, turn) =
+            (Arc::clone(&self.past), self.room.clone(), Arc::clone(&self.turn));
         spawn(Box::pin(async move {
             let _turn = turn.lock().await;
             if outcome.is_closed() {

@@ -20,10 +20,7 @@ use super::{
     writer,
 };
 use crate::{
-    delivery::{
-        frame::Frame,
-        past::Hold,
-    },
+    delivery::{frame::Frame, past::Hold},
     message::{RoomName, Seq},
 };
 
@@ -187,9 +184,10 @@ impl Topic {
     /// Whether its readers are so far behind that a send has to wait.
     fn is_behind(&self) -> bool {
         let ring = lock(&self.ring);
-        self.active().iter().map(|shard| shard.position()).any(|position| {
-            position < ring.floor || ring.all_after(position).len() > MAX_UNSERVED
-        })
+        self.active()
+            .iter()
+            .map(|shard| shard.position())
+            .any(|position| position < ring.floor || ring.all_after(position).len() > MAX_UNSERVED)
     }
 
     /// Waits until its readers are near its senders; `false` where that takes too long.

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::ReadError;
-use crate::message::{Epoch, Message, MessageId, Name, RoomName, Seq, Text};
+use crate::message::{Columns, Entry, Epoch, Message, MessageId, Place, RoomName, Seq};
 
 /// A reading at one moment.
 pub struct Reader<'a> {
@@ -52,7 +52,7 @@ struct Room {
 /// together hold a page each.
 const PAGE_BYTES: usize = 64 * 1024;
 
-const COLUMNS: &str = "m.seq, m.sent_at, m.name, m.text";
+const COLUMNS: &str = "e.seq, e.sent_at, e.kind, e.name, e.body";
 
 impl<'a> Reader<'a> {
     pub(super) fn begin(
@@ -69,10 +69,11 @@ impl<'a> Reader<'a> {
             return Ok(Page { gap: None, messages: Vec::new(), upto: last.max(seq) });
         };
         let sql = format!(
-            "SELECT {COLUMNS} FROM messages m WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+            "SELECT {COLUMNS} FROM entries e WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
         );
+        let from = seq.get().max(room.dropped_seq);
         let (messages, all) =
-            self.messages(name, &sql, params![room.id, signed(seq.get()), limit], PAGE_BYTES)?;
+            self.messages(name, &sql, params![room.id, signed(from), limit], PAGE_BYTES)?;
         let upto = match messages.last() {
             Some(newest) if !all || messages.len() == limit => newest.seq(),
             _ => last.max(seq),
@@ -93,11 +94,11 @@ impl<'a> Reader<'a> {
         };
         let before = seq.map_or(i64::MAX, |seq| signed(seq.get()));
         let sql = format!(
-            "SELECT {COLUMNS} FROM messages m WHERE room = ?1 AND seq < ?2
-             ORDER BY seq DESC LIMIT ?3"
+            "SELECT {COLUMNS} FROM entries e WHERE room = ?1 AND seq > ?2 AND seq < ?3
+             ORDER BY seq DESC LIMIT ?4"
         );
-        let (mut messages, _) =
-            self.messages(name, &sql, params![room.id, before, limit + 1], usize::MAX)?;
+        let params = params![room.id, signed(room.dropped_seq), before, limit + 1];
+        let (mut messages, _) = self.messages(name, &sql, params, usize::MAX)?;
         let more = messages.len() > limit;
         messages.truncate(limit);
         messages.reverse();
@@ -108,10 +109,12 @@ impl<'a> Reader<'a> {
     pub fn before_newest(&self, name: &RoomName, count: usize) -> Result<Seq, ReadError> {
         let Some(room) = self.room(name)? else { return self.last() };
         let mut statement = self.moment.prepare_cached(
-            "SELECT seq FROM messages WHERE room = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2",
+            "SELECT seq FROM entries WHERE room = ?1 AND seq > ?2
+             ORDER BY seq DESC LIMIT 1 OFFSET ?3",
         )?;
-        let next: Option<u64> =
-            statement.query_row(params![room.id, count], |row| row.get(0)).optional()?;
+        let next: Option<u64> = statement
+            .query_row(params![room.id, signed(room.dropped_seq), count], |row| row.get(0))
+            .optional()?;
         Ok(Seq::new(next.unwrap_or(room.dropped_seq)))
     }
 
@@ -129,19 +132,19 @@ impl<'a> Reader<'a> {
         Ok(rooms)
     }
 
-    /// Up to `limit` messages of all rooms after `seq`.
-    pub fn follow(&self, seq: Seq, limit: usize) -> Result<Vec<Message>, ReadError> {
+    /// Up to `limit` entries of all rooms after `seq`.
+    pub fn follow(&self, seq: Seq, limit: usize) -> Result<Vec<Entry>, ReadError> {
         let mut statement = self.moment.prepare_cached(&format!(
-            "SELECT {COLUMNS}, r.name FROM messages m JOIN rooms r ON r.id = m.room
-             WHERE m.seq > ?1 ORDER BY m.seq LIMIT ?2"
+            "SELECT {COLUMNS}, r.name FROM entries e JOIN rooms r ON r.id = e.room
+             WHERE e.seq > ?1 AND e.kind <> 0 ORDER BY e.seq LIMIT ?2"
         ))?;
         let mut rows = statement.query(params![signed(seq.get()), limit])?;
-        let mut messages = Vec::new();
+        let mut entries = Vec::new();
         while let Some(row) = rows.next()? {
-            let room = RoomName::stored(text(row, 4)?);
-            messages.push(self.message(row, &room)?);
+            let room = RoomName::stored(text(row, 5)?);
+            entries.push(self.entry(row, &room)?);
         }
-        Ok(messages)
+        Ok(entries)
     }
 
     fn last(&self) -> Result<Seq, ReadError> {
@@ -174,7 +177,7 @@ impl<'a> Reader<'a> {
             return Ok(Some(Gap { gone: Some(room.dropped) }));
         }
         let mut at_or_before = self.moment.prepare_cached(
-            "SELECT n FROM dropped WHERE room = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1",
+            "SELECT n FROM entries WHERE room = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1",
         )?;
         let mut seen: Option<u64> = at_or_before
             .query_row(params![room.id, signed(seq.get())], |row| row.get(0))
@@ -183,7 +186,7 @@ impl<'a> Reader<'a> {
             // Nothing remembered at or before it: known only when the memory reaches the start.
             let mut oldest = self
                 .moment
-                .prepare_cached("SELECT n FROM dropped WHERE room = ?1 ORDER BY seq LIMIT 1")?;
+                .prepare_cached("SELECT n FROM entries WHERE room = ?1 ORDER BY seq LIMIT 1")?;
             let n: Option<u64> = oldest.query_row([room.id], |row| row.get(0)).optional()?;
             seen = (n == Some(1)).then_some(0);
         }
@@ -208,23 +211,23 @@ impl<'a> Reader<'a> {
             if bytes >= most {
                 return Ok((messages, false));
             }
-            let message = self.message(row, room)?;
+            let Entry::Message(message) = self.entry(row, room)?;
             bytes += message.text.as_str().len();
             messages.push(message);
         }
         Ok((messages, true))
     }
 
-    /// The message in a row that begins with [`COLUMNS`].
-    fn message(&self, row: &Row<'_>, room: &RoomName) -> Result<Message, ReadError> {
+    /// The entry in a row that begins with [`COLUMNS`].
+    fn entry(&self, row: &Row<'_>, room: &RoomName) -> Result<Entry, ReadError> {
         let seq = row.get(0)?;
-        Ok(Message {
+        let place = Place {
             id: MessageId::new(self.epoch.clone(), Seq::new(seq)),
             room: room.clone(),
             sent_at: time(row.get(1)?).ok_or(ReadError::Damaged(seq))?,
-            name: Name::stored(text(row, 2)?),
-            text: Text::stored(text(row, 3)?),
-        })
+        };
+        let columns = Columns { kind: row.get(2)?, name: text(row, 3)?, body: text(row, 4)? };
+        Entry::from_columns(place, columns).map_err(|why| ReadError::Unknown { seq, why })
     }
 }
 
