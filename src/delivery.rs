@@ -9,3 +9,6 @@ pub mod frame;
 pub mod hub;
 pub mod past;
 pub mod stream;
+
+#[cfg(test)]
+mod model;

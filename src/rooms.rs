@@ -16,7 +16,7 @@ mod tab;
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{
-    delivery::{frame::Frame, hub::Hub, stream::Source},
+    delivery::{hub::Hub, stream::Source},
     journal::{AppendError, Journal, ReadError},
     metrics::Metrics,
 };
@@ -64,6 +64,9 @@ pub enum Refusal {
     /// The rules of the room do not allow it.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// The room's readers are behind its senders.
+    #[error("more is sent than can be delivered")]
+    Behind,
     /// The journal did not take the message.
     #[error(transparent)]
     Append(#[from] AppendError),

@@ -6,7 +6,7 @@ use tokio::task;
 use tokio_stream::{Stream, StreamExt as _};
 
 use crate::{
-    delivery::frame::{self, Frame},
+    delivery::frame,
     delivery::hub::Hub,
     message::{People, RoomName},
 };
@@ -24,20 +24,27 @@ pub async fn run(changes: impl Stream<Item = (RoomName, Arc<People>)>, hub: Hub)
 
 #[cfg(test)]
 mod tests {
+    use std::{future::poll_fn, task::Poll};
+
     use super::*;
     use crate::{
-        delivery::hub::{Next, ReaderTag},
+        delivery::{
+            hub::{Next, ReaderTag, Subscription},
+            model::{Model, Tasks, hub},
+        },
         message::{Name, Person, Seq},
     };
+
+    async fn next(reader: &mut Subscription) -> Next {
+        poll_fn(|context| reader.poll_next(Seq::ZERO, context)).await
+    }
 
     #[tokio::test]
     async fn readers_of_a_room_that_changed_are_told_who_is_there_and_others_are_not() {
         let room = |name| RoomName::parse(name).unwrap();
-        let hub: Hub = Hub::new(Seq::ZERO);
-        let mut readers = [
-            hub.subscribe(&room("hall"), true, ReaderTag::default()),
-            hub.subscribe(&room("lobby"), true, ReaderTag::default()),
-        ];
+        let hub = hub(&Model::default(), &Tasks::default(), 0, 64);
+        let mut readers =
+            ["hall", "lobby"].map(|name| hub.subscribe(&room(name), true, ReaderTag::default()));
         let names = vec![Person { name: Name::parse("ann").unwrap(), away: false }];
         let people = Arc::new(People { count: 1, names, watching: 0 });
         let told = frame::presence(&people);
@@ -46,7 +53,9 @@ mod tests {
         run(tokio_stream::iter([(room("lobby"), people)]), hub.clone()).await;
         hub.tick(); // What each has when there is nothing else.
         let [other, reader] = &mut readers;
-        assert!(matches!(reader.next(Seq::ZERO).await, Next::Notice(notice) if notice == told));
-        assert!(matches!(other.next(Seq::ZERO).await, Next::Tick));
+        assert!(matches!(next(reader).await, Next::Notice(notice) if notice == told));
+        assert!(matches!(next(other).await, Next::Tick));
+        let idle = poll_fn(|context| Poll::Ready(other.poll_next(Seq::ZERO, context).is_pending()));
+        assert!(idle.await);
     }
 }

@@ -67,13 +67,16 @@ pub struct Hub {
 
 /// What all topics are made with.
 pub struct Shared {
-    past: Arc<dyn Past>,
-    metrics: Metrics,
-    spawn: Spawn,
+    /// Where readers catch up from.
+    pub past: Arc<dyn Past>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Starts writers and readings.
+    pub spawn: Spawn,
     /// How many frames a ring holds.
-    ring: usize,
+    pub ring: usize,
     /// How many shards a room has at most.
-    shards: usize,
+    pub shards: usize,
 }
 
 struct Topics {
@@ -117,7 +120,7 @@ impl Hub {
     }
 
     /// One made of these parts.
-    fn with(shared: Shared, published: Seq) -> Self {
+    pub fn with(shared: Shared, published: Seq) -> Self {
         let topics = Topics { published, ended: false, by_room: HashMap::new() };
         Self { topics: Arc::new(Mutex::new(topics)), shared: Arc::new(shared) }
     }

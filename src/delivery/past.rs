@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use crate::{
     journal::{self, Journal, Page, ReadError},
-    message::{Epoch, RoomName, Seq},
+    message::{RoomName, Seq},
 };
 
 /// A page that is being read.
@@ -14,9 +14,6 @@ pub type PageFuture<'a> = Pin<Box<dyn Future<Output = Result<Page, ReadError>> +
 pub trait Past: Send + Sync + 'static {
     /// Up to `limit` messages of `room` after `seq`.
     fn after<'a>(&'a self, room: &'a RoomName, seq: Seq, limit: usize) -> PageFuture<'a>;
-
-    /// The journal's epoch.
-    fn epoch(&self) -> &Epoch;
 
     /// Keeps all of `room` after `seq` from being trimmed while it lives.
     fn hold(&self, room: &RoomName, seq: Seq) -> Box<dyn Hold>;
@@ -31,10 +28,6 @@ pub trait Hold: Send + Sync {
 impl Past for Journal {
     fn after<'a>(&'a self, room: &'a RoomName, seq: Seq, limit: usize) -> PageFuture<'a> {
         Box::pin(Journal::after(self, room, seq, limit))
-    }
-
-    fn epoch(&self) -> &Epoch {
-        Journal::epoch(self)
     }
 
     fn hold(&self, room: &RoomName, seq: Seq) -> Box<dyn Hold> {

@@ -1,10 +1,16 @@
 //! Sending: a draft becomes a message once it is durable.
 
+use std::time::Duration;
+
 use super::{Action, Caller, Refusal, Rooms, Tab};
 use crate::{
     journal::Appended,
     message::{Draft, Key, Name, RoomName, Text},
 };
+
+/// How long a send waits where a room's readers are behind its senders. Beyond it the sender is told
+/// to come back, which a script does by itself and a tab keeps its draft for.
+const SERVED_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Rooms {
     /// Sends what a tab wrote.
@@ -44,6 +50,9 @@ impl Rooms {
         self.0.limits.send(caller.ip)?;
         check_name(&draft.room, &draft.name)?;
         self.0.access.check(caller, Action::Send, &draft.room)?;
+        if !self.hub().wait_until_served(&draft.room, SERVED_TIMEOUT).await {
+            return Err(Refusal::Behind);
+        }
         let appended = self.journal().append(draft).await?;
         self.0.metrics.sent();
         Ok(appended)

@@ -46,6 +46,8 @@ pub enum Error {
     KeyReused,
     /// 429: more than is allowed in a minute; and how long to wait.
     TooMany(Duration),
+    /// 429: a room's readers are behind its senders.
+    Behind,
     /// 503: as many streams, or rooms, are open as may be; and how long to wait.
     Full(Duration),
     /// 403: the rules of the room do not allow it.
@@ -83,7 +85,7 @@ impl Error {
             Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::KeyReused | Self::NameTaken => StatusCode::CONFLICT,
-            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany(_) | Self::Behind => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -94,6 +96,7 @@ impl Error {
         let seconds = match self {
             // Rounded up: a little too early would be refused again.
             Self::TooMany(wait) | Self::Full(wait) => wait.as_secs() + 1,
+            Self::Behind => 1,
             Self::Unavailable(_) => 5,
             _ => return None,
         };
@@ -124,6 +127,7 @@ impl Error {
             Self::Invalid(_) => "invalid",
             Self::KeyReused => "key_reused",
             Self::TooMany(_) => "too_many",
+            Self::Behind => "behind",
             Self::Full(_) => "full",
             Self::Unavailable(_) => "unavailable",
             Self::Internal(_) => "internal",
@@ -144,7 +148,7 @@ impl Error {
             Self::NotAForm => "That is not a form",
             Self::Invalid(_) => "That cannot be taken",
             Self::KeyReused => "That was sent before",
-            Self::TooMany(_) => "That is too much at once",
+            Self::TooMany(_) | Self::Behind => "That is too much at once",
             Self::Full(_) => "It is full here right now",
             Self::Unavailable(_) => "Nothing can be sent right now",
             Self::Internal(_) => "Something went wrong",
@@ -174,6 +178,9 @@ impl Error {
             Self::Invalid(sentence) => sentence,
             Self::KeyReused => "This key was already used for another message.",
             Self::TooMany(_) => "That was too much in a minute. Please wait a moment.",
+            Self::Behind => {
+                "More is sent here than can be delivered right now. Please wait a moment."
+            }
             Self::Full(_) => "There is no room for more right now. Please try again in a moment.",
             Self::Unavailable(_) => "The message was not stored. Please try again in a moment.",
             Self::Internal(_) => "This was not your doing. Please try again in a moment.",
@@ -212,6 +219,7 @@ impl From<Refusal> for Error {
             Refusal::TooMany(wait) => Self::TooMany(wait),
             Refusal::Full(wait) => Self::Full(wait),
             Refusal::NameTaken(_) => Self::NameTaken,
+            Refusal::Behind => Self::Behind,
             Refusal::Denied(_) => Self::Denied,
             Refusal::Append(AppendError::KeyReused) => Self::KeyReused,
             Refusal::Append(why) => Self::Unavailable(why.to_string().into()),

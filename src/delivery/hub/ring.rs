@@ -84,3 +84,99 @@ impl<T: Item> Ring<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// One that takes as many bytes as it says.
+    #[derive(Clone, Debug, PartialEq)]
+    struct Large(u64, usize);
+
+    impl Item for Large {
+        fn seq(&self) -> Seq {
+            Seq::new(self.0)
+        }
+
+        fn size(&self) -> usize {
+            self.1
+        }
+    }
+
+    fn ring() -> Ring<Large> {
+        Ring::new(MAX_RING_ITEMS, Seq::ZERO, false)
+    }
+
+    /// The item after a place, where that is not below the floor.
+    fn after(ring: &Ring<Large>, seq: u64) -> Option<Large> {
+        assert!(Seq::new(seq) >= ring.floor, "{seq} is below the floor");
+        assert_eq!(ring.after(Seq::new(seq)), ring.all_after(Seq::new(seq)).next());
+        ring.after(Seq::new(seq)).cloned()
+    }
+
+    #[test]
+    fn what_is_after_a_place_is_found_though_not_every_place_is_this_rooms() {
+        let mut ring = ring();
+        for number in [6, 8, 9] {
+            ring.push(Large(number, 8));
+        }
+        for (seq, due) in [(5, Some(6)), (6, Some(8)), (7, Some(8)), (8, Some(9)), (9, None)] {
+            assert_eq!(after(&ring, seq).map(|item| item.0), due, "after {seq}");
+        }
+        assert_eq!(ring.newest(), Seq::new(9));
+    }
+
+    #[test]
+    fn a_full_ring_lets_the_oldest_go_and_raises_its_floor() {
+        let mut ring = ring();
+        let most = MAX_RING_ITEMS as u64;
+        for number in 1..=most + 3 {
+            ring.push(Large(number, 8));
+        }
+        assert_eq!(ring.floor, Seq::new(3));
+        for seq in 3..most + 3 {
+            assert_eq!(after(&ring, seq), Some(Large(seq + 1, 8)));
+        }
+    }
+
+    #[test]
+    fn large_items_fill_a_ring_by_their_bytes_and_the_newest_is_always_there() {
+        let mut ring = ring();
+        let quarter = MAX_RING_BYTES / 4;
+        for number in 1..=10 {
+            ring.push(Large(number, quarter));
+        }
+        assert_eq!(ring.floor, Seq::new(6));
+        ring.push(Large(11, MAX_RING_BYTES * 2));
+        assert_eq!(ring.floor, Seq::new(10));
+        assert_eq!(after(&ring, 10), Some(Large(11, MAX_RING_BYTES * 2)));
+        ring.push(Large(12, 1));
+        assert_eq!(ring.floor, Seq::new(11));
+    }
+
+    proptest! {
+        /// Against a list of all that was pushed: what is after a place is there, or the place is
+        /// below the floor; and the ring keeps within its bounds.
+        #[test]
+        fn whatever_its_items_size_a_ring_has_all_after_its_floor(
+            sizes in proptest::collection::vec(0..MAX_RING_BYTES * 2 / 3, 1..40), most in 1..12_usize
+        ) {
+            let mut ring = Ring::new(most, Seq::ZERO, false);
+            let mut all = Vec::new();
+            for (number, size) in (1..).zip(sizes) {
+                ring.push(Large(number, size));
+                all.push(Large(number, size));
+                let floor = usize::try_from(ring.floor.get()).unwrap();
+                for place in floor..=all.len() {
+                    prop_assert_eq!(after(&ring, place as u64), all.get(place).cloned());
+                }
+                let kept = &all[floor..];
+                let bytes: usize = kept.iter().map(Item::size).sum();
+                prop_assert!(!kept.is_empty() && kept.len() <= most);
+                prop_assert!(bytes <= MAX_RING_BYTES || kept.len() == 1);
+            }
+        }
+    }
+}

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    Hub, Item as _,
+    Hub,
     line::{Line, Sink},
     lock,
     pages::{self, Outcome},
