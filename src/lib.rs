@@ -121,10 +121,10 @@ impl Hubbub {
         let feed = tokio::spawn(feed::run(journal.clone(), hub.clone(), published));
         let clock = tokio::spawn(beat(hub.clone(), shutdown.clone()));
 
-        let room = server::room();
+        let possible = server::max_connections();
         let most = match config.max_connections {
-            0 => room,
-            wanted => wanted.min(room),
+            0 => possible,
+            wanted => wanted.min(possible),
         };
         if most < config.max_connections {
             tracing::warn!("there are file descriptors for {most} connections only");
@@ -146,7 +146,9 @@ impl Hubbub {
             tokio::spawn(server::run(listener, router, ADMINS, metrics, shutdown.clone()))
         });
         let router = web::router(state, config.max_body);
-        server::run(listener, router, most, metrics, shutdown).await;
+        if let Err(why) = server::run(listener, router, most, metrics, shutdown).await {
+            tracing::error!(%why, "the server failed");
+        }
         if let Some(admin) = admin {
             let _ = admin.await;
         }

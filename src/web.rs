@@ -30,7 +30,7 @@ use tower_layer::Layer as _;
 
 use crate::{
     delivery::stream::Source, journal::Journal, metrics::Metrics, rooms::limits::Limits,
-    rooms::roster::Presence, server::Answers,
+    rooms::roster::Presence, server::HttpService,
 };
 use error::Error;
 
@@ -82,7 +82,7 @@ impl AppState {
 }
 
 /// Every URL that hubbub answers. A body has at most `body` bytes, or any number where that is 0.
-pub fn router(state: AppState, body: usize) -> impl Answers {
+pub fn router(state: AppState, body: usize) -> impl HttpService {
     let finish = middleware::from_fn_with_state(state.metrics.clone(), answer::finish);
     let body = if body == 0 { DefaultBodyLimit::disable() } else { DefaultBodyLimit::max(body) };
     let router = Router::new()
@@ -118,7 +118,7 @@ pub fn router(state: AppState, body: usize) -> impl Answers {
 }
 
 /// What the operator's own address answers.
-pub fn admin(state: AppState) -> impl Answers {
+pub fn admin(state: AppState) -> impl HttpService {
     Router::new()
         .route("/metrics", get(health::metrics))
         .route("/healthz", get(health::alive))

@@ -1,14 +1,15 @@
 //! Who asks: the address that limits count by.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts},
+    extract::FromRequestParts,
     http::{HeaderMap, HeaderName, header, request::Parts},
 };
 use ipnet::IpNet;
 
 use super::{AppState, Error};
+use crate::server::ConnectionInfo;
 
 /// The address that a request comes from, for limits; `None` where none should apply: to the
 /// operator's own machine, or a proxy there that does not say whom it asks for, a limit would be
@@ -19,8 +20,8 @@ impl FromRequestParts<AppState> for Address {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = peer.ok_or(Error::Internal)?.0.ip().to_canonical();
+        let connection = parts.extensions.get::<ConnectionInfo>().ok_or(Error::Internal)?;
+        let peer = connection.peer.ip().to_canonical();
         Ok(Self(asker(peer, &parts.headers, &state.trusted)))
     }
 }

@@ -83,7 +83,8 @@ fn open(state: &AppState, asked: stream::Asked, (stay, place): (Stay, Slot)) -> 
         (HeaderName::from_static("x-accel-buffering"), "no"),
         (header::VARY, "accept"),
     ];
-    live::answer(described, state.source.open(asked, (stay, place, counted)))
+    let (keep_alive, metrics) = (asked.representation.keep_alive(), state.metrics.clone());
+    live::answer(described, state.source.open(asked, (stay, place, counted)), keep_alive, metrics)
 }
 
 /// Where the reader begins. The header, which a browser sends by itself when it comes back, wins

@@ -1,14 +1,17 @@
 //! Sockets: what a server meets from thousands of peers, slow ones, silent ones, and none that go.
 
+mod requests;
+
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 
 use crate::{
     client::{Events, client, send},
     support::{App, soon, until},
     wire::{Wire, stream},
 };
+use requests::half_a_form;
 
 /// Opens `count` streams of the lobby, some hundred at a time.
 async fn crowd(app: &App, count: usize) -> Vec<Wire> {
@@ -115,15 +118,6 @@ async fn readyz_says_that_it_stops_on_an_open_connection_before_the_port_is_clos
     assert_eq!(probe.rest().await, "");
 }
 
-/// Signals are handled, and a form is on its way that never comes to its end.
-async fn half_a_form(app: &App) -> Wire {
-    let mut wire = Wire::to(app).await;
-    wire.say("POST /rooms/lobby/messages HTTP/1.1\r\nHost: hubbub\r\n").await.unwrap();
-    wire.say("Content-Type: application/x-www-form-urlencoded\r\n").await.unwrap();
-    wire.say("Content-Length: 23\r\n\r\nusername=ann").await.unwrap();
-    wire
-}
-
 #[tokio::test]
 async fn a_second_signal_ends_the_process_at_once() {
     for (first, second, status) in
@@ -152,17 +146,6 @@ async fn a_form_that_is_on_its_way_at_sigterm_is_stored_and_answered() {
     app.start_again();
     let kept = client().get(app.url("/rooms/lobby/messages")).send().await.unwrap();
     assert!(kept.text().await.unwrap().contains("above"));
-}
-
-#[tokio::test]
-async fn who_has_said_all_and_closes_that_half_is_answered() {
-    // What `nc -N` does.
-    let app = App::start();
-    let mut wire = half_a_form(&app).await;
-    wire.say("&text=above").await.unwrap();
-    wire.socket.shutdown().await.unwrap();
-    let said = wire.rest().await;
-    assert!(said.starts_with("HTTP/1.1 201"), "{said}");
 }
 
 #[tokio::test]
@@ -356,24 +339,4 @@ async fn ten_thousand_peers_that_come_and_go_leave_nothing_behind() {
     }
     until("all are gone", async || (gauges().await == [0; 3]).then_some(())).await;
     until("their files are closed", async || (app.descriptors() <= files + 2).then_some(())).await;
-}
-
-#[tokio::test]
-async fn to_head_a_streams_headers_are_the_whole_answer() {
-    let app = App::start();
-    let mut wire = Wire::to(&app).await;
-    for _ in 0..2 {
-        wire.say("HEAD /rooms/lobby/events HTTP/1.1\r\nHost: hubbub\r\n\r\n").await.unwrap();
-        let head = wire.until("\r\n\r\n").await.to_lowercase();
-        assert!(head.starts_with("http/1.1 200"), "{head}");
-        assert!(head.contains("content-type: text/event-stream"), "{head}");
-    }
-    wire.get("/healthz").await.unwrap();
-    let answer = wire.until("alive\n").await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "nothing was in between: {answer}");
-    until("nobody is here", async || {
-        let here = client().get(app.url("/rooms/lobby/presence")).send().await.ok()?;
-        here.text().await.ok()?.contains("Nobody is here").then_some(())
-    })
-    .await;
 }
