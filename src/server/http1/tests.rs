@@ -3,11 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::{
-    Extension, Router,
-    body::Body,
+    Router,
+    body::{Body, to_bytes},
     http::StatusCode,
-    response::Response,
-    routing::{get, post},
+    response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex, join, simplex};
@@ -25,30 +24,28 @@ const INFO: ConnectionInfo = ConnectionInfo {
 
 const FRAMES: [&[u8]; 3] = [b"first\n", b"second\n", b"third\n"];
 
+async fn answer(request: Request<Body>) -> Response {
+    let frames = iter(FRAMES.map(Bytes::from_static));
+    match request.uri().path() {
+        // Without a look at the request's body.
+        "/early" => StatusCode::NO_CONTENT.into_response(),
+        "/late" => to_bytes(request.into_body(), 1000).await.unwrap().into_response(),
+        "/large" => "x".repeat(3000).into_response(),
+        "/peer" => {
+            let info: &ConnectionInfo = request.extensions().get().expect("it is there");
+            info.peer.to_string().into_response()
+        }
+        "/frames" => live::answer((), frames, Bytes::from_static(b"\n"), Metrics::new()),
+        "/endless" => {
+            let frames = frames.chain(tokio_stream::pending());
+            live::answer((), frames, Bytes::from_static(b"still there\n"), Metrics::new())
+        }
+        other => panic!("{other}"),
+    }
+}
+
 fn router() -> Router {
-    let frames = || iter(FRAMES.map(Bytes::from_static));
-    Router::new()
-        // Answered without a look at the request's body.
-        .route("/early", post(async || StatusCode::NO_CONTENT))
-        .route("/late", post(async |body: String| body))
-        .route("/large", get(async || "x".repeat(3000)))
-        .route(
-            "/peer",
-            get(async |Extension(info): Extension<ConnectionInfo>| info.peer.to_string()),
-        )
-        .route(
-            "/frames",
-            get(async move || {
-                live::answer((), frames(), Bytes::from_static(b"\n"), Metrics::new())
-            }),
-        )
-        .route(
-            "/endless",
-            get(async move || {
-                let frames = frames().chain(tokio_stream::pending());
-                live::answer((), frames, Bytes::from_static(b"still there\n"), Metrics::new())
-            }),
-        )
+    Router::new().fallback(answer)
 }
 
 /// Serves one connection to its end.
@@ -93,8 +90,8 @@ async fn what_was_answered_before_a_stream_is_written_before_it_wherever_the_soc
     let large = request("GET", "/large", "");
     let frames = request("GET", "/frames", "");
     let no_content = "HTTP/1.1 204 No Content\r\n\r\n";
-    let echo = |of: &str, length| {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\n";
+    let echo = |kind, of: &str, length| {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n");
         format!("{head}content-length: {length}\r\n\r\n{}", of.repeat(length))
     };
     for size in (1..=200).chain([1000, 5000, 100_000]) {
@@ -103,9 +100,9 @@ async fn what_was_answered_before_a_stream_is_written_before_it_wherever_the_soc
         let asked = format!("{early}{large}{early}{late}{early}{frames}{early}");
         let expected = [
             no_content,
-            &echo("x", 3000),
+            &echo("text/plain; charset=utf-8", "x", 3000),
             no_content,
-            &echo("z", 50),
+            &echo("application/octet-stream", "z", 50),
             no_content,
             LIVE, // And nothing to the last request.
         ];
