@@ -19,8 +19,8 @@ use crate::{
     shutdown::Shutdown,
     web::{self, AppState, PageCache, Parts, Secret, SecretError},
 };
-use supervisor::Supervisor;
 pub use supervisor::TaskFailed;
+use supervisor::{Outcome, Supervisor};
 
 /// How often an idle stream carries a comment: proxies close a silent connection after 60 s
 /// (nginx) or 30 s (some load balancers), and half of the shortest is time enough to notice.
@@ -101,18 +101,18 @@ impl Hubbub {
 
         let mut tasks = Supervisor::new(shutdown.clone());
         let sequencer = journal.clone();
-        tasks.spawn(JOURNAL, async move { sequencer.ended().await });
-        tasks.spawn(FEED, feed::run(journal.clone(), hub.clone(), published));
-        tasks.spawn("announcements", announcements::run(roster.changes(), hub.clone()));
-        tasks.spawn("clock", tick(hub.clone()));
+        tasks.spawn(JOURNAL, ends(async move { sequencer.ended().await }));
+        tasks.spawn(FEED, ends(feed::run(journal.clone(), hub.clone(), published)));
+        tasks.spawn("announcements", ends(announcements::run(roster.changes(), hub.clone())));
+        tasks.spawn("clock", ends(tick(hub.clone())));
         if let Some(admin) = admin {
             let (service, metrics) = (web::admin(state.clone()), Metrics::new());
             let run = server::run(admin, service, MAX_ADMIN_CONNECTIONS, metrics, shutdown.clone());
-            tasks.spawn(ADMIN_SERVER, run);
+            tasks.spawn(ADMIN_SERVER, async { run.await.map_err(|why| why.to_string()) });
         }
         let service = web::router(state, config.max_body);
         let run = server::run(listener, service, max_connections, metrics, shutdown);
-        tasks.spawn(SERVER, run);
+        tasks.spawn(SERVER, async { run.await.map_err(|why| why.to_string()) });
 
         tasks.watch().await;
         // First: a server ends when its connections have, and streams end by this.
@@ -127,6 +127,12 @@ impl Hubbub {
         }
         tasks.finish()
     }
+}
+
+/// A task that has no error.
+async fn ends(task: impl Future<Output = ()>) -> Outcome {
+    task.await;
+    Ok(())
 }
 
 /// Names of tasks that are waited for.

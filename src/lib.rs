@@ -23,6 +23,7 @@
 //! | [`metrics`] | what is counted and timed | what for |
 //! | [`shutdown`] | the stop signal | who stops |
 //! | [`journal`] | the durable, ordered log; followers with names; a sequencer that chooses the place, a store that keeps it | HTTP, HTML, who reads |
+//! | [`sink`] | what a socket takes from others than its own task | sockets |
 //! | [`server`] | sockets, deadlines, bounds, protocols | what is served |
 //! | [`assets`] | the embedded files that pages load | |
 //! | [`paths`] | the addresses of pages and forms, built | the handlers |
@@ -50,6 +51,7 @@ mod paths;
 mod rooms;
 pub mod server;
 pub mod shutdown;
+mod sink;
 pub mod telemetry;
 mod view;
 mod web;

@@ -8,20 +8,23 @@ use crate::shutdown::Shutdown;
 
 /// Watches over tasks that are to run until the shutdown begins.
 pub struct Supervisor {
-    tasks: JoinSet<()>,
+    tasks: JoinSet<Outcome>,
     names: HashMap<Id, &'static str>,
     shutdown: Shutdown,
     failure: Option<TaskFailed>,
 }
 
+/// What a task comes to that ends by itself.
+pub type Outcome = Result<(), String>;
+
 /// A task ended before its time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{task} {}", if *.panicked { "panicked" } else { "ended early" })]
+#[error("{task} {why}")]
 pub struct TaskFailed {
     /// Its name.
     pub task: &'static str,
-    /// Whether it panicked, or ended of its own accord.
-    pub panicked: bool,
+    /// That it panicked, that it ended, or its error.
+    pub why: String,
 }
 
 impl Supervisor {
@@ -31,7 +34,11 @@ impl Supervisor {
     }
 
     /// Starts a task.
-    pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    pub fn spawn(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = Outcome> + Send + 'static,
+    ) {
         let handle = self.tasks.spawn(task);
         self.names.insert(handle.id(), name);
     }
@@ -45,21 +52,21 @@ impl Supervisor {
                 biased;
                 () = shutdown.begun() => {}
                 Some(ended) = self.tasks.join_next_with_id() => {
-                    let (task, panicked) = self.forget(&ended);
-                    self.fail(TaskFailed { task, panicked });
+                    let (task, outcome) = self.forget(ended);
+                    let why = outcome.err().unwrap_or_else(|| "ended early".into());
+                    self.fail(TaskFailed { task, why });
                 }
             }
         }
     }
 
-    /// Waits until none of these runs any more. Each may end now; none may panic.
+    /// Waits until none of these runs any more. Each may end now; none may fail.
     pub async fn join(&mut self, names: &[&str]) {
         while self.names.values().any(|name| names.contains(name))
             && let Some(ended) = self.tasks.join_next_with_id().await
         {
-            let (task, panicked) = self.forget(&ended);
-            if panicked {
-                self.fail(TaskFailed { task, panicked });
+            if let (task, Err(why)) = self.forget(ended) {
+                self.fail(TaskFailed { task, why });
             }
         }
     }
@@ -73,12 +80,13 @@ impl Supervisor {
         self.failure.map_or(Ok(()), Err)
     }
 
-    fn forget(&mut self, ended: &Result<(Id, ()), JoinError>) -> (&'static str, bool) {
-        let (id, panicked) = match ended {
-            Ok((id, ())) => (*id, false),
-            Err(why) => (why.id(), why.is_panic()),
+    fn forget(&mut self, ended: Result<(Id, Outcome), JoinError>) -> (&'static str, Outcome) {
+        let (id, outcome) = match ended {
+            Ok((id, outcome)) => (id, outcome),
+            // It is ended by nobody else while it is watched.
+            Err(why) => (why.id(), Err("panicked".into())),
         };
-        (self.names.remove(&id).unwrap_or("a task"), panicked)
+        (self.names.remove(&id).unwrap_or("a task"), outcome)
     }
 
     fn fail(&mut self, failure: TaskFailed) {
@@ -94,16 +102,22 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_task_that_ends_early_begins_the_shutdown_and_is_named() {
-        for panics in [false, true] {
+        for (ends, why) in [("ends", "ended early"), ("fails", "no luck"), ("panics", "panicked")] {
             let shutdown = Shutdown::new();
             let mut tasks = Supervisor::new(shutdown.clone());
             let stop = shutdown.clone();
-            tasks.spawn("server", async move { stop.begun().await });
-            tasks.spawn("feed", async move { assert!(!panics, "on purpose") });
+            tasks.spawn("server", async move {
+                stop.begun().await;
+                Ok(())
+            });
+            tasks.spawn("feed", async move {
+                assert!(ends != "panics", "on purpose");
+                if ends == "fails" { Err("no luck".into()) } else { Ok(()) }
+            });
             tasks.watch().await;
             assert!(shutdown.has_begun());
             tasks.join(&["server"]).await;
-            assert_eq!(tasks.finish(), Err(TaskFailed { task: "feed", panicked: panics }));
+            assert_eq!(tasks.finish(), Err(TaskFailed { task: "feed", why: why.into() }));
         }
     }
 
@@ -113,7 +127,10 @@ mod tests {
         let mut tasks = Supervisor::new(shutdown.clone());
         for name in ["feed", "server"] {
             let stop = shutdown.clone();
-            tasks.spawn(name, async move { stop.begun().await });
+            tasks.spawn(name, async move {
+                stop.begun().await;
+                Ok(())
+            });
         }
         tasks.spawn("announcements", std::future::pending());
         shutdown.begin();
@@ -134,6 +151,6 @@ mod tests {
         shutdown.begin();
         tasks.watch().await;
         tasks.join(&["server"]).await;
-        assert_eq!(tasks.finish(), Err(TaskFailed { task: "server", panicked: true }));
+        assert_eq!(tasks.finish(), Err(TaskFailed { task: "server", why: "panicked".into() }));
     }
 }

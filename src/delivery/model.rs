@@ -14,13 +14,14 @@ use std::{
 
 use super::{
     frame::Frame,
-    hub::{Hub, Shared, line::Sink},
+    hub::{Hub, Shared},
     past::{Hold, PageFuture, Past},
 };
 use crate::{
     journal::{Gap, Page},
     message::{Epoch, Message, MessageId, Name, RoomName, Seq, Text},
     metrics::Metrics,
+    sink::Sink,
 };
 
 /// What all runs count in: to make one costs more than a run.

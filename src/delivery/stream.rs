@@ -23,12 +23,13 @@ use tokio_stream::Stream;
 
 use super::{
     frame::{self, Representation},
-    hub::{CatchUp, Hub, Item as _, Next, Outcome, ReaderTag, Subscription, line::Sink},
+    hub::{CatchUp, Hub, Item as _, Next, Outcome, ReaderTag, Subscription},
 };
 use crate::{
     journal::{Gap, Journal},
     message::{Epoch, MessageId, RoomName, Seq},
     metrics::Metrics,
+    sink::Sink,
 };
 
 /// Messages in a document without an end, which a browser holds in memory as a whole. Then it goes

@@ -1,17 +1,20 @@
 //! Sockets: what a server meets from thousands of peers, slow ones, silent ones, and none that go.
 
+mod requests;
+
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 
 use crate::{
     client::{Events, client, send},
-    support::{App, Server, TestApp, soon, until},
+    support::{App, soon, until},
     wire::{Wire, stream},
 };
+use requests::half_a_form;
 
 /// Opens `count` streams of the lobby, some hundred at a time.
-async fn crowd(app: &impl Server, count: usize) -> Vec<Wire> {
+async fn crowd(app: &App, count: usize) -> Vec<Wire> {
     let mut streams = Vec::with_capacity(count);
     while streams.len() < count {
         let batch: Vec<_> = (streams.len()..count.min(streams.len() + 256)).collect();
@@ -115,15 +118,6 @@ async fn readyz_says_that_it_stops_on_an_open_connection_before_the_port_is_clos
     assert_eq!(probe.rest().await, "");
 }
 
-/// Signals are handled, and a form is on its way that never comes to its end.
-async fn half_a_form(app: &impl Server) -> Wire {
-    let mut wire = Wire::to(app).await;
-    wire.say("POST /rooms/lobby/messages HTTP/1.1\r\nHost: hubbub\r\n").await.unwrap();
-    wire.say("Content-Type: application/x-www-form-urlencoded\r\n").await.unwrap();
-    wire.say("Content-Length: 23\r\n\r\nusername=ann").await.unwrap();
-    wire
-}
-
 #[tokio::test]
 async fn a_second_signal_ends_the_process_at_once() {
     for (first, second, status) in
@@ -155,20 +149,9 @@ async fn a_form_that_is_on_its_way_at_sigterm_is_stored_and_answered() {
 }
 
 #[tokio::test]
-async fn who_has_said_all_and_closes_that_half_is_answered() {
-    // What `nc -N` does.
-    let app = TestApp::start();
-    let mut wire = half_a_form(&app).await;
-    wire.say("&text=above").await.unwrap();
-    wire.socket.shutdown().await.unwrap();
-    let said = wire.rest().await;
-    assert!(said.starts_with("HTTP/1.1 201"), "{said}");
-}
-
-#[tokio::test]
 async fn trickled_heads_and_idle_connections_are_closed_after_ten_seconds() {
     // Failure 14: trickled headers.
-    let app = TestApp::start();
+    let app = App::start();
     let mut idle = Wire::to(&app).await;
     idle.get("/healthz").await.unwrap();
     idle.until("alive\n").await;
@@ -199,7 +182,7 @@ async fn trickled_heads_and_idle_connections_are_closed_after_ten_seconds() {
 async fn the_limit_on_file_descriptors_is_raised_as_far_as_it_may_be() {
     let app = App::under("ulimit -S -n 100", &[]);
     until("it is raised", async || {
-        let limits = std::fs::read_to_string(format!("/proc/{}/limits", app.id())).unwrap();
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", app.pid())).unwrap();
         let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
         let numbers: Vec<_> = line.split_whitespace().skip(3).take(2).collect();
         (numbers[0] == numbers[1] && numbers[0] != "100").then_some(())
@@ -240,7 +223,7 @@ async fn where_file_descriptors_run_out_open_tabs_live_on_and_idle_connections_m
 
 /// What it has used of the processor, in hundredths of a second.
 fn processor(app: &App) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", app.id())).unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", app.pid())).unwrap();
     let after_name = stat.rsplit_once(')').unwrap().1;
     after_name.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
 }
@@ -293,12 +276,12 @@ async fn readers_that_stop_are_cut_and_resume_and_cost_the_others_and_the_memory
         sent
     };
     let mut sent = say(400).await;
-    let before = app.memory("VmRSS");
+    let before = app.status("VmRSS");
     sent.extend(say(600).await);
     for other in others {
         assert_eq!(other.await.unwrap(), sent, "the others get everything");
     }
-    let grown = app.memory("VmRSS").saturating_sub(before);
+    let grown = app.status("VmRSS").saturating_sub(before);
     // Held for each of those that stopped, the 600 messages would be 250 MB.
     assert!(grown < 20_000, "{grown} kB more");
 
@@ -356,24 +339,4 @@ async fn ten_thousand_peers_that_come_and_go_leave_nothing_behind() {
     }
     until("all are gone", async || (gauges().await == [0; 3]).then_some(())).await;
     until("their files are closed", async || (app.descriptors() <= files + 2).then_some(())).await;
-}
-
-#[tokio::test]
-async fn to_head_a_streams_headers_are_the_whole_answer() {
-    let app = TestApp::start();
-    let mut wire = Wire::to(&app).await;
-    for _ in 0..2 {
-        wire.say("HEAD /rooms/lobby/events HTTP/1.1\r\nHost: hubbub\r\n\r\n").await.unwrap();
-        let head = wire.until("\r\n\r\n").await.to_lowercase();
-        assert!(head.starts_with("http/1.1 200"), "{head}");
-        assert!(head.contains("content-type: text/event-stream"), "{head}");
-    }
-    wire.get("/healthz").await.unwrap();
-    let answer = wire.until("alive\n").await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "nothing was in between: {answer}");
-    until("nobody is here", async || {
-        let here = client().get(app.url("/rooms/lobby/presence")).send().await.ok()?;
-        here.text().await.ok()?.contains("Nobody is here").then_some(())
-    })
-    .await;
 }

@@ -4,10 +4,7 @@
 //! room's writer writes to it, and its task sleeps. Whatever else there is to do (a socket that is
 //! full, a notice, a tick, a catch-up, the end) is the task's: it takes the line back first.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, OnceLock},
-};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 
@@ -18,17 +15,8 @@ use crate::{
         past::Hold,
     },
     message::Seq,
+    sink::Sink,
 };
-
-/// A reader's socket, as far as a room's writer needs it.
-pub trait Sink: Send + Sync {
-    /// Writes as much as the socket takes now, and does not wait.
-    ///
-    /// # Errors
-    ///
-    /// [`io::ErrorKind::WouldBlock`] where it takes nothing now, or the socket's own.
-    fn try_write(&self, bytes: &[u8]) -> io::Result<usize>;
-}
 
 /// Frames that follow each other and go out in one write.
 pub struct Batch {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     Hub,
-    line::{Line, Sink},
+    line::Line,
     lock,
     pages::{self, Outcome},
     shard::Slot,
@@ -23,6 +23,7 @@ use crate::{
         past::Hold,
     },
     message::Seq,
+    sink::Sink,
 };
 
 /// How long a reader that is behind has what it lacks kept beyond what is kept anyway: as long as a

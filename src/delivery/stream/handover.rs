@@ -145,15 +145,8 @@ impl Run {
         let representation = Representation::EventStream;
         let opening = representation.opening(&room());
         let epoch = Epoch::parse("e").unwrap();
-        let mut stream = LiveStream::new(
-            live,
-            cursor,
-            representation,
-            opening,
-            epoch,
-            metrics(),
-            Box::new(()),
-        );
+        let mut stream =
+            LiveStream::new(live, cursor, representation, opening, epoch, metrics(), Box::new(()));
         let socket = Socket::new(begin.room);
         if begin.parks {
             stream.attach(Arc::new(socket.clone()));

@@ -1,20 +1,21 @@
 //! `GET …/events`: the stream of a room, in the representation that the reader takes.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Query, State},
     http::{HeaderMap, HeaderName, header},
     response::Response,
 };
-use bytes::Bytes;
 use serde::Deserialize;
-use tokio_stream::Stream;
 
 use super::super::{error::Error, extract::Room, negotiate, state::AppState};
 use crate::{
-    delivery::frame::Representation,
+    delivery::{frame::Representation, stream::LiveStream},
     message::MessageId,
     rooms::{Caller, Cursor, Listen, Tab},
     server::live,
+    sink::Sink,
 };
 
 /// The most messages that a stream can be asked to begin with: what is kept by default.
@@ -38,7 +39,8 @@ pub async fn of_room(
 ) -> Result<Response, Error> {
     let listen = query.parse(&headers)?;
     let representation = listen.representation;
-    Ok(answer(representation, state.rooms.listen(&caller, &room, listen).await?))
+    let stream = state.rooms.listen(&caller, &room, listen).await?;
+    Ok(answer(representation, stream, &state))
 }
 
 /// The same stream for a tab that joined, which thereby is here.
@@ -51,7 +53,8 @@ pub async fn of_tab(
 ) -> Result<Response, Error> {
     let listen = query.parse(&headers)?;
     let representation = listen.representation;
-    Ok(answer(representation, state.rooms.listen_as(&caller, &tab, listen).await?))
+    let stream = state.rooms.listen_as(&caller, &tab, listen).await?;
+    Ok(answer(representation, stream, &state))
 }
 
 impl StreamQuery {
@@ -85,10 +88,18 @@ impl StreamQuery {
     }
 }
 
-fn answer(
-    representation: Representation,
-    frames: impl Stream<Item = Bytes> + Send + 'static,
-) -> Response {
+/// Between the server, which has the socket, and the delivery, which writes to it.
+impl live::LiveFrames for LiveStream {
+    fn attach(&mut self, socket: Arc<dyn Sink>) {
+        LiveStream::attach(self, socket);
+    }
+
+    fn park(&mut self) {
+        LiveStream::park(self);
+    }
+}
+
+fn answer(representation: Representation, stream: LiveStream, state: &AppState) -> Response {
     let headers: [(HeaderName, &str); 4] = [
         (header::CONTENT_TYPE, representation.content_type()),
         // `no-transform` and nginx's own header: a proxy that gathers or compresses holds back.
@@ -96,5 +107,5 @@ fn answer(
         (HeaderName::from_static("x-accel-buffering"), "no"),
         (header::VARY, "accept"),
     ];
-    live::answer(headers, frames)
+    live::answer(headers, stream, representation.keep_alive(), state.metrics.clone())
 }
