@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
     support::{
-        program::{find, not_run},
+        process::program::{find, not_run},
         soon,
     },
     tab::Tab,
@@ -154,7 +154,7 @@ impl Chromium {
             read_until(&mut socket, "\r\n\r\n").await?;
             // A text in one frame (RFC 6455, section 5.2), masked with zeros, which change nothing.
             let length = u16::try_from(wanted.len()).expect("a short script").to_be_bytes();
-            let head = [&[0x81, 0x80 | 126][..], &length, &[0; 4]].concat();
+            let head = [&[0x81, 0x80 | 0x7e][..], &length, &[0; 4]].concat();
             socket.write_all(&[&head, wanted.as_bytes()].concat()).await?;
             let said = read_until(&mut socket, "}}}").await?;
             assert!(!said.contains("exceptionDetails"), "{said}");
