@@ -15,6 +15,10 @@ check:
     RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items
     ! grep -n http static/package-lock.json tests/browser/package-lock.json
 
+# Licences, sources and what is banned; needs cargo-deny
+deny:
+    cargo deny --locked --config .deny.toml check --hide-inclusion-graph licenses bans sources
+
 # What the README calls: everything that needs only Rust and Node
 test:
     cargo test --locked
@@ -42,6 +46,7 @@ smoke:
 ci:
     HUBBUB_BROWSER=required just test
     just check
+    just deny
     just slow
     just audit
     just smoke
