@@ -11,8 +11,13 @@ dev:
 check:
     cargo fmt --check
     cargo clippy --locked --all-targets -- --deny warnings
+    cargo clippy --locked --test slow -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items
     ! grep -n http static/package-lock.json tests/browser/package-lock.json
+
+# Licences, sources and what is banned; needs cargo-deny
+deny:
+    cargo deny --locked --config .deny.toml check --hide-inclusion-graph licenses bans sources
 
 # What the README calls: everything that needs only Rust and Node
 test:
@@ -21,6 +26,10 @@ test:
 # The page in a real Chromium; a missing browser fails
 browser:
     HUBBUB_BROWSER=required cargo test --locked --test browser
+
+# What takes long, or asserts speed, processor time or memory
+slow:
+    cargo test --locked --test slow -- --test-threads=1
 
 # Senders and readers on a network that breaks, over server deaths; then the books
 audit readers="20" senders="8" messages="5000" deaths="3" seed="":
@@ -37,6 +46,9 @@ smoke:
 ci:
     HUBBUB_BROWSER=required just test
     just check
+    just deny
+    just slow
+    just audit
     just smoke
 
 # The figures of the README; `just bench --bench fanout -- 1000` for one of them

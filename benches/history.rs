@@ -26,7 +26,10 @@ use hubbub::{
     metrics::Metrics,
 };
 use rusqlite::OpenFlags;
-use support::{App, Connection, directory, median, ms, percentile, print_table};
+use support::{
+    App, Connection, directory, median, ms, percentile, print_table,
+    side::{form, get},
+};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -152,10 +155,10 @@ impl Side {
         let app = App::over(Arc::clone(home), &FLAGS);
         let mut connection = Connection::open(app.address()).await?;
         let text = TEXT.replace('?', "%3F").replace(' ', "+");
-        let send = post("/rooms/lobby/messages", &format!("username=bob&text={text}"));
+        let send = form("/rooms/lobby/messages", &format!("username=bob&text={text}"));
         let newest = between(connection.ask(&send).await?, "\"id\":\"", "\"").to_owned();
         let (tab, past) = {
-            let answer = connection.ask(&post("/rooms/lobby/join", "username=ann")).await?;
+            let answer = connection.ask(&form("/rooms/lobby/join", "username=ann")).await?;
             let cookie = format!("Cookie: {}\r\n", between(answer, "set-cookie: ", ";"));
             let path = between(answer, "location: ", "\r\n");
             (get(path, &cookie), get(&format!("{path}?before={newest}"), &cookie))
@@ -378,19 +381,6 @@ fn read_events(
 
 /// What is read or written at once.
 const PIECE: usize = 64 * 1024;
-
-fn get(path: &str, headers: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").into_bytes()
-}
-
-fn post(path: &str, body: &str) -> Vec<u8> {
-    format!(
-        "POST {path} HTTP/1.1\r\nHost: localhost\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
 
 fn assert_is(answer: &[u8], status: &str) {
     assert!(answer.starts_with(format!("HTTP/1.1 {status} ").as_bytes()), "it answers {status}");

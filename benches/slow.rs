@@ -19,7 +19,7 @@ use support::{
     App,
     crowd::{Crowd, marked},
     median, ms, percentile, print_table, quick,
-    side::{Side, post},
+    side::{Side, form},
 };
 
 /// How many read as they should.
@@ -103,8 +103,7 @@ fn round(slow: bool) -> io::Result<Measured> {
 /// Sends a long text with a number.
 fn long(number: u64) -> Vec<u8> {
     let body = format!("username=ann&text={}+{}", "x".repeat(LENGTH), marked(number));
-    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
-    post("/rooms/lobby/messages", form, body.as_bytes())
+    form("/rooms/lobby/messages", &body)
 }
 
 fn open_slow(side: &Side) -> io::Result<TcpStream> {

@@ -5,18 +5,21 @@
 
 mod api;
 mod assets;
+mod cache;
 mod client_ip;
 mod error;
 mod extract;
 mod form;
 mod negotiate;
 mod pages;
+mod request_id;
 mod respond;
+mod route;
 mod routes;
 mod session;
 mod state;
 
-pub use pages::cache::PageCache;
+pub use cache::PageCache;
 pub use routes::{admin, router};
 pub use session::{Secret, SecretError};
 pub use state::{AppState, Parts};

@@ -74,8 +74,7 @@ impl Side {
 /// Sends a message with a number, as a script would.
 pub fn hubbub_send(number: u64) -> Vec<u8> {
     let body = format!("username=ann&text={}", said(number).replace(' ', "+"));
-    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
-    post("/rooms/lobby/messages", form, body.as_bytes())
+    form("/rooms/lobby/messages", &body)
 }
 
 /// A frame with another number.
@@ -124,6 +123,11 @@ pub fn stream(path: &str, headers: &str) -> Vec<u8> {
 /// Asks for a page, with more header lines.
 pub fn get(path: &str, headers: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").into_bytes()
+}
+
+/// Posts a form.
+pub fn form(path: &str, body: &str) -> Vec<u8> {
+    post(path, "Content-Type: application/x-www-form-urlencoded\r\n", body.as_bytes())
 }
 
 /// A post, with more header lines.

@@ -5,7 +5,7 @@ use std::io;
 use super::{
     Connection,
     app::App,
-    side::{post, stream},
+    side::{form, stream},
 };
 
 /// A tab's address, and the cookie that proves it.
@@ -18,9 +18,7 @@ pub struct Tab {
 impl Tab {
     /// Joins the lobby.
     pub async fn join(connection: &mut Connection, number: usize) -> io::Result<Self> {
-        let form = "Content-Type: application/x-www-form-urlencoded\r\n";
-        let body = format!("username=reader{number}");
-        let request = post("/rooms/lobby/join", form, body.as_bytes());
+        let request = form("/rooms/lobby/join", &format!("username=reader{number}"));
         let answer = connection.ask(&request).await?;
         let answer = str::from_utf8(answer).expect("UTF-8");
         let between = |start: &str, end: &str| {

@@ -140,3 +140,28 @@ impl LiveResponse {
         Writer::new(self, socket)
     }
 }
+
+/// Frames that nobody but the response writes, for tests.
+#[cfg(test)]
+pub fn plain(frames: impl Stream<Item = Bytes> + Send + 'static) -> impl LiveFrames + Unpin {
+    struct Plain(std::pin::Pin<Box<dyn Stream<Item = Bytes> + Send>>);
+
+    impl Stream for Plain {
+        type Item = Bytes;
+
+        fn poll_next(
+            mut self: std::pin::Pin<&mut Self>,
+            context: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Bytes>> {
+            self.0.as_mut().poll_next(context)
+        }
+    }
+
+    impl LiveFrames for Plain {
+        fn attach(&mut self, _: Arc<dyn Sink>) {}
+
+        fn park(&mut self) {}
+    }
+
+    Plain(Box::pin(frames))
+}

@@ -13,9 +13,9 @@ use serde_json::json;
 use tower_http::csrf::ProtectionError;
 
 use super::{
-    negotiate,
-    respond::RequestId,
-    routes::{Audience, Route},
+    negotiate::{self, NotAcceptable},
+    request_id::RequestId,
+    route::{Audience, Route},
 };
 use crate::{delivery::frame::Representation, journal::AppendError, rooms::Refusal, view};
 
@@ -225,6 +225,12 @@ impl From<Refusal> for Error {
             Refusal::Append(why) => Self::Unavailable(why.to_string().into()),
             Refusal::Read(why) => Self::internal(&why),
         }
+    }
+}
+
+impl From<NotAcceptable> for Error {
+    fn from(_: NotAcceptable) -> Self {
+        Self::NotAcceptable
     }
 }
 

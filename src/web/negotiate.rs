@@ -2,20 +2,26 @@
 
 use axum::http::{HeaderMap, HeaderName, header};
 
-use super::error::Error;
 use crate::delivery::frame::Representation;
 
+/// There is no representation that the reader takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAcceptable;
+
 /// The representation asked for; an event stream where nothing is said.
-pub fn representation(headers: &HeaderMap, format: Option<&str>) -> Result<Representation, Error> {
+pub fn representation(
+    headers: &HeaderMap,
+    format: Option<&str>,
+) -> Result<Representation, NotAcceptable> {
     if let Some(format) = format {
         let known = Representation::ALL.into_iter().find(|known| known.format() == format);
-        return known.ok_or(Error::NotAcceptable);
+        return known.ok_or(NotAcceptable);
     }
     let accept = joined(headers, &header::ACCEPT);
     if accept.trim().is_empty() {
         return Ok(Representation::EventStream);
     }
-    best(&accept).ok_or(Error::NotAcceptable)
+    best(&accept).ok_or(NotAcceptable)
 }
 
 /// Whether JSON is wanted rather than HTML.

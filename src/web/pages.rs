@@ -1,6 +1,5 @@
 //! What people see: pages and the forms on them.
 
-pub mod cache;
 pub mod join;
 pub mod rooms;
 pub mod send;

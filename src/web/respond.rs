@@ -1,13 +1,7 @@
 //! What every answer has in common: errors in words, headers, one span, one line at debug, and a
 //! place in the histogram of requests.
 
-use std::{
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     body::Body,
@@ -19,7 +13,8 @@ use tracing::Instrument as _;
 
 use super::{
     error::{self, Error, Refused, Wording},
-    routes::Routes,
+    request_id::RequestId,
+    route::Routes,
 };
 use crate::metrics::Metrics;
 
@@ -50,11 +45,11 @@ pub async fn finish(
     next: Next,
 ) -> Response<Body> {
     let begun = Instant::now();
-    let number = next_request();
+    let request_id = RequestId::next();
     let method = request.method().clone();
     let route = shared.routes.find(request.uri().path());
     let wording = Wording::of(route, &request);
-    let id = tracing::field::display(RequestId(number));
+    let id = tracing::field::display(request_id);
     let span = tracing::debug_span!("request", %id, %method, route = route.template);
     let mut response = next.run(request).instrument(span.clone()).await;
 
@@ -65,7 +60,7 @@ pub async fn finish(
     }
     if let Some(why) = response.extensions_mut().remove::<Error>() {
         shared.metrics.refused(why.reason());
-        response = error::present(&why, wording, RequestId(number), response);
+        response = error::present(&why, wording, request_id, response);
         internal = why.internal_cause();
         if method == Method::HEAD {
             *response.body_mut() = Body::empty();
@@ -76,7 +71,7 @@ pub async fn finish(
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     if status.is_server_error()
-        && let Ok(id) = HeaderValue::from_str(&RequestId(number).to_string())
+        && let Ok(id) = HeaderValue::from_str(&request_id.to_string())
     {
         response.headers_mut().insert(X_REQUEST_ID, id);
     }
@@ -101,24 +96,6 @@ fn status_class(status: u16) -> &'static str {
         300..400 => "3xx",
         400..500 => "4xx",
         _ => "5xx",
-    }
-}
-
-/// What tells a request from every other of this process, and nearly surely of others.
-#[derive(Clone, Copy)]
-pub struct RequestId(u64);
-
-/// Four random bytes a process; a number would begin anew with each.
-static PROCESS: LazyLock<u32> = LazyLock::new(rand::random);
-
-fn next_request() -> u64 {
-    static REQUESTS: AtomicU64 = AtomicU64::new(1);
-    REQUESTS.fetch_add(1, Ordering::Relaxed)
-}
-
-impl std::fmt::Display for RequestId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:08x}-{}", *PROCESS, self.0)
     }
 }
 

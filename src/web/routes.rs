@@ -8,7 +8,6 @@ use axum::{
     middleware,
     routing::{MethodRouter, get, post},
 };
-use matchit::Router as Matcher;
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 use tower_layer::Layer as _;
 
@@ -18,32 +17,10 @@ use super::{
     error::{self, Error},
     pages::{join, rooms, send, tab},
     respond::{self, Respond},
+    route::{Audience, Route, Routes},
     state::AppState,
 };
 use crate::server::HttpService;
-
-/// Whom a URL is for, which decides how its errors are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
-    /// People: always HTML.
-    Page,
-    /// Scripts: always JSON.
-    Script,
-    /// Readers of a stream: JSON, or text where that is the representation they asked for.
-    Stream,
-}
-
-/// A URL's template, and whom it is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// The template, such as `/rooms/{room}`; it stands in logs and metrics.
-    pub template: &'static str,
-    /// Whom it is for.
-    pub audience: Audience,
-}
-
-/// What no template matches.
-const UNKNOWN: Route = Route { template: "unknown", audience: Audience::Page };
 
 /// Every URL that hubbub answers, and nothing else.
 fn table() -> Vec<(Route, MethodRouter<AppState>)> {
@@ -97,25 +74,6 @@ fn stream(
     (Route { template, audience: Audience::Stream }, methods)
 }
 
-/// Finds the route of a path before the router does: an error is put into words, counted and
-/// logged by its route, also where no handler was reached.
-pub struct Routes(Matcher<Route>);
-
-impl Routes {
-    fn of(table: &[(Route, MethodRouter<AppState>)]) -> Self {
-        let mut matcher = Matcher::new();
-        for (route, _) in table {
-            matcher.insert(route.template, *route).expect("axum takes the same templates");
-        }
-        Self(matcher)
-    }
-
-    /// The route that a path has.
-    pub fn find(&self, path: &str) -> Route {
-        self.0.at(path).map_or(UNKNOWN, |found| *found.value)
-    }
-}
-
 /// Every URL that hubbub answers. A body has at most `max_body` bytes, or any number where that is
 /// 0.
 pub fn router(state: AppState, max_body: usize) -> impl HttpService {
@@ -136,7 +94,7 @@ fn build(
     state: AppState,
     body_limit: DefaultBodyLimit,
 ) -> impl HttpService {
-    let routes = Routes::of(&table);
+    let routes = Routes::of(table.iter().map(|(route, _)| *route));
     let respond = Arc::new(Respond { routes, metrics: state.metrics.clone() });
     let handlers = table
         .into_iter()
@@ -163,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_address_that_is_built_is_in_the_table() {
-        let routes = Routes::of(&table());
+        let routes = Routes::of(table().into_iter().map(|(route, _)| route));
         let room = RoomName::parse("kitchen").unwrap();
         let tab = paths::tab(&room, "0123");
         for (path, template) in [
@@ -181,6 +139,6 @@ mod tests {
         ] {
             assert_eq!(routes.find(&path).template, template, "{path}");
         }
-        assert_eq!(routes.find("/rooms/kitchen/nothing"), UNKNOWN);
+        assert_eq!(routes.find("/rooms/kitchen/nothing").template, "unknown");
     }
 }

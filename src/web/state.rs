@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 use ipnet::IpNet;
 
-use super::{pages::cache::PageCache, session::Secret};
+use super::{cache::PageCache, session::Secret};
 use crate::{metrics::Metrics, rooms::Rooms, shutdown::Shutdown};
 
 /// What handlers work with. Clones share it, and cost one count: each request takes several.

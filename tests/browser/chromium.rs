@@ -2,6 +2,7 @@
 //! the test.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     path::Path,
@@ -14,9 +15,13 @@ use thirtyfour::{
     CapabilitiesHelper as _, ChromiumLikeCapabilities as _, DesiredCapabilities,
     LoggingPrefsLogLevel, PageLoadStrategy, WebDriver, WindowHandle,
 };
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
-    support::program::{find, not_run},
+    support::{
+        process::program::{find, not_run},
+        soon,
+    },
     tab::Tab,
 };
 
@@ -40,7 +45,7 @@ pub struct Chromium {
     first: Option<WindowHandle>,
     // In this order: the browser ends before its profile goes.
     _chromedriver: Chromedriver,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 /// How its tabs are.
@@ -97,7 +102,7 @@ impl Chromium {
         driver.clone().leak().expect("it runs");
         let first = driver.window().await.expect("it opens with a window");
         let first = Some(first);
-        Some(Self { driver, kind, first, _chromedriver: chromedriver, _profile: profile })
+        Some(Self { driver, kind, first, _chromedriver: chromedriver, profile })
     }
 
     /// An empty tab.
@@ -129,6 +134,35 @@ impl Chromium {
         tab
     }
 
+    /// Runs a script in a tab that nobody turned to, and waits for its promise: the driver would turn
+    /// to it, and so show it. By the browser's own DevTools socket.
+    pub async fn run_unseen(&self, target: &str, script: &str) {
+        let port = fs::read_to_string(self.profile.path().join("DevToolsActivePort"));
+        let port = port.expect("it is debugged").lines().next().expect("a port").to_owned();
+        let params = serde_json::json!({ "expression": script, "awaitPromise": true });
+        let wanted = serde_json::json!({ "id": 1, "method": "Runtime.evaluate", "params": params });
+        let wanted = wanted.to_string();
+        let talk = async {
+            let mut socket = tokio::net::TcpStream::connect(format!("127.0.0.1:{port}")).await?;
+            let upgrade = format!(
+                "GET /devtools/page/{target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\
+                 Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                 Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+            );
+            socket.write_all(upgrade.as_bytes()).await?;
+            // What comes before its answer it does not take.
+            read_until(&mut socket, "\r\n\r\n").await?;
+            // A text in one frame (RFC 6455, section 5.2), masked with zeros, which change nothing.
+            let length = u16::try_from(wanted.len()).expect("a short script").to_be_bytes();
+            let head = [&[0x81, 0x80 | 0x7e][..], &length, &[0; 4]].concat();
+            socket.write_all(&[&head, wanted.as_bytes()].concat()).await?;
+            let said = read_until(&mut socket, "}}}").await?;
+            assert!(!said.contains("exceptionDetails"), "{said}");
+            std::io::Result::Ok(())
+        };
+        soon("the script's end", talk).await.expect("a DevTools socket");
+    }
+
     /// What the consoles complained of since the last call: script errors, refused loads,
     /// violations of the content policy.
     pub async fn complaints(&self) -> Vec<String> {
@@ -138,6 +172,19 @@ impl Chromium {
         // The page that a window opens with is the browser's own.
         let ours = bad.filter(|entry| !entry.message.starts_with("chrome://"));
         ours.map(|entry| entry.message).collect()
+    }
+}
+
+/// Reads until `end` has come, and gives all that came.
+async fn read_until(socket: &mut tokio::net::TcpStream, end: &str) -> std::io::Result<String> {
+    let mut read = Vec::new();
+    loop {
+        let more = socket.read_buf(&mut read).await?;
+        let said = String::from_utf8_lossy(&read);
+        if said.contains(end) {
+            return Ok(said.into_owned());
+        }
+        assert!(more > 0, "no {end:?} in {said}");
     }
 }
 

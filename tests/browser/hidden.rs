@@ -1,6 +1,6 @@
 //! Tabs that nobody looks at, pages that one comes back to, and a browser that slept.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 
@@ -148,10 +148,14 @@ async fn a_tab_that_was_hidden_while_it_reconnected_or_before_it_opened_takes_no
     let seen = proxy.seen();
     let url = json!({ "url": path, "background": true });
     let told = proxy.told();
-    other.cdp("Target.createTarget", url).await;
+    let made = other.driver().await.cdp().send_raw("Target.createTarget", url).await.unwrap();
+    let behind = made["targetId"].as_str().expect("a target").to_owned();
     until("it says that it is hidden", async || (proxy.told() > told).then_some(())).await;
-    tokio::time::sleep(Duration::from_millis(500)).await; // It asks for nothing, all the same.
-    assert_eq!((proxy.open(), proxy.seen()), (0, seen));
+    // A stream that it wanted it would ask for while it loads, and before this.
+    let loaded = "new Promise((done) => document.readyState === 'complete'
+        ? fetch('/healthz').then(done) : addEventListener('load', () => fetch('/healthz').then(done)))";
+    chromium.run_unseen(&behind, loaded).await;
+    assert_eq!((proxy.open(), proxy.seen()), (0, seen), "it asks for no stream");
     post(&app, "bob", "behind").await;
     let handles = other.driver().await.windows().await.unwrap();
     let behind = Tab::new(other.driver().await.clone(), handles.last().unwrap().clone());

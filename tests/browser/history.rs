@@ -1,6 +1,6 @@
 //! What was said before: further up, while away, and in a journal that is no more.
 
-use std::{fs, time::Duration};
+use std::fs;
 
 use crate::{
     chromium::Chromium,
@@ -35,8 +35,8 @@ async fn scrolling_up_brings_older_messages_and_the_place_holds_still() {
             const number = shown().length, place = it.getBoundingClientRect().bottom
             const begun = performance.now()
             const look = () => {
-                if (shown().length > number) requestAnimationFrame(() => setTimeout(() =>
-                    done([place, it.getBoundingClientRect().bottom]), 100))
+                if (shown().length > number) requestAnimationFrame(() => requestAnimationFrame(() =>
+                    done([place, it.getBoundingClientRect().bottom])))
                 else if (performance.now() - begun > 20000) done(null)
                 else requestAnimationFrame(look)
             }
@@ -72,9 +72,11 @@ async fn older_messages_that_cannot_be_had_now_leave_the_way_to_them() {
     let lines: u32 = ann.eval("document.getElementById('messages').childNodes.length").await;
 
     proxy.refuse(Some("/messages?before="));
+    ann.run("addEventListener('htmx:finally:request', () => window.answered = true)").await;
     ann.scroll(-100_000).await;
     until("the 503", async || (proxy.refused() == 1).then_some(())).await;
-    tokio::time::sleep(Duration::from_millis(200)).await; // An error page is no message.
+    // htmx says so when it has put on the page what it puts there. An error page is no message.
+    ann.until("window.answered === true").await;
     let now: u32 = ann.eval("document.getElementById('messages').childNodes.length").await;
     assert_eq!(now, lines);
 
@@ -99,7 +101,12 @@ async fn who_was_away_for_longer_than_is_kept_is_told_and_gets_all_that_is_kept(
         post(&app, "eve", &format!("missed {n}")).await;
     }
     // What is over the measure goes a little at a time, with what is sent and when nobody sends.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    until("as many are kept as should be", async || {
+        let asked = reqwest::Client::new().get(app.url("/rooms/lobby/messages?limit=200"));
+        let kept = asked.header("accept", "application/json").send().await.unwrap();
+        (kept.json::<Vec<serde_json::Value>>().await.unwrap().len() == 20).then_some(())
+    })
+    .await;
     proxy.set(Streams::Pass);
 
     let mut expected =
@@ -126,6 +133,7 @@ async fn a_journal_that_was_deleted_takes_its_messages_off_the_page() {
     let ann = chromium.join(&proxy.home(), "ann").await;
     ann.say("old 61").await;
     proxy.set(Streams::Hold);
+    proxy.refuse(Some("/messages?before="));
     ann.say("old 62, which no stream brings to its place any more").await;
 
     assert!(app.stop().success());
@@ -139,12 +147,13 @@ async fn a_journal_that_was_deleted_takes_its_messages_off_the_page() {
     let lines = ["Some earlier messages may be missing.", "new 1"];
     assert_eq!(ann.eval::<Vec<String>>(LINES).await, lines);
     // The way to the old journal's messages leads nowhere, and is gone.
-    tokio::time::sleep(Duration::from_millis(500)).await; // It was in view; nothing came of it.
     let all = "[...document.getElementById('messages').childNodes]
         .map((node) => node.className ?? node.data)";
     assert_eq!(ann.eval::<Vec<String>>(all).await, ["empty", "gap", "day", "message"]);
     ann.say("new 2").await;
     ann.shows(&["new 1", "new 2"]).await;
+    // In view it would have been taken before the page could say anything.
+    assert_eq!(proxy.refused(), 0, "nobody went that way");
     assert!(ann.is_marked().await, "the page was loaded anew");
     assert_eq!(ann.twice().await, <[String; 0]>::default());
 }

@@ -1,10 +1,12 @@
 //! A tab, as one who sits before it sees and uses it.
 
+use std::time::{Duration, Instant};
+
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use thirtyfour::{By, Key, WebDriver, WebElement, WindowHandle, error::WebDriverResult};
 
-use crate::support::until;
+use crate::support::{PATIENCE, until};
 
 /// One open page, or a frame in it. The driver speaks to one at a time, so every method turns to
 /// its own first.
@@ -137,19 +139,14 @@ impl Tab {
     /// Waits until the page shows exactly these texts, in this order.
     pub async fn shows(&self, texts: &[&str]) {
         let mut last = Vec::new();
-        let outcome = tokio::time::timeout(crate::support::PATIENCE, async {
-            loop {
-                // A frame may be going on to its next document just now.
-                let shown = self.try_shown().await.unwrap_or_default();
-                last = shown.into_iter().map(|shown| shown.text).collect();
-                if last == texts {
-                    return;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-            }
-        });
-        let came = outcome.await.is_ok();
-        assert!(came, "the page shows {last:?}, not {texts:?}");
+        let begun = Instant::now();
+        while last != texts {
+            assert!(begun.elapsed() < PATIENCE, "the page shows {last:?}, not {texts:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            // A frame may be going on to its next document just now.
+            let shown = self.try_shown().await.unwrap_or_default();
+            last = shown.into_iter().map(|shown| shown.text).collect();
+        }
     }
 
     /// Waits for the element.

@@ -1,111 +1,132 @@
-//! The crate doc says who knows whom; this holds the code to it.
+//! What holds of the code as a whole: who knows whom, what the README says, how long a file is.
+
+mod scan;
+mod snippets;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-/// What each module may use. Imports run one way: who is used stands above.
-const MAY_USE: &[(&str, &[&str])] = &[
-    ("message", &[]),
+use scan::{Crate, Edges};
+
+/// Whom each module of the crate uses. `crate` is `lib.rs`.
+const CRATE: Table = &[
     ("assets", &[]),
-    ("shutdown", &[]),
-    ("fault", &[]),
+    ("config", &["journal", "rooms"]),
+    ("crate", &["config", "delivery", "journal", "metrics", "rooms", "server", "shutdown", "web"]),
+    ("delivery", &["journal", "message", "metrics", "view"]),
+    ("journal", &["message", "metrics"]),
+    ("message", &[]),
     ("metrics", &[]),
-    ("limits", &[]),
-    ("journal", &["message", "metrics", "fault"]),
-    ("hub", &["message"]),
-    ("config", &["journal", "limits"]),
+    ("rooms", &["delivery", "message"]),
+    ("server", &["metrics", "shutdown"]),
+    ("shutdown", &[]),
     ("telemetry", &["config"]),
-    ("view", &["message", "assets"]),
-    ("frame", &["message", "journal", "hub", "view"]),
-    ("presence", &["message", "hub", "frame", "view"]),
-    ("feed", &["message", "journal", "frame", "hub"]),
-    ("stream", &["message", "journal", "hub", "frame", "metrics", "shutdown"]),
+    ("view", &["assets", "message"]),
+    ("web", &["assets", "delivery", "journal", "message", "metrics", "rooms", "server", "view"]),
+];
+
+/// Whom each module of `web` uses of the others there. `web` is `web.rs`.
+const WEB: Table = &[
+    ("address", &["web"]),
+    ("answer", &["error"]),
+    ("assets", &["web"]),
+    ("error", &[]),
+    ("form", &["web"]),
+    ("health", &["web"]),
+    ("history", &["answer", "negotiate", "room", "web"]),
+    ("join", &["address", "error", "form", "room", "tab", "web"]),
+    ("negotiate", &["web"]),
+    ("newest", &["history"]),
+    ("presence", &["answer", "form", "negotiate", "room", "tab", "web"]),
+    ("room", &["answer", "form", "web"]),
+    ("send", &["address", "answer", "error", "form", "room", "tab", "web"]),
+    ("stream", &["address", "negotiate", "room", "tab", "web"]),
+    ("tab", &["answer", "history", "newest", "room", "web"]),
     (
         "web",
         &[
-            "message", "presence", "journal", "hub", "frame", "stream", "view", "assets", "server",
-            "shutdown", "config", "limits", "metrics",
+            "answer", "assets", "error", "health", "history", "join", "newest", "presence", "room",
+            "send", "stream", "tab",
         ],
     ),
-    ("server", &["metrics", "shutdown"]),
 ];
 
-fn files(below: &Path, found: &mut Vec<std::path::PathBuf>) {
-    for entry in fs::read_dir(below).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files(&path, found) } else { found.push(path) }
-    }
+/// A row for each module: who it uses.
+type Table = &'static [(&'static str, &'static [&'static str])];
+
+fn source() -> Crate {
+    Crate::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+}
+
+#[test]
+fn who_uses_whom_is_what_the_table_says() {
+    compare("CRATE", CRATE, &source().edges(""));
+}
+
+#[test]
+fn who_uses_whom_in_web_is_what_the_table_says() {
+    compare("WEB", WEB, &source().edges("web"));
 }
 
 #[test]
 fn imports_run_one_way() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut all = Vec::new();
-    files(&src, &mut all);
-    let mut seen = BTreeSet::new();
-    for path in all {
-        let place = path.strip_prefix(&src).unwrap().to_str().unwrap();
-        let module = place.split(['/', '.']).next().unwrap();
-        if ["lib", "main"].contains(&module) {
-            continue;
-        }
-        let (_, may_use) = MAY_USE
-            .iter()
-            .find(|(name, _)| *name == module)
-            .unwrap_or_else(|| panic!("{module} is not in the table"));
-        seen.insert(module.to_owned());
-        // Comments may name anything: what counts is code, and `use crate::{a, b::c}` as well.
-        let code: String = fs::read_to_string(&path)
-            .unwrap()
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"))
-            .collect();
-        for used in code.split("crate::").skip(1) {
-            let names: Vec<&str> = if let Some(list) = used.strip_prefix('{') {
-                let mut depth = 0;
-                let end = list.find(|c| {
-                    depth += i32::from(c == '{') - i32::from(c == '}');
-                    depth < 0
-                });
-                let mut depth = 0;
-                list[..end.unwrap()]
-                    .split(|c| {
-                        depth += i32::from(c == '{') - i32::from(c == '}');
-                        c == ',' && depth == 0
-                    })
-                    .collect()
-            } else {
-                vec![used]
-            };
-            for name in names {
-                let name: String =
-                    name.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                if !name.is_empty() && name != *module {
-                    assert!(may_use.contains(&&*name), "{place} uses {name}");
-                }
-            }
-        }
+    assert_eq!(cycle(&source().edges("")), None);
+}
+
+#[test]
+fn imports_in_web_run_one_way() {
+    assert_eq!(cycle(&source().edges("web")), None);
+}
+
+/// Fails where the code and a table differ: with what differs, and with the table as it would be.
+fn compare(name: &str, table: Table, edges: &Edges) {
+    let pairs = |user: &str, used: &str| format!("{user} → {used}");
+    let said = table.iter().flat_map(|(user, used)| used.iter().map(|used| pairs(user, used)));
+    let said: BTreeSet<String> = said.collect();
+    let there = edges.iter().flat_map(|(user, used)| used.iter().map(|used| pairs(user, used)));
+    let there: BTreeSet<String> = there.collect();
+    let rows = table.iter().map(|(user, _)| *user);
+    if there == said && rows.eq(edges.keys().map(String::as_str)) {
+        return;
     }
-    let table: BTreeSet<String> = MAY_USE.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert_eq!(seen, table, "the table names every module");
+    let mut paste = format!("const {name}: Table = &[\n");
+    for (user, used) in edges {
+        let used: Vec<_> = used.iter().map(|used| format!("{used:?}")).collect();
+        paste += &format!("    ({user:?}, &[{}]),\n", used.join(", "));
+    }
+    let new: Vec<_> = there.difference(&said).collect();
+    let gone: Vec<_> = said.difference(&there).collect();
+    panic!("new: {new:?}\ngone: {gone:?}\n\n{paste}];\n");
+}
+
+/// Some modules that use each other in a circle, if any do.
+fn cycle(edges: &Edges) -> Option<Vec<String>> {
+    /// Follows who is used, and gives what comes round again.
+    fn follow<'a>(
+        edges: &'a Edges,
+        at: &'a str,
+        way: &mut Vec<&'a str>,
+        done: &mut BTreeSet<&'a str>,
+    ) -> Option<Vec<String>> {
+        if let Some(place) = way.iter().position(|before| *before == at) {
+            return Some(way[place..].iter().map(ToString::to_string).collect());
+        }
+        if done.contains(at) {
+            return None;
+        }
+        way.push(at);
+        let found = edges[at].iter().find_map(|used| follow(edges, used, way, done));
+        way.pop();
+        done.insert(at);
+        found
+    }
+    let mut done = BTreeSet::new();
+    edges.keys().find_map(|start| follow(edges, start, &mut Vec::new(), &mut done))
 }
 
 #[test]
 fn there_is_one_caller_of_publish_and_one_table_of_urls() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut all = Vec::new();
-    files(&src, &mut all);
-    all.retain(|path| !path.ends_with("stream/handover.rs")); // A test, which plays the feed.
-    let callers = |needle: &str| -> Vec<String> {
-        all.iter()
-            .filter(|path| {
-                let code = fs::read_to_string(path).unwrap();
-                code.split("#[cfg(test)]").next().unwrap().contains(needle)
-            })
-            .map(|path| path.strip_prefix(&src).unwrap().to_str().unwrap().to_owned())
-            .collect()
-    };
-    assert_eq!(callers(".publish("), ["feed.rs"]);
-    assert_eq!(callers(".route("), ["web.rs"]);
+    assert_eq!(source().callers("publish"), ["delivery::feed"]);
+    assert_eq!(source().callers("route"), ["web"]);
 }
 
 #[test]
@@ -127,6 +148,13 @@ fn the_readme_and_the_help_name_the_same_knobs() {
     assert_eq!(in_readme, declared);
 }
 
+fn files(below: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(below).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files(&path, found) } else { found.push(path) }
+    }
+}
+
 #[test]
 fn each_way_to_fail_has_a_test_that_is_there() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
@@ -143,6 +171,20 @@ fn each_way_to_fail_has_a_test_that_is_there() {
         assert!(code.contains(&format!("fn {name}(")), "{name}");
     }
     assert_eq!(ways, (1..=15).collect());
+}
+
+#[test]
+#[ignore = "until the hub, the roster and the journal's cases are split"]
+fn no_file_is_longer_than_four_hundred_lines() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["src", "tests", "benches"] {
+        let mut all = Vec::new();
+        files(&root.join(folder), &mut all);
+        for path in all.iter().filter(|path| path.extension().is_some_and(|it| it == "rs")) {
+            let lines = fs::read_to_string(path).unwrap().lines().count();
+            assert!(lines <= 400, "{}: {lines} lines", path.display());
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! hubbub over the wire: real sockets, a real file, and the real binary where a process is what is
 //! tried. Each test is a sentence.
 //!
-//! Fifteen ways such an app fails, and what holds each (here or in `tests/browser/`):
+//! Fifteen ways such an app fails, and what holds each (here, in `tests/slow/` or in `tests/browser/`):
 //!
 //! | | what goes wrong | test |
 //! |---|---|---|
@@ -52,4 +52,3 @@ mod start;
 mod stream;
 mod supervision;
 mod texts;
-mod vanish;

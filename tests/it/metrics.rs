@@ -11,7 +11,7 @@ use crate::{
     wire::Wire,
 };
 
-const ADMIN: [&str; 2] = ["--admin", "127.0.0.1:0"];
+pub const ADMIN: [&str; 2] = ["--admin", "127.0.0.1:0"];
 
 async fn text(app: &impl Server) -> String {
     client().get(app.metrics_url()).send().await.unwrap().text().await.unwrap()
@@ -19,7 +19,7 @@ async fn text(app: &impl Server) -> String {
 
 /// Every sample by its name and label, read by a parser that is not ours; of a histogram how much
 /// it has seen.
-async fn samples(app: &impl Server) -> BTreeMap<String, f64> {
+pub async fn samples(app: &impl Server) -> BTreeMap<String, f64> {
     let lines = text(app).await;
     let scrape = Scrape::parse(lines.lines().map(|line| Ok(line.to_owned()))).expect("it parses");
     let named = scrape.samples.into_iter().map(|sample| {

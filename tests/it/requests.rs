@@ -151,8 +151,8 @@ async fn each_request_is_one_line_at_debug_without_what_was_written_or_who_wrote
         (lines.len() >= 3).then_some(lines)
     })
     .await;
-    let got: Vec<_> = lines.iter().map(|line| (&line["method"], &line["route"], &line["status"]));
-    let got = got.into_iter().map(|(method, route, status)| format!("{method} {route} {status}"));
+    let got =
+        lines.iter().map(|line| format!("{} {} {}", line["method"], line["route"], line["status"]));
     assert_eq!(
         got.collect::<Vec<_>>(),
         [

@@ -1,9 +1,11 @@
 //! The stream of a room: live, resumed, and never silent about what is missing.
 
 use reqwest::header;
+use tokio::task::JoinSet;
 
 use crate::{
-    client::{Events, Tab, client, ids_on, send},
+    client::{Events, Message, Tab, client, ids_on, send},
+    metrics::{ADMIN, samples},
     support::{Server, TestApp, soon},
 };
 
@@ -130,18 +132,23 @@ async fn a_cursor_that_is_no_id_is_refused_in_the_address_and_a_gap_in_the_heade
 
 #[tokio::test]
 async fn a_reader_that_is_slower_than_the_ring_is_caught_up_from_the_journal() {
-    let app = TestApp::start();
+    let app = TestApp::with(&ADMIN);
     let mut events = Events::open(&app, LOBBY, None).await;
     let mut sent = Vec::new();
-    // 1,000 messages of 4,000 characters are 4 MB, more than ring and sockets hold together,
-    // while this reader reads nothing.
-    let text = "x".repeat(4000);
+    // 1,000 messages of 4,000 characters are 4 MB, more than ring and sockets hold together, while
+    // this reader reads nothing: for less than the ten seconds after which it would be cut.
     for _ in 0..20 {
-        let batch = (0..50).map(|_| send(&app, "lobby", "ann", &text));
-        let batch: Vec<_> = batch.collect();
-        for message in batch {
-            sent.push(message.await.id);
+        let batch = (0..50).map(|_| {
+            let url = app.url("/rooms/lobby/messages");
+            let form = [("username", "ann".to_owned()), ("text", "x".repeat(4000))];
+            async move { client().post(url).form(&form).send().await?.json::<Message>().await }
+        });
+        for message in batch.collect::<JoinSet<_>>().join_all().await {
+            sent.push(message.unwrap());
         }
     }
+    sent.sort_unstable_by_key(|message| message.seq);
+    let sent: Vec<_> = sent.into_iter().map(|message| message.id).collect();
     assert_eq!(events.ids(1000).await, sent);
+    assert!(samples(&app).await["hubbub_replays_total"] > 0.0, "it was too slow for the ring");
 }

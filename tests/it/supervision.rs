@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 
 use crate::{
     client::{Events, client, post},
-    support::{App, Server, process::Launch, soon},
+    support::{App, Server, TestApp, process::app::Launch, soon},
 };
 
 /// Runs a hubbub in which `part` fails with its third batch, and looks at what comes of it.
@@ -82,7 +82,7 @@ async fn when_the_journals_thread_ends_the_process_ends_with_a_failure_and_reade
 
 #[tokio::test]
 async fn who_leaves_ends_the_streams_of_that_tab_and_of_no_other() {
-    let app = App::start();
+    let app = TestApp::start();
     let (ann, bob) = (
         crate::client::Tab::join(&app, "lobby", "ann").await,
         crate::client::Tab::join(&app, "lobby", "bob").await,

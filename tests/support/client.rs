@@ -159,6 +159,37 @@ impl Events {
     }
 }
 
+/// A stream read as bytes.
+pub struct Raw {
+    pub answer: Response,
+    read: String,
+}
+
+impl Raw {
+    /// Opens `path`.
+    pub async fn open(app: &impl Server, path: &str) -> Self {
+        Self::from(client().get(app.url(path))).await
+    }
+
+    /// Opens what a request asks for.
+    pub async fn from(request: RequestBuilder) -> Self {
+        let answer = soon("the stream opens", request.send()).await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{}", answer.url());
+        Self { answer, read: String::new() }
+    }
+
+    /// Reads until `done` says so, and gives everything so far.
+    pub async fn until(&mut self, what: &str, done: impl Fn(&str) -> bool) -> &str {
+        let mut bytes = std::mem::take(&mut self.read).into_bytes();
+        while !std::str::from_utf8(&bytes).is_ok_and(&done) {
+            let piece = soon(what, self.answer.chunk()).await.unwrap();
+            bytes.extend(piece.unwrap_or_else(|| panic!("{what}: the stream ended")));
+        }
+        self.read = String::from_utf8(bytes).unwrap();
+        &self.read
+    }
+}
+
 /// The text inside a message's fragment, read as a browser reads it; the fragment must have
 /// exactly the contract's shape.
 pub fn text_of(html: &str) -> String {

@@ -11,7 +11,7 @@ pub mod wire;
 
 use std::time::{Duration, Instant};
 
-pub use process::{App, PATIENCE, program};
+pub use process::{App, PATIENCE};
 pub use test_app::TestApp;
 
 /// A running hubbub, as its clients see it.

@@ -35,10 +35,17 @@ async fn answer(request: Request<Body>) -> Response {
             let info: &ConnectionInfo = request.extensions().get().expect("it is there");
             info.peer.to_string().into_response()
         }
-        "/frames" => live::answer((), frames, Bytes::from_static(b"\n"), Metrics::new()),
+        "/frames" => {
+            live::answer((), live::plain(frames), Bytes::from_static(b"\n"), Metrics::new())
+        }
         "/endless" => {
             let frames = frames.chain(tokio_stream::pending());
-            live::answer((), frames, Bytes::from_static(b"still there\n"), Metrics::new())
+            live::answer(
+                (),
+                live::plain(frames),
+                Bytes::from_static(b"still there\n"),
+                Metrics::new(),
+            )
         }
         other => panic!("{other}"),
     }
@@ -112,7 +119,8 @@ async fn what_was_answered_before_a_stream_is_written_before_it_wherever_the_soc
 
 #[tokio::test]
 async fn hyper_may_flush_more_than_once_after_a_response_is_offered() {
-    let mut response = live::answer((), tokio_stream::empty(), Bytes::new(), Metrics::new());
+    let mut response =
+        live::answer((), live::plain(tokio_stream::empty()), Bytes::new(), Metrics::new());
     let takeover = Takeover::default();
     takeover.flushed();
     takeover.offer(LiveResponse::take(&mut response).expect("it is live"));

@@ -94,7 +94,7 @@ mod tests {
             }
         };
         let keep_alive = Bytes::from_static(b"\n");
-        (answer((), frames, keep_alive, metrics.clone()), held, metrics)
+        (answer((), plain(frames), keep_alive, metrics.clone()), held, metrics)
     }
 
     fn frames_of(body: Body) -> impl Stream<Item = Result<Bytes, axum::Error>> + Unpin {
@@ -159,7 +159,7 @@ mod tests {
         let metrics = Metrics::new();
         let frames = tokio_stream::iter(vec![Bytes::from_static(b"frame\n")]);
         let frames = frames.chain(tokio_stream::pending());
-        let response = answer((), frames, Bytes::from_static(b"\n"), metrics.clone());
+        let response = answer((), plain(frames), Bytes::from_static(b"\n"), metrics.clone());
         let mut frames = frames_of(response.into_body());
         assert_eq!(frames.next().await.unwrap().unwrap(), "frame\n");
         assert!(timeout(WRITE_TIMEOUT * 10, frames.next()).await.is_err());
@@ -174,7 +174,7 @@ mod tests {
                 yield Bytes::from_static(b"two");
                 assert!(!panics, "on purpose");
             };
-            answer((), frames, Bytes::from_static(b"\n"), Metrics::new())
+            answer((), plain(frames), Bytes::from_static(b"\n"), Metrics::new())
         };
         let read = axum::body::to_bytes(frames(false).into_body(), 100).await;
         assert_eq!(read.unwrap(), "one two");

@@ -9,6 +9,7 @@ use axum::{
 use serde::Deserialize;
 
 use super::super::{
+    cache::PAGE_MESSAGES,
     error::{Error, invalid},
     extract::Room,
     form::{Posted, key},
@@ -22,9 +23,6 @@ use crate::{
     rooms::Caller,
     view,
 };
-
-/// How many messages a page has unless it is asked for another number: some screens full.
-pub const DEFAULT_PAGE_MESSAGES: usize = 50;
 
 /// The most that may be asked for at once: 200 of the longest texts are 3 MB.
 const MAX_PAGE_MESSAGES: usize = 200;
@@ -51,7 +49,7 @@ impl PageQuery {
     }
 
     fn limit(&self) -> Result<usize, Error> {
-        let Some(raw) = &self.limit else { return Ok(DEFAULT_PAGE_MESSAGES) };
+        let Some(raw) = &self.limit else { return Ok(PAGE_MESSAGES) };
         raw.parse().ok().filter(|limit| (1..=MAX_PAGE_MESSAGES).contains(limit)).ok_or_else(|| {
             Error::Invalid(format!("limit= takes a number from 1 to {MAX_PAGE_MESSAGES}."))
         })

@@ -8,16 +8,14 @@ use axum::{
 };
 use maud::Markup;
 
-use super::{
-    super::{
-        api::messages::{DEFAULT_PAGE_MESSAGES, PageQuery},
-        error::Error,
-        extract::Visitor,
-        respond::not_stored,
-        session::{self, SetCookie},
-        state::AppState,
-    },
-    cache::Past,
+use super::super::{
+    api::messages::PageQuery,
+    cache::{PAGE_MESSAGES, Past},
+    error::Error,
+    extract::Visitor,
+    respond::not_stored,
+    session::{self, SetCookie},
+    state::AppState,
 };
 use crate::{
     message::{Key, MessageId, People, Person, Seq},
@@ -50,7 +48,7 @@ pub async fn live(
     caller: Caller,
     State(state): State<AppState>,
 ) -> Result<Response, Error> {
-    let limit = DEFAULT_PAGE_MESSAGES;
+    let limit = PAGE_MESSAGES;
     let newest = state.rooms.messages(&caller, &tab.room, None, limit).await?;
     let stream = paths::tab(&tab.room, &tab.id).events();
     let stream = format!("{stream}?format=html&last={limit}");

@@ -6,12 +6,12 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
     client::{client, send},
-    support::{App, soon, until},
+    support::{App, Server, soon, until},
     wire::Wire,
 };
 
 /// Signals are handled, and a form is on its way that never comes to its end.
-pub async fn half_a_form(app: &App) -> Wire {
+pub async fn half_a_form(app: &impl Server) -> Wire {
     let mut wire = Wire::to(app).await;
     wire.say("POST /rooms/lobby/messages HTTP/1.1\r\nHost: hubbub\r\n").await.unwrap();
     wire.say("Content-Type: application/x-www-form-urlencoded\r\n").await.unwrap();

@@ -52,7 +52,7 @@ impl AsyncWrite for HalfClosed {
 fn live(frames: impl Stream<Item = &'static str> + Send + 'static) -> LiveResponse {
     let frames = frames.map(|frame| Bytes::from_static(frame.as_bytes()));
     let keep_alive = Bytes::from_static(b"|");
-    let mut response = live::answer((), frames, keep_alive, Metrics::new());
+    let mut response = live::answer((), live::plain(frames), keep_alive, Metrics::new());
     LiveResponse::take(&mut response).expect("it is live")
 }
 

@@ -11,12 +11,14 @@ use std::{
 
 use maud::Markup;
 
-use super::super::{api::messages::DEFAULT_PAGE_MESSAGES, error::Error};
 use crate::{
     message::{MessageId, People, RoomName, Seq},
-    rooms::{Caller, Rooms},
+    rooms::{Caller, Refusal, Rooms},
     view,
 };
+
+/// How many messages a page has unless it is asked for another number: some screens full.
+pub const PAGE_MESSAGES: usize = 50;
 
 /// How long messages are shown without a look whether the journal still keeps them all: what grows
 /// too old goes away without anything being sent.
@@ -73,9 +75,9 @@ impl Past {
         caller: &Caller,
         room: &RoomName,
         before: Option<Seq>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Refusal> {
         // In a box: every page's future would be as large, and most of them read nothing.
-        let past = Box::pin(rooms.messages(caller, room, before, DEFAULT_PAGE_MESSAGES)).await?;
+        let past = Box::pin(rooms.messages(caller, room, before, PAGE_MESSAGES)).await?;
         let oldest = past.messages.first().filter(|_| past.more);
         Ok(Self {
             messages: view::message::fragments(&past.messages),
@@ -96,7 +98,7 @@ impl PageCache {
         rooms: &Rooms,
         caller: &Caller,
         room: &RoomName,
-    ) -> Result<Arc<Past>, Error> {
+    ) -> Result<Arc<Past>, Refusal> {
         rooms.check_read(caller, room)?;
         // Before the reading: what is sent meanwhile makes what was read count as old.
         let last = rooms.journal().last();

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::{
     client::{Tab, client},
-    support::{Server, TestApp, program::not_run, until},
+    support::{Server, TestApp, process::program::not_run, until},
 };
 
 /// Another host: a namespace, and the cable to it.

@@ -1,0 +1,14 @@
+//! What takes long, or asserts how fast something is, or what it costs in processor time or memory.
+//! A machine that is busy with other things fails such tests, so they are no part of `cargo test`:
+//! `just slow` runs them, one at a time, and so does continuous integration.
+
+#[allow(dead_code, reason = "each test binary uses its part of it")]
+#[path = "../support/mod.rs"]
+mod support;
+
+use support::{client, wire};
+
+mod limits;
+mod long;
+mod many;
+mod vanish;
