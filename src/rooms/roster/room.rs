@@ -66,6 +66,10 @@ impl Room {
         self.names.len()
     }
 
+    pub fn lists_anybody(&self) -> bool {
+        !self.names.is_empty() || self.watching > 0
+    }
+
     pub fn is_empty(&self) -> bool {
         self.tabs.is_empty() && self.watching == 0
     }

@@ -109,9 +109,11 @@ impl State {
     }
 
     pub fn people(&mut self, room: &RoomName) -> Arc<People> {
-        self.rooms.get_mut(room).map_or_else(|| Arc::clone(&self.nobody), |it| it.people().clone())
+        let room = self.rooms.get_mut(room).filter(|room| room.lists_anybody());
+        Arc::clone(room.map_or(&self.nobody, Room::people))
     }
 
+    #[cfg(test)]
     pub fn count(&self, room: &RoomName) -> usize {
         self.rooms.get(room).map_or(0, Room::count)
     }
@@ -213,5 +215,21 @@ impl State {
             self.changed.insert(name.clone());
         }
         Some(result)
+    }
+}
+
+#[cfg(test)]
+impl State {
+    /// How many deadlines wait: one of each tab that has any, and of each that left.
+    pub fn deadlines(&self) -> usize {
+        let tabs = self.rooms.values().map(Room::tabs_with_a_deadline).sum::<usize>();
+        assert_eq!(self.due.len(), tabs + self.left.len());
+        self.due.len()
+    }
+
+    pub fn assert_is_empty(&self) {
+        let State { rooms, by_count, due, left, changed, .. } = self;
+        let kept = [rooms.len(), by_count.len(), due.len(), left.len(), changed.len()];
+        assert_eq!(kept, [0; 5], "rooms, counts, deadlines, tabs that left, changes");
     }
 }
