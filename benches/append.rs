@@ -196,7 +196,7 @@ fn report(Rounds { plain, one, many }: &Rounds) {
 fn check(data: &Path, acknowledged: &[u64]) {
     let journal = rusqlite::Connection::open_with_flags(data, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .expect("the journal can be opened");
-    let mut seqs = journal.prepare("SELECT seq FROM messages").expect("there is a table");
+    let mut seqs = journal.prepare("SELECT seq FROM entries").expect("there is a table");
     let kept: HashSet<u64> = seqs
         .query_map([], |row| row.get(0))
         .and_then(Iterator::collect)

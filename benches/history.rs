@@ -102,7 +102,7 @@ async fn filled(count: u64) -> io::Result<PathBuf> {
 fn messages(data: &Path) -> Option<u64> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
     let journal = rusqlite::Connection::open_with_flags(data, flags).ok()?;
-    journal.query_row("SELECT count(*) FROM messages", [], |row| row.get(0)).ok()
+    journal.query_row("SELECT count(*) FROM entries", [], |row| row.get(0)).ok()
 }
 
 /// A directory with a copy of `data`, for a server to write to.

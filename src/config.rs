@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
-use crate::{journal::Retention, rooms::limits::Allowed};
+use crate::{journal::Retention, rooms::Allowed};
 
 /// What an operator can set.
 #[derive(Clone, Debug, Parser)]

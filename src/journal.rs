@@ -10,12 +10,16 @@
 //!   has seen a seq will never see a smaller one appear.
 //! - Reading never waits for the writer.
 //!
-//! It is made of two parts that are kept apart, so that many nodes can one day share a sequencer
-//! and each keep a store: [`store`] keeps messages at the seq that it is told, [`local`] chooses
-//! the seq.
+//! It is made of two parts that are kept apart, so that many nodes can share a sequencer and each
+//! keep a store: [`store`] keeps entries at the seq that it is told, [`sequencer`] chooses the seq
+//! and the epoch. What [`followers`] have not read, and what [`holds`] hold, is not trimmed.
 
-mod local;
+mod followers;
+mod holds;
+mod sequencer;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use std::{path::Path, time::Duration};
 
@@ -23,14 +27,17 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_stream::Stream;
 
-use crate::message::{Draft, Epoch, Message, RoomName, Seq};
+use crate::message::{Draft, Entry, Epoch, Message, RoomName, Seq};
 use crate::metrics::Metrics;
 
-pub use local::AppendError;
+pub use holds::Hold;
+pub use sequencer::AppendError;
 pub use store::{Gap, Newest, OpenError, Page, ReadError};
 
-use local::Sequencer;
-use store::Store;
+use followers::Followers;
+use holds::Holds;
+use sequencer::{Local, Sequencer};
+use store::{Store, Writer};
 
 /// How much of the past is kept.
 #[derive(Clone, Copy, Debug)]
@@ -50,11 +57,20 @@ pub struct Appended {
     pub fresh: bool,
 }
 
+impl Appended {
+    fn new(entry: Entry, fresh: bool) -> Self {
+        let Entry::Message(message) = entry;
+        Self { message, fresh }
+    }
+}
+
 /// A handle on the open journal; clones share it.
 #[derive(Clone)]
 pub struct Journal {
     store: Store,
     sequencer: Sequencer,
+    followers: Followers,
+    holds: Holds,
 }
 
 impl Journal {
@@ -64,16 +80,17 @@ impl Journal {
     ///
     /// [`OpenError`] says what is wrong with the file, in words for an operator.
     pub fn open(path: &Path, retention: Retention, metrics: Metrics) -> Result<Self, OpenError> {
-        let (store, writer) = Store::open(path, retention)?;
-        let last = writer.last().map_err(|why| OpenError::sqlite(path, why))?;
-        let sequencer = Sequencer::start(writer, last, metrics)?;
-        Ok(Self { store, sequencer })
+        let (followers, holds) = (Followers::default(), Holds::default());
+        let writer = Writer::open(path, retention, followers.clone(), holds.clone())?;
+        let sequencer = Sequencer::Local(Local::start(path, writer, metrics)?);
+        let store = Store::open(path, sequencer.epoch().clone())?;
+        Ok(Self { store, sequencer, followers, holds })
     }
 
     /// The epoch that this journal was born with.
     #[must_use]
     pub fn epoch(&self) -> &Epoch {
-        self.store.epoch()
+        self.sequencer.epoch()
     }
 
     /// The newest message's place; everything up to it is readable.
@@ -137,46 +154,61 @@ impl Journal {
         self.store.read(move |reader| reader.rooms(limit)).await
     }
 
-    /// Every message after `seq`, of all rooms, in order, and then each new one as soon as it is
-    /// durable; in batches. Ends when the journal is closed. What was not followed yet is not
-    /// trimmed: there is one follower.
+    /// Every entry after `seq`, of all rooms, in order, and then each new one as soon as it is
+    /// durable; in batches. Ends when the journal is closed. A batch that cannot be read is an
+    /// error, and is tried again when the next is asked for.
+    ///
+    /// What is not followed yet is not trimmed, until the stream is dropped; `name` is the
+    /// follower's alone.
     ///
     /// `unwanted` is asked with each new place whether nobody wants what is up to there; then it
     /// is not read at all.
     pub fn follow<F>(
         &self,
+        name: &'static str,
         mut seq: Seq,
         unwanted: F,
-    ) -> impl Stream<Item = Result<Vec<Message>, ReadError>> + use<F>
+    ) -> impl Stream<Item = Result<Vec<Entry>, ReadError>> + use<F>
     where
         F: Fn(Seq) -> bool,
     {
         /// Bounds the memory of one batch (4,000 characters each: 8 MB at the very most).
-        const BATCH: usize = 512;
+        const MAX_BATCH: usize = 512;
         let store = self.store.clone();
         let mut committed: watch::Receiver<Seq> = self.sequencer.committed();
-        self.store.followed().upto(seq);
-        async_stream::try_stream! {
+        let follower = self.followers.register(name, seq);
+        async_stream::stream! {
             loop {
                 let last = *committed.borrow_and_update();
                 while seq < last {
                     if unwanted(last) {
                         seq = last;
-                        store.followed().upto(seq);
+                        follower.advance(seq);
                         break;
                     }
-                    let messages = store.read(move |reader| reader.follow(seq, BATCH)).await?;
-                    // Trimmed before it could be followed: nothing is left to pass on up to there.
-                    let Some(newest) = messages.last() else { break };
-                    seq = newest.seq();
-                    store.followed().upto(seq);
-                    yield messages;
+                    match store.read(move |reader| reader.follow(seq, MAX_BATCH)).await {
+                        Ok(entries) => {
+                            // Trimmed before it registered: nothing is left to pass on up to there.
+                            let Some(newest) = entries.last() else { break };
+                            seq = newest.seq();
+                            follower.advance(seq);
+                            yield Ok(entries);
+                        }
+                        Err(why) => yield Err(why),
+                    }
                 }
                 if committed.changed().await.is_err() {
                     return;
                 }
             }
         }
+    }
+
+    /// Keeps what `room` has after `seq` from being trimmed for as long as the answer is kept.
+    /// What is being trimmed at this very moment may still go.
+    #[must_use = "dropped, it holds nothing"]
+    pub fn hold(&self, room: &RoomName, seq: Seq) -> Hold {
+        self.holds.hold(room, seq)
     }
 
     /// Whether a message could be stored now.
@@ -191,12 +223,18 @@ impl Journal {
         self.sequencer.committed().has_changed().is_err()
     }
 
+    /// Completes when nothing can be stored any more: the journal was closed, or what writes it
+    /// failed. Then [`Journal::ready`] is false.
+    pub async fn ended(&self) {
+        self.sequencer.ended().await;
+    }
+
     /// Stores what was accepted, ends the writer and closes the file. Later sends are refused.
     pub async fn close(&self) {
-        let Some(writer) = self.sequencer.close().await else { return };
+        let writer = self.sequencer.close().await;
         // SQLite folds the log into the file when its last connection closes: ours, after these.
         self.store.close().await;
-        if let Err(why) = writer.close() {
+        if let Some(Err(why)) = writer.map(Writer::close) {
             tracing::error!(%why, "the journal could not be closed cleanly; nothing is lost");
         }
     }

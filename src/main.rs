@@ -4,20 +4,29 @@ use std::process::ExitCode;
 
 use hubbub::{Hubbub, config::Config, server, shutdown::Shutdown, telemetry};
 
+use tokio::net::TcpListener;
+
+/// The exit status of a start that failed: the command line or the data cannot be used.
+const EXIT_UNUSABLE: u8 = 2;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let config = Config::read();
-    match run(&config).await {
-        Ok(()) => ExitCode::SUCCESS,
+    let (hubbub, listener, admin, shutdown) = match start(&config) {
+        Ok(started) => started,
         Err(why) => {
             eprintln!("hubbub: {why}");
-            ExitCode::from(2)
+            return ExitCode::from(EXIT_UNUSABLE);
         }
-    }
+    };
+    // The log has said what failed.
+    hubbub.serve(listener, admin, shutdown).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
-/// Config, telemetry, journal, listener, serve. What fails here is one line on stderr.
-async fn run(config: &Config) -> Result<(), String> {
+type Started = (Hubbub, TcpListener, Option<TcpListener>, Shutdown);
+
+/// Telemetry, journal, listeners, signals. What fails here is one line on stderr.
+fn start(config: &Config) -> Result<Started, String> {
     telemetry::init(&config.log, config.log_format)?;
     let hubbub = Hubbub::open(config).map_err(|why| why.to_string())?;
     let listen = |why| format!("--listen {}: {why}", config.listen);
@@ -30,6 +39,5 @@ async fn run(config: &Config) -> Result<(), String> {
     if let Some(admin) = &admin {
         println!("hubbub metrics on http://{}/metrics", admin.local_addr().map_err(listen)?);
     }
-    hubbub.serve(listener, admin, shutdown).await;
-    Ok(())
+    Ok((hubbub, listener, admin, shutdown))
 }

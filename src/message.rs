@@ -4,6 +4,7 @@
 //! holds an acceptable one. This module knows no other module and no disk, and looks at the clock
 //! for one thing only, a fresh [`Key`].
 
+mod entry;
 mod id;
 mod name;
 mod people;
@@ -15,6 +16,7 @@ use std::{fmt::Write as _, sync::Arc};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
+pub use entry::{Columns, DecodeError, Entry, Place};
 pub use id::{Epoch, MessageId, NotAnId, Seq};
 pub use name::{InvalidName, Name};
 pub use people::{People, Person};
@@ -44,6 +46,12 @@ impl Key {
         let fits = (1..=64).contains(&raw.len())
             && raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
         if fits { Ok(Self(raw.into())) } else { Err(InvalidKey) }
+    }
+
+    /// What the journal holds was parsed when it came in; were the rules stricter by now, it must
+    /// still be readable.
+    pub(crate) fn stored(raw: &str) -> Self {
+        Self(raw.into())
     }
 
     /// A key that nobody has used: the time, then 80 random bits. Keys of one minute thereby stand

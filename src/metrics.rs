@@ -35,21 +35,25 @@ struct Inner {
     replays: Counter,
     gaps: Counter,
     evictions: Counter,
+    requests: Family<RequestLabels, Histogram>,
     rooms: Gauge,
     memory: Gauge,
 }
 
-/// Counts as one until it is dropped.
-pub struct Held(Gauge);
+/// What requests are told apart by: a template and a class of status, so that there are few.
+type RequestLabels = [(&'static str, &'static str); 2];
 
-impl Held {
+/// Counts as one until it is dropped.
+pub struct GaugeGuard(Gauge);
+
+impl GaugeGuard {
     fn new(gauge: Gauge) -> Self {
         gauge.inc();
         Self(gauge)
     }
 }
 
-impl Drop for Held {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.dec();
     }
@@ -67,7 +71,9 @@ impl Metrics {
     pub fn new() -> Self {
         // From a tenth of a millisecond, which a fast disk's sync takes, to the three seconds
         // after which somebody will have complained.
-        let seconds = || Histogram::new(exponential_buckets(0.0001, 2.0, 16));
+        fn seconds() -> Histogram {
+            Histogram::new(exponential_buckets(0.0001, 2.0, 16))
+        }
         let inner = Inner {
             registry: Registry::default(),
             connections: Gauge::default(),
@@ -79,6 +85,7 @@ impl Metrics {
             replays: Counter::default(),
             gaps: Counter::default(),
             evictions: Counter::default(),
+            requests: Family::new_with_constructor(seconds),
             rooms: Gauge::default(),
             memory: Gauge::default(),
         };
@@ -102,6 +109,8 @@ impl Metrics {
         ours.register_with_unit("commit", "Time to commit and sync a batch", unit, commit);
         let help = "Time from a message's way out of the journal to its last live reader's hands";
         ours.register_with_unit("fan_out", help, Unit::Seconds, inner.fan_out.clone());
+        let help = "Time from a request's head to its answer's, by route and class of status";
+        ours.register_with_unit("request", help, Unit::Seconds, inner.requests.clone());
         Self(Arc::new(Inner { registry, ..inner }))
     }
 
@@ -121,19 +130,25 @@ impl Metrics {
 
     /// A connection is open until the answer is dropped.
     #[must_use]
-    pub fn connection(&self) -> Held {
-        Held::new(self.0.connections.clone())
+    pub fn connection(&self) -> GaugeGuard {
+        GaugeGuard::new(self.0.connections.clone())
     }
 
     /// A stream in `format` is open until the answer is dropped.
     #[must_use]
-    pub fn stream(&self, format: &'static str) -> Held {
-        Held::new(self.0.streams.get_or_create_owned(&[("format", format)]))
+    pub fn stream(&self, format: &'static str) -> GaugeGuard {
+        GaugeGuard::new(self.0.streams.get_or_create_owned(&[("format", format)]))
     }
 
     /// A message was acknowledged.
     pub fn sent(&self) {
         self.0.sends.inc();
+    }
+
+    /// A request was answered; `route` is a template, `class` as `2xx`.
+    pub fn requested(&self, route: &'static str, class: &'static str, took: Duration) {
+        let labels = [("route", route), ("status", class)];
+        self.0.requests.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
     /// A request was refused.

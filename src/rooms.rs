@@ -1,4 +1,100 @@
-//! What one may do in a room.
+//! What one may do in a room: join, send, listen, leave, and read what was said.
+//!
+//! Every way in comes through here and meets the rules in one order: [`limits`], names (the
+//! [`roster`]), [`access`], then the journal, and last what is counted. Handlers parse and render;
+//! they ask for nothing that is not asked for here.
 
-pub mod limits;
-pub mod roster;
+mod access;
+mod join;
+mod limits;
+mod listen;
+mod read;
+mod roster;
+mod send;
+mod tab;
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use crate::{
+    delivery::{hub::Hub, stream::Source},
+    journal::{AppendError, Journal, ReadError},
+    metrics::Metrics,
+};
+
+pub use access::Denied;
+pub use limits::{Allowed, Limits, TooMuch};
+pub use listen::{Cursor, Listen};
+pub use roster::{NameTaken, Roster};
+pub use tab::Tab;
+
+use access::{Access, Action};
+
+/// A handle on all rooms; clones share it.
+#[derive(Clone)]
+pub struct Rooms(Arc<Parts>);
+
+/// What [`Rooms`] is made of.
+struct Parts {
+    source: Source,
+    roster: Roster,
+    limits: Limits,
+    access: Access,
+    metrics: Metrics,
+}
+
+/// Who asks, as far as the rules go.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The address that limits count by; `None` where none should apply.
+    pub ip: Option<IpAddr>,
+}
+
+/// Why somebody may not do what they asked for, or it could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// More was asked for in a minute than is allowed.
+    #[error("too much in a minute")]
+    TooMany(Duration),
+    /// As many streams, or rooms, are open as may be.
+    #[error("no room for more")]
+    Full(Duration),
+    /// Somebody in the room has the name, or one that looks like it.
+    #[error(transparent)]
+    NameTaken(#[from] NameTaken),
+    /// The rules of the room do not allow it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The room's readers are behind its senders.
+    #[error("more is sent than can be delivered")]
+    Behind,
+    /// The journal did not take the message.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+/// Of what is asked for again and again; [`Refusal::Full`] is for what is held.
+impl From<TooMuch> for Refusal {
+    fn from(TooMuch(wait): TooMuch) -> Self {
+        Self::TooMany(wait)
+    }
+}
+
+impl Rooms {
+    /// Rooms whose messages come from `source`.
+    pub fn new(source: Source, roster: Roster, limits: Limits, metrics: Metrics) -> Self {
+        Self(Arc::new(Parts { source, roster, limits, access: Access, metrics }))
+    }
+
+    /// The journal behind them.
+    pub fn journal(&self) -> &Journal {
+        &self.0.source.journal
+    }
+
+    /// The fan-out to their readers.
+    pub fn hub(&self) -> &Hub {
+        &self.0.source.hub
+    }
+}

@@ -22,6 +22,12 @@ pub fn init(filter: &str, format: LogFormat) -> Result<(), String> {
         // A line that cannot be written, as where stderr is a file on a full disk, is lost; word of
         // that could not be written either, and would panic in the middle of a request.
         .log_internal_errors(false);
+    // One line like any other. What a panic says is left out: it may quote what somebody wrote.
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        let thread = std::thread::current();
+        tracing::error!(at, thread = thread.name().unwrap_or("unnamed"), "a panic");
+    }));
     match format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),

@@ -2,6 +2,7 @@
 
 pub mod endless;
 pub mod error;
+pub mod join;
 pub mod layout;
 pub mod message;
 pub mod presence;

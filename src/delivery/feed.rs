@@ -5,36 +5,36 @@ use std::{pin::pin, time::Duration};
 
 use tokio_stream::StreamExt;
 
-use crate::{delivery::frame::Frame, delivery::hub::Hub, journal::Journal, message::Seq};
+use crate::{
+    delivery::{frame::Frame, hub::Hub},
+    fault,
+    journal::Journal,
+    message::{Entry, Seq},
+};
 
 /// How long to wait before a journal that could not be read is tried again: it takes a failing
 /// disk some moments to come back, and readers some to notice.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Carries every message after `seq` to the hub, until the journal is closed. While nobody reads
 /// anywhere, there is nothing to carry, and nothing is read.
-pub async fn run(journal: Journal, hub: Hub<Frame>, mut seq: Seq) {
-    loop {
-        let mut batches = pin!(journal.follow(seq, |upto| hub.pass(upto)));
-        while let Some(batch) = batches.next().await {
-            match batch {
-                Ok(messages) => {
-                    for message in messages {
-                        seq = message.seq();
-                        let room = message.room.clone();
-                        hub.publish(&room, Frame::new(message));
-                    }
-                }
-                Err(_) if journal.is_closed() => return,
-                Err(why) => {
-                    tracing::error!(%why, "the feed stopped at {seq} and will try again");
-                    tokio::time::sleep(RETRY).await;
-                    break;
+pub async fn run(journal: Journal, hub: Hub, seq: Seq) {
+    let mut batches = pin!(journal.follow("feed", seq, |upto| hub.pass(upto)));
+    while let Some(batch) = batches.next().await {
+        match batch {
+            Ok(entries) => {
+                fault::point("feed");
+                for entry in entries {
+                    let Entry::Message(message) = entry;
+                    let room = message.room.clone();
+                    hub.publish(&room, Frame::new(message));
                 }
             }
-        }
-        if journal.is_closed() {
-            return;
+            Err(_) if journal.is_closed() => return,
+            Err(why) => {
+                tracing::error!(%why, "the feed cannot read, and will try again");
+                tokio::time::sleep(RETRY_DELAY).await;
+            }
         }
     }
 }

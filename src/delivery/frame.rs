@@ -121,7 +121,7 @@ impl Representation {
         match self {
             Self::EventStream => event_stream::farewell(pause),
             Self::NdJson | Self::Text => Bytes::new(),
-            Self::Html => html::onward(cursor, pause.as_secs().max(1)),
+            Self::Html => html::next_document(cursor, pause.as_secs().max(1)),
         }
     }
 
@@ -136,8 +136,8 @@ impl Representation {
 }
 
 /// The end of a document that has lived its time: it goes on by itself after `cursor`.
-pub fn onward(cursor: &MessageId) -> Bytes {
-    html::onward(cursor, 0)
+pub fn next_document(cursor: &MessageId) -> Bytes {
+    html::next_document(cursor, 0)
 }
 
 /// Word of who is here, for event streams.
@@ -152,11 +152,10 @@ pub struct Frame(Arc<Inner>);
 struct Inner {
     message: Message,
     /// When it came out of the journal.
-    born: Instant,
-    /// How many live readers it is still to be handed to: one atomic step for each, and the last
-    /// one knows that it is the last. One that falls behind or leaves never counts it down; then
-    /// the time of this frame is not known, and not made up.
-    due: AtomicUsize,
+    read_at: Instant,
+    /// How many shards of its room's readers it is still to be written to; the last one knows that it
+    /// is the last.
+    shards: AtomicUsize,
     /// Made when the first reader asks: where nobody reads, nothing is rendered.
     encoded: [OnceLock<Bytes>; Representation::ALL.len()],
 }
@@ -166,17 +165,27 @@ impl Frame {
     pub fn new(message: Message) -> Self {
         Self(Arc::new(Inner {
             message,
-            born: Instant::now(),
-            due: AtomicUsize::new(0),
+            read_at: Instant::now(),
+            shards: AtomicUsize::new(0),
             encoded: Default::default(),
         }))
     }
 
-    /// It is handed to one live reader. Says how long the way to all of them took, if this was the
-    /// last.
+    /// It is to be written to the readers of so many shards.
+    pub fn due(&self, shards: usize) {
+        self.0.shards.store(shards, Ordering::Relaxed);
+    }
+
+    /// It was written to one shard's readers. Says how long the way to all of them took, if this was
+    /// the last.
     #[must_use]
-    pub fn handed_over(&self) -> Option<Duration> {
-        (self.0.due.fetch_sub(1, Ordering::Relaxed) == 1).then(|| self.0.born.elapsed())
+    pub fn delivered_to_one(&self) -> Option<Duration> {
+        (self.0.shards.fetch_sub(1, Ordering::Relaxed) == 1).then(|| self.0.read_at.elapsed())
+    }
+
+    /// About how many bytes it takes on the wire.
+    pub fn wire_size(&self) -> usize {
+        self.0.message.text.as_str().len() + 256
     }
 
     /// Its bytes in one representation.
@@ -198,10 +207,6 @@ impl Item for Frame {
     fn size(&self) -> usize {
         // The text as it is, and rendered once, and what stands around it.
         size_of::<Inner>() + 2 * self.0.message.text.as_str().len() + 512
-    }
-
-    fn due(&self, readers: usize) {
-        self.0.due.store(readers, Ordering::Relaxed);
     }
 }
 

@@ -1,8 +1,9 @@
 //! One reader: catches up, goes live, and catches up again when it fell behind.
 //!
-//! All of it is reading from a cursor, the reader's `sent`: what the ring has is taken from there,
-//! what it lacks is replayed from the journal. First open, reconnect and lag are one path, so
-//! nothing is left out and nothing comes twice by construction.
+//! All of it is reading from a cursor: what the ring has is taken from there, what it lacks comes
+//! from the journal in pages. First open, reconnect and lag are one path, so nothing is left out and
+//! nothing comes twice by construction. While a reader has everything, its room's writer may write to
+//! its socket; see [`line`](super::hub::line).
 
 #[cfg(test)]
 mod handover;
@@ -10,6 +11,9 @@ mod handover;
 use std::{
     collections::VecDeque,
     ops::Range,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
@@ -17,31 +21,33 @@ use bytes::Bytes;
 use rand::RngExt as _;
 use tokio_stream::Stream;
 
+use super::{
+    frame::{self, Representation},
+    hub::{CatchUp, Hub, Item as _, Next, Outcome, ReaderTag, Subscription},
+};
 use crate::{
-    delivery::frame::{self, Frame, Representation},
-    delivery::hub::{Hub, Item as _, Next, Subscription},
-    journal::{Gap, Journal, Page, ReadError},
+    journal::{Gap, Journal},
     message::{Epoch, MessageId, RoomName, Seq},
     metrics::Metrics,
+    sink::Sink,
 };
 
-/// Messages read from the journal at once: enough to be worth a reading (the journal ends a page
-/// earlier where texts are long), few enough that thousands can catch up together.
-const PAGE: usize = 512;
+/// Messages in a document without an end, which a browser holds in memory as a whole. Then it goes
+/// on with the next, from its cursor.
+const MAX_DOCUMENT_MESSAGES: u64 = 10_000;
 
-/// The life of a document without an end, in messages and in time: a browser holds all of it in
-/// memory. Then it goes on with the next, from its cursor.
-const LIFE: (u64, Duration) = (10_000, Duration::from_hours(1));
+/// How long such a document lives.
+const MAX_DOCUMENT_AGE: Duration = Duration::from_hours(1);
 
 /// Messages that the next document repeats from the one before, so that it does not begin empty.
-const CONTEXT: usize = 50;
+const REPEATED_MESSAGES: usize = 50;
 
-/// How soon, in milliseconds, a reader is asked to come back when the server stops: time for a
+/// How soon, in milliseconds, a reader is wanted to come back when the server stops: time for a
 /// restart, spread so that ten thousand tabs come at four a millisecond and not at once.
-const COME_BACK: Range<u64> = 500..3000;
+const RECONNECT_DELAY_MS: Range<u64> = 500..3000;
 
-fn pause() -> Duration {
-    Duration::from_millis(rand::rng().random_range(COME_BACK))
+fn reconnect_delay() -> Duration {
+    Duration::from_millis(rand::rng().random_range(RECONNECT_DELAY_MS))
 }
 
 /// Where a reader begins.
@@ -55,8 +61,8 @@ pub enum Start {
     Lost,
 }
 
-/// What a reader asks for.
-pub struct Asked {
+/// What a reader gets.
+pub struct Wanted {
     /// Which room.
     pub room: RoomName,
     /// From where.
@@ -65,6 +71,8 @@ pub struct Asked {
     pub representation: Representation,
     /// Whether word of who is here is wanted, which only an event stream has a place for.
     pub presence: bool,
+    /// What tells it from others.
+    pub tag: ReaderTag,
 }
 
 /// What every stream is made from; clones share it.
@@ -73,7 +81,7 @@ pub struct Source {
     /// The past.
     pub journal: Journal,
     /// The present, and the end.
-    pub hub: Hub<Frame>,
+    pub hub: Hub,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -81,170 +89,217 @@ pub struct Source {
 impl Source {
     /// Opens a stream. From when this returns, nothing that is sent is missed. `held` is dropped
     /// with the stream: by it others see that this reader is there.
-    pub fn open<H: Send + 'static>(
-        &self,
-        asked: Asked,
-        held: H,
-    ) -> impl Stream<Item = Bytes> + Send + use<H> {
-        let (journal, metrics) = (self.journal.clone(), self.metrics.clone());
-        let live = self.hub.subscribe(&asked.room, asked.presence);
-        let (sent, lost) = match asked.start {
+    pub fn open<H: Send + 'static>(&self, wanted: Wanted, held: H) -> LiveStream {
+        let live = self.hub.subscribe(&wanted.room, wanted.presence, wanted.tag);
+        let (sent, lost) = match wanted.start {
             // Read after subscribing: whatever is newer passes the ring.
-            Start::Now => (journal.last(), false),
+            Start::Now => (self.journal.last(), false),
             Start::After(seq) => (seq, false),
             Start::Lost => (Seq::ZERO, true),
         };
-        let Asked { room, representation, .. } = asked;
-        let reader = Reader {
-            past: journal,
-            room,
-            representation,
-            sent,
-            lost,
-            taken: 0,
-            recent: VecDeque::new(),
-        };
-        run(reader, live, metrics, held)
+        let cursor = Cursor { sent, lost, count: 0, recent: VecDeque::new() };
+        let metrics = self.metrics.clone();
+        let epoch = self.journal.epoch().clone();
+        let opening = wanted.representation.opening(&wanted.room);
+        let held = Box::new(held);
+        LiveStream::new(live, cursor, wanted.representation, opening, epoch, metrics, held)
     }
 }
 
-/// What a reader needs of the journal: all that the tests of the hand-over put in its place, to
-/// stop it at every point.
-trait Past: Send + 'static {
-    fn after(
-        &self,
-        room: &RoomName,
-        seq: Seq,
-        limit: usize,
-    ) -> impl Future<Output = Result<Page, ReadError>> + Send;
-    fn epoch(&self) -> &Epoch;
-}
-
-impl Past for Journal {
-    fn after(
-        &self,
-        room: &RoomName,
-        seq: Seq,
-        limit: usize,
-    ) -> impl Future<Output = Result<Page, ReadError>> + Send {
-        Journal::after(self, room, seq, limit)
-    }
-
-    fn epoch(&self) -> &Epoch {
-        Journal::epoch(self)
-    }
-}
-
-/// A reader's place.
-struct Reader<P> {
-    past: P,
-    room: RoomName,
-    representation: Representation,
-    /// The cursor: everything up to here was handed over, or was never due.
+/// Where a reader stands, and what it was given.
+struct Cursor {
+    /// Everything up to here was handed over, or was never due.
     sent: Seq,
-    /// Whether its cursor meant nothing, and all that is kept is still to come.
+    /// Whether its own cursor meant nothing, and all that is kept is still to come.
     lost: bool,
     /// How many messages it was given.
-    taken: u64,
+    count: u64,
     /// The last few of them, where the next document begins; empty for other representations.
     recent: VecDeque<Seq>,
 }
 
-fn run<P: Past, H: Send + 'static>(
-    mut reader: Reader<P>,
-    mut live: Subscription<Frame>,
+/// A page that is on its way.
+type CatchingUp = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// One reader's stream: its bytes, in pieces that are whole events.
+pub struct LiveStream {
+    live: Subscription,
+    cursor: Cursor,
+    representation: Representation,
+    /// What comes before anything else.
+    opening: VecDeque<Bytes>,
+    catching_up: Option<CatchingUp>,
+    /// Whether the last piece was given out.
+    ended: bool,
+    opened: Instant,
+    epoch: Epoch,
     metrics: Metrics,
-    held: H,
-) -> impl Stream<Item = Bytes> + Send + use<P, H> {
-    let representation = reader.representation;
-    let born = Instant::now();
-    async_stream::stream! {
-        let _held = held;
-        let opening = representation.opening(&reader.room);
-        if !opening.is_empty() {
-            yield opening;
-        }
-        if reader.lost {
-            metrics.gap();
-            yield representation.page(Some(Gap { gone: None }), reader.past.epoch(), &[]);
-        }
-        loop {
-            let piece = match live.next(reader.sent).await {
-                Next::Item(frame) => {
-                    reader.took(frame.seq());
-                    reader.sent = frame.seq();
-                    if frame.seq() > live.since()
-                        && let Some(took) = frame.handed_over()
-                    {
-                        metrics.fanned_out(took);
-                    }
-                    frame.bytes(representation)
-                }
-                Next::Behind => match reader.replay(&metrics).await {
-                    Ok(page) => page,
-                    Err(why) => {
-                        // The reader comes back with its cursor; until then nothing is skipped.
-                        tracing::error!(%why, room = %reader.room, "a stream was ended");
-                        return;
-                    }
-                },
-                Next::Notice(notice) => notice,
-                Next::Beat => representation.keep_alive(),
-                Next::End => {
-                    let farewell = representation.farewell(&reader.onward(), pause());
-                    if !farewell.is_empty() {
-                        yield farewell;
-                    }
-                    return;
-                }
-            };
-            // Empty where nothing was due up to where a page of the past reaches.
-            if !piece.is_empty() {
-                yield piece;
-            }
-            // Looked at with every message and comment: no timer of its own is due.
-            if representation == Representation::Html
-                && (reader.taken >= LIFE.0 || born.elapsed() >= LIFE.1)
-            {
-                yield frame::onward(&reader.onward());
-                return;
-            }
-        }
-    }
+    /// Given back when the stream ends.
+    held: Option<Box<dyn Send>>,
 }
 
-impl<P: Past> Reader<P> {
-    /// One page from the journal in one piece, word of a gap before it; empty where nothing was
-    /// due up to where it reaches.
-    async fn replay(&mut self, metrics: &Metrics) -> Result<Bytes, ReadError> {
-        let page = self.past.after(&self.room, self.sent, PAGE).await?;
-        self.sent = page.upto;
-        for message in &page.messages {
-            self.took(message.seq());
+/// Nothing in it is pinned.
+impl Unpin for LiveStream {}
+
+impl LiveStream {
+    fn new(
+        mut live: Subscription,
+        cursor: Cursor,
+        representation: Representation,
+        opening: Bytes,
+        epoch: Epoch,
+        metrics: Metrics,
+        held: Box<dyn Send>,
+    ) -> Self {
+        live.hold(cursor.sent);
+        let mut first = VecDeque::new();
+        if !opening.is_empty() {
+            first.push_back(opening);
         }
-        // A reader whose cursor meant nothing was told so already, before this first page.
-        let lost = std::mem::take(&mut self.lost);
-        let gap = page.gap.filter(|_| !lost);
-        metrics.replayed();
-        if gap.is_some() {
+        if cursor.lost {
             metrics.gap();
+            first.push_back(representation.page(Some(Gap { gone: None }), &epoch, &[]));
         }
-        Ok(self.representation.page(gap, self.past.epoch(), &page.messages))
+        Self {
+            live,
+            cursor,
+            representation,
+            opening: first,
+            catching_up: None,
+            ended: false,
+            opened: Instant::now(),
+            epoch,
+            metrics,
+            held: Some(held),
+        }
     }
 
-    fn took(&mut self, seq: Seq) {
-        self.taken += 1;
-        if self.representation == Representation::Html {
-            if self.recent.len() > CONTEXT {
-                self.recent.pop_front();
+    /// From now on the room's writer may write to `sink`, while the stream is parked. An endless
+    /// document counts what it holds, so its own task writes it.
+    pub fn attach(&mut self, sink: Arc<dyn Sink>) {
+        if self.representation != Representation::Html {
+            self.live.attach(sink, self.representation);
+        }
+    }
+
+    /// Lets the room's writer write to the sink. All that was given out is written, and the stream
+    /// has nothing more.
+    pub fn park(&mut self) {
+        if self.catching_up.is_none() && self.opening.is_empty() && !self.ended {
+            self.live.park(self.cursor.sent);
+        }
+    }
+
+    fn next_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let rest = self.live.unpark(&mut self.cursor.sent);
+        if !rest.is_empty() {
+            return Poll::Ready(Some(rest));
+        }
+        if let Some(piece) = self.opening.pop_front() {
+            return Poll::Ready(Some(piece));
+        }
+        if self.ended {
+            self.held = None;
+            return Poll::Ready(None);
+        }
+        // Looked at with every message and comment: no timer of its own is due.
+        let document = self.representation == Representation::Html;
+        if document
+            && (self.cursor.count >= MAX_DOCUMENT_MESSAGES
+                || self.opened.elapsed() >= MAX_DOCUMENT_AGE)
+        {
+            self.ended = true;
+            return Poll::Ready(Some(frame::next_document(&self.next_document())));
+        }
+        loop {
+            if let Some(page) = &mut self.catching_up {
+                let outcome = ready!(page.as_mut().poll(context));
+                self.catching_up = None;
+                let piece = match outcome {
+                    Ok(page) => self.page(&page),
+                    Err(why) => {
+                        // The reader comes back with its cursor; until then nothing is skipped.
+                        tracing::error!(%why, "a stream was ended");
+                        self.ended = true;
+                        Bytes::new()
+                    }
+                };
+                self.live.advance(self.cursor.sent);
+                // Empty where nothing was due up to where the page reaches.
+                if !piece.is_empty() || self.ended {
+                    return Poll::Ready((!piece.is_empty()).then_some(piece));
+                }
             }
-            self.recent.push_back(seq);
+            return Poll::Ready(Some(
+                match ready!(self.live.poll_next(self.cursor.sent, context)) {
+                    Next::Frame(frame) => {
+                        self.note(frame.seq());
+                        self.cursor.sent = frame.seq();
+                        self.live.advance(frame.seq());
+                        frame.bytes(self.representation)
+                    }
+                    Next::Behind => {
+                        self.catching_up = Some(Box::pin(self.live.catch_up(self.cursor.sent)));
+                        continue;
+                    }
+                    Next::Notice(notice) => notice,
+                    Next::Tick => self.representation.keep_alive(),
+                    Next::Evicted => return self.end(Bytes::new()),
+                    Next::End => {
+                        let next = self.next_document();
+                        return self.end(self.representation.farewell(&next, reconnect_delay()));
+                    }
+                },
+            ));
+        }
+    }
+
+    /// Ends the stream with a last piece, or without where that is empty.
+    fn end(&mut self, last: Bytes) -> Poll<Option<Bytes>> {
+        self.ended = true;
+        Poll::Ready((!last.is_empty()).then_some(last))
+    }
+
+    /// A page from the journal, word of a gap before it.
+    fn page(&mut self, page: &CatchUp) -> Bytes {
+        self.metrics.replayed();
+        let count = page.messages.len();
+        for message in &page.messages[count.saturating_sub(REPEATED_MESSAGES + 1)..] {
+            self.note(message.seq());
+        }
+        self.cursor.count += count.saturating_sub(REPEATED_MESSAGES + 1) as u64;
+        self.cursor.sent = page.upto;
+        // A reader whose cursor meant nothing was told so already, before this first page.
+        if std::mem::take(&mut self.cursor.lost) {
+            return page.bytes_without_gap(self.representation, &self.epoch);
+        }
+        if page.gap.is_some() {
+            self.metrics.gap();
+        }
+        page.bytes(self.representation, &self.epoch)
+    }
+
+    fn note(&mut self, seq: Seq) {
+        self.cursor.count += 1;
+        if self.representation == Representation::Html {
+            if self.cursor.recent.len() > REPEATED_MESSAGES {
+                self.cursor.recent.pop_front();
+            }
+            self.cursor.recent.push_back(seq);
         }
     }
 
     /// The cursor of the next document: nothing after it is lost, and a little comes again.
-    fn onward(&self) -> MessageId {
-        let seq = self.recent.front().copied().unwrap_or(self.sent);
-        MessageId::new(self.past.epoch().clone(), seq)
+    fn next_document(&self) -> MessageId {
+        let seq = self.cursor.recent.front().copied().unwrap_or(self.cursor.sent);
+        MessageId::new(self.epoch.clone(), seq)
+    }
+}
+
+impl Stream for LiveStream {
+    type Item = Bytes;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.get_mut().next_piece(context)
     }
 }

@@ -1,14 +1,16 @@
 //! SQLite: inserts at a given seq, reads forwards and backwards, trims.
 //!
 //! One [`Writer`] changes the file, in WAL mode, so that [`Reader`]s never wait for it; each
-//! reading is one transaction and sees one moment. This module chooses no seq.
+//! reading is one transaction and sees one moment. This module chooses no seq and no epoch.
 
+mod migrate;
 mod open;
-mod reader;
-mod writer;
+mod read;
+mod trim;
+mod write;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread,
 };
@@ -16,13 +18,11 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::Retention;
-use crate::message::Epoch;
+use crate::message::{DecodeError, Epoch};
 
-use open::Mark;
 pub use open::OpenError;
-pub use reader::{Gap, Newest, Page, Reader};
-pub use writer::{Followed, Found, Writer};
+pub use read::{Gap, Newest, Page, Reader};
+pub use write::Writer;
 
 /// The file cannot be read, or not now.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,14 @@ pub enum ReadError {
     /// A row holds what this program never wrote.
     #[error("the journal holds a damaged message at {0}")]
     Damaged(u64),
+    /// A row holds what a later hubbub wrote.
+    #[error("the journal holds at {seq} {why}")]
+    Unknown {
+        /// Where.
+        seq: u64,
+        /// What.
+        why: DecodeError,
+    },
     /// The reading thread ended.
     #[error("the journal was closed while it was read")]
     Closed,
@@ -45,7 +53,6 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     epoch: Epoch,
-    followed: Followed,
     /// Idle connections. A std mutex, since it is held only to push or pop.
     idle: Mutex<Vec<Connection>>,
     /// Readings under way at once: more than there are processors would only queue in SQLite.
@@ -55,18 +62,12 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens `path`, makes what is missing, and gives the reading and the writing side.
-    pub fn open(path: &std::path::Path, retention: Retention) -> Result<(Self, Writer), OpenError> {
-        let mark = Mark::lock(path)?;
-        let (connection, epoch) = open::writable(path, &mark)?;
-        let followed = Followed::new();
-        let writer = Writer::new(connection, epoch.clone(), retention, followed.clone(), mark)
-            .map_err(|why| OpenError::sqlite(path, why))?;
+    /// The reading side of the file that a [`Writer`] has open, whose ids bear `epoch`.
+    pub fn open(path: &Path, epoch: Epoch) -> Result<Self, OpenError> {
         let processors = thread::available_parallelism().map_or(2, usize::from).max(2);
         let store = Self(Arc::new(Inner {
             path: path.to_owned(),
             epoch,
-            followed,
             idle: Mutex::default(),
             turns: Semaphore::new(processors),
             most: u32::try_from(processors).unwrap_or(u32::MAX),
@@ -74,16 +75,7 @@ impl Store {
         // The first page must not pay for opening, and a file that cannot be read fails the start.
         let reader = open::readable(path).map_err(|why| OpenError::sqlite(path, why))?;
         store.give_back(reader);
-        Ok((store, writer))
-    }
-
-    pub fn epoch(&self) -> &Epoch {
-        &self.0.epoch
-    }
-
-    /// How far it is followed, for the writer to know what it may trim.
-    pub fn followed(&self) -> &Followed {
-        &self.0.followed
+        Ok(store)
     }
 
     /// Runs one reading on a thread that may block.

@@ -21,7 +21,7 @@ use governor::{
 };
 
 /// Buckets kept before those that are full again are let go: a few megabytes at most.
-const BUCKETS: usize = 10_000;
+const MAX_BUCKETS: usize = 10_000;
 
 /// How much is allowed; 0 is without a limit.
 #[derive(Clone, Copy, Debug)]
@@ -60,13 +60,13 @@ struct Inner {
 }
 
 /// One open stream, counted until it is dropped.
-pub struct Slot {
+pub struct StreamPermit {
     limits: Limits,
     address: Option<IpAddr>,
 }
 
 /// How long to wait before a stream is asked for again: others end when they will.
-const FULL: Duration = Duration::from_secs(10);
+const FULL_RETRY_DELAY: Duration = Duration::from_secs(10);
 
 impl Limits {
     /// Nothing asked for yet.
@@ -109,18 +109,18 @@ impl Limits {
         take(self.0.joins.as_ref(), address)
     }
 
-    /// Takes a place for a stream.
+    /// Takes a permit for a stream.
     ///
     /// # Errors
     ///
     /// [`TooMuch`] where all are taken, or all of this address.
-    pub fn stream(&self, address: Option<IpAddr>) -> Result<Slot, TooMuch> {
+    pub fn stream(&self, address: Option<IpAddr>) -> Result<StreamPermit, TooMuch> {
         let Allowed { streams, address_streams, .. } = self.0.allowed;
         let before = self.0.streams.fetch_add(1, Ordering::Relaxed);
         // Gives the place back where it ends in an error.
-        let mut slot = Slot { limits: self.clone(), address: None };
+        let mut permit = StreamPermit { limits: self.clone(), address: None };
         if streams > 0 && before >= streams {
-            return Err(TooMuch(FULL));
+            return Err(TooMuch(FULL_RETRY_DELAY));
         }
         if address_streams > 0
             && let Some(address) = address.map(subscriber)
@@ -128,12 +128,12 @@ impl Limits {
             let mut by_address = self.by_address();
             let taken = by_address.entry(address).or_default();
             if *taken >= address_streams {
-                return Err(TooMuch(FULL));
+                return Err(TooMuch(FULL_RETRY_DELAY));
             }
             *taken += 1;
-            slot.address = Some(address);
+            permit.address = Some(address);
         }
-        Ok(slot)
+        Ok(permit)
     }
 
     /// Whether another room may have readers, where `open` have.
@@ -143,7 +143,7 @@ impl Limits {
     /// [`TooMuch`] where too many have.
     pub fn room(&self, open: usize) -> Result<(), TooMuch> {
         let rooms = self.0.allowed.rooms;
-        if rooms > 0 && open >= rooms { Err(TooMuch(FULL)) } else { Ok(()) }
+        if rooms > 0 && open >= rooms { Err(TooMuch(FULL_RETRY_DELAY)) } else { Ok(()) }
     }
 
     fn by_address(&self) -> std::sync::MutexGuard<'_, HashMap<IpAddr, usize>> {
@@ -151,7 +151,7 @@ impl Limits {
     }
 }
 
-impl Drop for Slot {
+impl Drop for StreamPermit {
     fn drop(&mut self) {
         self.limits.0.streams.fetch_sub(1, Ordering::Relaxed);
         if let Some(address) = self.address {
@@ -177,13 +177,13 @@ struct Rate<K: Clone + Eq + Hash> {
 impl<K: Clone + Eq + Hash> Rate<K> {
     fn per_minute(number: u32) -> Option<Self> {
         let buckets = RateLimiter::keyed(Quota::per_minute(NonZeroU32::new(number)?));
-        Some(Self { buckets, sweep_at: AtomicUsize::new(BUCKETS) })
+        Some(Self { buckets, sweep_at: AtomicUsize::new(MAX_BUCKETS) })
     }
 
     fn take(&self, key: &K) -> Result<(), TooMuch> {
         if self.buckets.len() > self.sweep_at.load(Ordering::Relaxed) {
             self.buckets.retain_recent();
-            self.sweep_at.store(BUCKETS.max(2 * self.buckets.len()), Ordering::Relaxed);
+            self.sweep_at.store(MAX_BUCKETS.max(2 * self.buckets.len()), Ordering::Relaxed);
         }
         let now = DefaultClock::default();
         self.buckets.check_key(key).map_err(|until| TooMuch(until.wait_time_from(now.now())))
@@ -242,14 +242,14 @@ mod tests {
     #[test]
     fn zero_is_without_a_limit() {
         let limits = Limits::new(NONE);
-        let slots: Vec<_> =
+        let permits: Vec<_> =
             (0..100).map(|_| limits.stream(address("192.0.2.1")).unwrap()).collect();
         for _ in 0..1000 {
             limits.tab_send("a").unwrap();
             limits.send(address("192.0.2.1")).unwrap();
         }
         limits.room(1_000_000).unwrap();
-        drop(slots);
+        drop(permits);
         assert_eq!(limits.0.streams.load(Ordering::Relaxed), 0);
     }
 
@@ -257,17 +257,17 @@ mod tests {
     fn places_come_back_and_nothing_is_kept_of_who_has_none() {
         let limits = Limits::new(Allowed { streams: 3, address_streams: 2, rooms: 1, ..NONE });
         let one = address("192.0.2.1");
-        let mut slots: Vec<_> = (0..2).map(|_| limits.stream(one).unwrap()).collect();
+        let mut permits: Vec<_> = (0..2).map(|_| limits.stream(one).unwrap()).collect();
         assert!(limits.stream(one).is_err(), "all of this address");
-        slots.push(limits.stream(address("192.0.2.2")).unwrap());
+        permits.push(limits.stream(address("192.0.2.2")).unwrap());
         assert!(limits.stream(address("192.0.2.3")).is_err(), "all");
         assert!(limits.stream(None).is_err(), "all, for everybody");
-        slots.remove(0);
-        slots.push(limits.stream(one).unwrap());
-        slots.clear();
+        permits.remove(0);
+        permits.push(limits.stream(one).unwrap());
+        permits.clear();
         assert!(limits.by_address().is_empty());
         assert_eq!(limits.0.streams.load(Ordering::Relaxed), 0);
-        assert_eq!((limits.room(0), limits.room(1)), (Ok(()), Err(TooMuch(FULL))));
+        assert_eq!((limits.room(0), limits.room(1)), (Ok(()), Err(TooMuch(FULL_RETRY_DELAY))));
     }
 
     #[test]

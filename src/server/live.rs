@@ -1,172 +1,167 @@
-//! A live stream on a socket of its own.
+//! Live responses: frames, as they come, for as long as the peer takes them.
 //!
-//! hyper keeps two buffers of 8 KB for a connection as long as it lasts, and takes a stream's items
+//! hyper keeps two buffers of 8 KB for a connection as long as it lasts, and takes a body's items
 //! through several layers one by one. Tens of thousands of tabs are held for hours and given a
-//! frame at a time: for them the socket is taken out of hyper's hands once it has read the request,
-//! and what remains is a head, and frames as they are. The end of the stream is the end of the
-//! connection (RFC 9112, section 6.3, the last case), so nothing is put around a frame.
+//! frame at a time: for them the socket is taken out of hyper once it has read the request, and
+//! what remains is a [`Writer`]: a head, and frames as they are.
+//!
+//! Where the socket cannot be taken over (HTTP/2, or a router that is called without our server),
+//! the same response has an ordinary body of the same frames.
+//!
+//! Either way a peer that takes nothing for [`WRITE_TIMEOUT`] is cut, and the frames are dropped
+//! with all that they hold.
+
+mod pump;
+mod writer;
 
 use std::{
-    future::poll_fn,
-    io,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use axum::{
     Extension,
-    http::{HeaderMap, HeaderValue, header},
+    body::Body,
+    http::HeaderMap,
     response::{IntoResponse as _, IntoResponseParts, Response},
 };
-use bytes::{Buf as _, Bytes};
-use tokio::{
-    io::{AsyncRead as _, AsyncWrite as _, ReadBuf},
-    net::TcpStream,
-};
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_stream::Stream;
 
-use super::socket::Socket;
+use crate::{metrics::Metrics, sink::Sink};
+use pump::Pump;
 
-/// Bytes gathered for one write while there is more.
-const GATHER: usize = 16 * 1024;
+pub use super::socket::WRITE_TIMEOUT;
+pub use pump::WriteTimeout;
+pub use writer::Writer;
 
-type Frames = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
+/// Frames on their way to a peer. Whoever gives them may write to the peer's socket itself, between
+/// [`LiveFrames::park`] and the next poll.
+pub trait LiveFrames: Stream<Item = Bytes> + Send {
+    /// This is the socket.
+    fn attach(&mut self, socket: Arc<dyn Sink>);
 
-/// Where an answer carries its frames from the handler to the socket.
-#[derive(Clone)]
-struct Carried(Arc<Mutex<Option<Frames>>>);
+    /// All that was polled is written to the socket, and the last poll was pending.
+    fn park(&mut self);
+}
 
-/// An answer of status 200 and these headers, whose body is `frames`, as they come.
+type Frames = std::pin::Pin<Box<dyn LiveFrames + Unpin>>;
+
+/// A response of status 200 with these headers, whose body is `frames`. `keep_alive` is a piece
+/// that readers pass over, for peers that may be gone; it must not be empty.
+///
+/// The frames are dropped at the end of the response, or when the peer is gone.
 pub fn answer(
     headers: impl IntoResponseParts,
-    frames: impl Stream<Item = Bytes> + Send + 'static,
+    frames: impl LiveFrames + Unpin + 'static,
+    keep_alive: Bytes,
+    metrics: Metrics,
 ) -> Response {
-    let carried = Carried(Arc::new(Mutex::new(Some(Box::pin(frames)))));
-    (headers, Extension(carried), ()).into_response()
+    let frames = State::Frames { frames: Box::pin(frames), keep_alive, metrics };
+    let shared = Shared(Arc::new(Mutex::new(frames)));
+    let body = Body::from_stream(pump::body(shared.clone()));
+    (headers, Extension(shared), body).into_response()
 }
 
-/// An answer that was taken out of hyper's hands.
-pub struct Live {
+/// Makes a live response an ordinary one whose deadline runs from now on, whether its body is
+/// polled or not: HTTP/2 polls no body that the peer gives no room for. Others are left alone.
+pub fn start_pump(response: &mut Response) {
+    if let Some(shared) = response.extensions_mut().remove::<Shared>() {
+        let mut state = shared.lock();
+        *state = mem::take(&mut *state).pumped();
+    }
+}
+
+/// The frames of a response. An extension of it and its body share them; who asks first has them.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<State>>);
+
+#[derive(Default)]
+enum State {
+    Frames {
+        frames: Frames,
+        keep_alive: Bytes,
+        metrics: Metrics,
+    },
+    Pumped(Pump),
+    #[default]
+    Taken,
+}
+
+impl State {
+    fn pumped(self) -> Self {
+        match self {
+            Self::Frames { frames, metrics, .. } => Self::Pumped(Pump::start(frames, metrics)),
+            other => other,
+        }
+    }
+}
+
+impl Shared {
+    /// The frames for an ordinary body.
+    fn pump(&self) -> Option<Pump> {
+        match mem::take(&mut *self.lock()).pumped() {
+            State::Pumped(pump) => Some(pump),
+            _ => None,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A response that takes a socket over.
+pub struct LiveResponse {
     headers: HeaderMap,
     frames: Frames,
+    keep_alive: Bytes,
 }
 
-impl Live {
-    /// Takes a live answer out of one that a handler gave, if it is one.
-    pub fn take(answer: &mut Response) -> Option<Self> {
-        let Carried(frames) = answer.extensions_mut().remove()?;
-        let frames = frames.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        Some(Self { headers: std::mem::take(answer.headers_mut()), frames })
-    }
-
-    /// Writes the answer until its end, or until the peer is gone or takes nothing any more.
-    ///
-    /// # Errors
-    ///
-    /// The socket's.
-    pub async fn run(mut self, socket: Socket<TcpStream>) -> io::Result<()> {
-        let out = head(&mut self.headers);
-        let mut line = Line { socket, frames: self.frames, out, ended: false };
-        // When this ends, all that the peer said was read: over something unread, closing would be
-        // a reset, and the last frames be lost.
-        poll_fn(|context| line.poll(context)).await
-    }
-}
-
-/// A socket and what goes out on it.
-struct Line {
-    socket: Socket<TcpStream>,
-    frames: Frames,
-    /// What is being written.
-    out: Bytes,
-    ended: bool,
-}
-
-impl Line {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.peer_is_gone(context)? {
-            return Poll::Ready(Ok(()));
-        }
-        let mut waits = false;
-        loop {
-            ready!(self.write(context))?;
-            if self.ended {
-                return Poll::Ready(Ok(()));
-            }
-            if waits {
-                return Poll::Pending;
-            }
-            waits = self.gather(context);
-        }
-    }
-
-    /// Writes what there is.
-    fn write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.out.is_empty() {
-            let written = ready!(Pin::new(&mut self.socket).poll_write(context, &self.out))?;
-            self.out.advance(written);
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Takes the next frame, or as many as there are, up to a limit: a reader that catches up is
-    /// written to in few calls. Answers whether it waits for more.
-    fn gather(&mut self, context: &mut Context<'_>) -> bool {
-        let mut many = Vec::new();
-        let waits = loop {
-            match self.frames.as_mut().poll_next(context) {
-                Poll::Pending => break true,
-                Poll::Ready(None) => {
-                    self.ended = true;
-                    break false;
-                }
-                // Nearly always the only one, and shared with all readers.
-                Poll::Ready(Some(frame)) if self.out.is_empty() => self.out = frame,
-                Poll::Ready(Some(frame)) => {
-                    if many.is_empty() {
-                        many.extend_from_slice(&self.out);
-                    }
-                    many.extend_from_slice(&frame);
-                    if many.len() >= GATHER {
-                        break false;
-                    }
-                }
-            }
+impl LiveResponse {
+    /// Takes headers and frames out of a response, if it is a live one.
+    pub fn take(response: &mut Response) -> Option<Self> {
+        let shared: Shared = response.extensions_mut().remove()?;
+        let State::Frames { frames, keep_alive, .. } = mem::take(&mut *shared.lock()) else {
+            return None;
         };
-        if !many.is_empty() {
-            self.out = many.into();
-        }
-        waits
+        Some(Self { headers: mem::take(response.headers_mut()), frames, keep_alive })
     }
 
-    /// Whether the peer has closed its side. What it still says is not heard: there is nothing more
-    /// to ask for here.
-    fn peer_is_gone(&mut self, context: &mut Context<'_>) -> io::Result<bool> {
-        let mut heard = [0; 64];
-        loop {
-            let mut heard = ReadBuf::new(&mut heard);
-            match Pin::new(&mut self.socket).poll_read(context, &mut heard)? {
-                Poll::Ready(()) if heard.filled().is_empty() => return Ok(true),
-                Poll::Ready(()) => {}
-                Poll::Pending => return Ok(false),
-            }
-        }
+    /// Lets whoever gives the frames write to the socket as well.
+    pub fn attach(&mut self, socket: Arc<dyn Sink>) {
+        self.frames.attach(socket);
+    }
+
+    /// Writes it to `socket`, on which nothing of an answer was written before. Deadlines for
+    /// writes are the socket's.
+    pub fn into_writer<S: AsyncRead + AsyncWrite + Unpin>(self, socket: S) -> Writer<S> {
+        Writer::new(self, socket)
     }
 }
 
-fn head(headers: &mut HeaderMap) -> Bytes {
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    headers.remove(header::CONTENT_LENGTH); // Of the body that stood in for the frames.
-    let now = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    let mut head = format!("HTTP/1.1 200 OK\r\ndate: {now}\r\n").into_bytes();
-    for (name, value) in &*headers {
-        head.extend_from_slice(name.as_str().as_bytes());
-        head.extend_from_slice(b": ");
-        head.extend_from_slice(value.as_bytes());
-        head.extend_from_slice(b"\r\n");
+/// Frames that nobody but the response writes, for tests.
+#[cfg(test)]
+pub fn plain(frames: impl Stream<Item = Bytes> + Send + 'static) -> impl LiveFrames + Unpin {
+    struct Plain(std::pin::Pin<Box<dyn Stream<Item = Bytes> + Send>>);
+
+    impl Stream for Plain {
+        type Item = Bytes;
+
+        fn poll_next(
+            mut self: std::pin::Pin<&mut Self>,
+            context: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Bytes>> {
+            self.0.as_mut().poll_next(context)
+        }
     }
-    head.extend_from_slice(b"\r\n");
-    *headers = HeaderMap::new(); // Its memory is not kept as long as the stream.
-    head.into()
+
+    impl LiveFrames for Plain {
+        fn attach(&mut self, _: Arc<dyn Sink>) {}
+
+        fn park(&mut self) {}
+    }
+
+    Plain(Box::pin(frames))
 }

@@ -10,7 +10,7 @@ use crate::{
 
 /// WebKit paints nothing of a document that still loads before it has some 512 visible
 /// characters (`FrameView::visualCharacterThreshold` and its kin); these count and are not seen.
-const PAD: usize = 600;
+const PAD_CHARS: usize = 600;
 
 /// Everything up to where messages are appended. The elements stay open: the end of the stream
 /// is the end of the document.
@@ -23,12 +23,12 @@ pub fn opening(room: &RoomName) -> Markup {
             "<body class=\"endless\"><section class=\"scroller\" aria-label=\"Messages\" \
              tabindex=\"0\"><div class=\"log\" role=\"log\"><div id=\"messages\">"
         ))
-        div.pad aria-hidden="true" { (".".repeat(PAD)) }
+        div.pad aria-hidden="true" { (".".repeat(PAD_CHARS)) }
     }
 }
 
-/// How long [`entrance`] stands: time for the page around it to finish loading.
-const STANDS: u32 = 1;
+/// How long [`entrance`] is shown: time for the page around it to finish loading.
+const ENTRANCE_SECONDS: u32 = 1;
 
 /// A document that ends, shows the same, and goes on to the endless one at `stream` by itself. A
 /// page is loaded only when its frames are; what a frame goes on to later does not hold it up.
@@ -38,7 +38,7 @@ pub fn entrance(room: &RoomName, messages: &[Message], stream: &str) -> Markup {
         html lang="en" {
             head {
                 (head(room))
-                meta http-equiv="refresh" content={ (STANDS) ";url=" (stream) };
+                meta http-equiv="refresh" content={ (ENTRANCE_SECONDS) ";url=" (stream) };
             }
             body.endless {
                 section.scroller aria-label="Messages" tabindex="0" {
@@ -66,7 +66,7 @@ fn head(room: &RoomName) -> Markup {
 
 /// Ends this document and opens the next one after so many seconds, from `cursor`, under the same
 /// address: a tab's stays the tab's.
-pub fn onward(cursor: &MessageId, seconds: u64) -> Markup {
+pub fn next_document(cursor: &MessageId, seconds: u64) -> Markup {
     html! {
         meta http-equiv="refresh" content={ (seconds) ";url=?format=html&after=" (cursor) };
     }

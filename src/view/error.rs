@@ -4,9 +4,10 @@ use maud::{Markup, html};
 
 use super::layout;
 
-/// `title` names the problem, `sentence` says what it means for the one who sees it.
+/// `title` names the problem, `sentence` says what it means for the one who sees it. `request` is
+/// what the operator finds it by, where it is the server's own.
 #[must_use]
-pub fn page(title: &str, sentence: &str) -> Markup {
+pub fn page(title: &str, sentence: &str, request: Option<&str>) -> Markup {
     layout::page(
         title,
         false,
@@ -14,6 +15,7 @@ pub fn page(title: &str, sentence: &str) -> Markup {
             main.narrow {
                 h1 { (title) }
                 p { (sentence) }
+                @if let Some(request) = request { p { small { "Request " (request) } } }
                 p { a href="/" { "Go to the lobby" } }
             }
         },

@@ -31,12 +31,12 @@ static SCRIPTS: LazyLock<Markup> = LazyLock::new(|| {
 });
 
 /// Bytes around the body, nearly.
-const AROUND: usize = 2048;
+const PAGE_BYTES_BESIDE_BODY: usize = 2048;
 
 /// Bytes that follow, at most or nearly so: a page that grows as it is written is moved each time.
-pub struct Ahead(pub usize);
+pub struct Reserve(pub usize);
 
-impl Render for Ahead {
+impl Render for Reserve {
     fn render_to(&self, page: &mut String) {
         page.reserve(self.0);
     }
@@ -46,7 +46,7 @@ impl Render for Ahead {
 #[must_use]
 pub fn page(title: &str, scripted: bool, body: &Markup) -> Markup {
     html! {
-        (Ahead(AROUND + body.0.len()))
+        (Reserve(PAGE_BYTES_BESIDE_BODY + body.0.len()))
         (DOCTYPE)
         html lang="en" {
             head {

@@ -3,7 +3,10 @@
 use linkify::{LinkFinder, LinkKind};
 use maud::{Markup, html};
 
-use crate::message::{Epoch, Message, MessageId, RoomName};
+use crate::{
+    message::{Epoch, Message, MessageId, RoomName},
+    paths,
+};
 
 /// The fragment of a message. No whitespace of ours stands inside the text, which is shown with
 /// its own line breaks.
@@ -64,7 +67,7 @@ pub fn fragments(messages: &[Message]) -> Markup {
 #[must_use]
 pub fn way_to_older(room: &RoomName, oldest: &MessageId, page: &str) -> Markup {
     let before = format!("?before={oldest}");
-    way(Some(format!("{page}{before}")), Some(format!("/rooms/{room}/messages{before}")))
+    way(Some(format!("{page}{before}")), Some(format!("{}{before}", paths::messages(room))))
 }
 
 /// The same without addresses, for a script to put them in.

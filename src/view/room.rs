@@ -1,44 +1,18 @@
-//! The pages of a room: to join it, and to be in it.
+//! The page of a room that a tab joined.
 
 use maud::{Markup, PreEscaped, html};
 
 use super::{layout, message};
 use crate::assets::href;
 use crate::message::{Key, Message, MessageId, Name, RoomName};
-
-/// The page with the join form. `username` is what was entered before, `problem` why it was not
-/// taken.
-#[must_use]
-pub fn join(room: &RoomName, username: &str, problem: Option<&str>) -> Markup {
-    layout::page(
-        &format!("Join #{room}"),
-        false,
-        &html! {
-            main.narrow {
-                h1 { "#" (room) }
-                p { "A room to talk in: what you send appears at once for everyone here." }
-                form id="join" method="post" action={ "/rooms/" (room) "/join" } {
-                    label for="username" { "Your name" }
-                    input id="username" name="username" value=(username) required autofocus
-                        autocomplete="nickname" autocapitalize="none" spellcheck="false"
-                        aria-invalid=[problem.map(|_| "true")]
-                        aria-describedby=[problem.map(|_| "username-problem")];
-                    @if let Some(problem) = problem {
-                        small id="username-problem" role="alert" { (problem) }
-                    }
-                    button { "Join" }
-                }
-            }
-        },
-    )
-}
+use crate::paths::{self, Path};
 
 /// What the joined page of a tab shows.
 pub struct Tab<'a> {
     /// The room.
     pub room: &'a RoomName,
     /// The tab's address, `/rooms/{room}/tabs/{tab}`.
-    pub path: &'a Markup,
+    pub path: Path<'a>,
     /// Whom it posts as.
     pub name: &'a Name,
     /// The messages' fragments, oldest first.
@@ -55,31 +29,31 @@ pub struct Tab<'a> {
 }
 
 /// Bytes around the messages, nearly.
-const AROUND: usize = 4096;
+const PAGE_BYTES_BESIDE_MESSAGES: usize = 4096;
 
 /// The longest that a page waits between two tries to come back. htmx's own is a minute, which is
 /// long to sit before a room that is there again; eight seconds of ten thousand tabs are a
 /// thousand small requests a second.
-const LONGEST_PAUSE_MS: u32 = 8_000;
+const MAX_RECONNECT_DELAY_MS: u32 = 8_000;
 
 /// The joined page.
 #[must_use]
 pub fn tab(tab: &Tab<'_>) -> Markup {
     let Tab { room, path, name, messages, people, older, cursor, form } = tab;
-    let stream = cursor.map(|cursor| html! { (path) "/events?after=" (cursor) });
+    let stream = cursor.map(|cursor| html! { (path.events()) "?after=" (cursor) });
     layout::page(
         &format!("#{room}"),
         true,
         &html! {
-            (layout::Ahead(AROUND + messages.0.len()))
+            (layout::Reserve(PAGE_BYTES_BESIDE_MESSAGES + messages.0.len()))
             main.room data-name=(name) {
                 header {
                     h1 { "#" (room) }
                     p.me { "Posting as " strong { (name) } }
                     p #connection role="status" {}
                     (people)
-                    a.rooms href="/rooms" { "Rooms" }
-                    form id="leave" method="post" action={ (path) "/leave" } {
+                    a.rooms href=(paths::ROOMS) { "Rooms" }
+                    form id="leave" method="post" action=(path.leave()) {
                         button.secondary { "Leave" }
                     }
                 }
@@ -90,13 +64,13 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
                         // What arrives is read out once; what the script puts on it later is not.
                         div.log role="log" aria-live="polite" aria-relevant="additions" {
                             div id="messages" hx-sse:connect=[&stream] hx-swap="beforeend"
-                                hx-config={ "sse.reconnectMaxDelay:" (LONGEST_PAUSE_MS) } {
+                                hx-config={ "sse.reconnectMaxDelay:" (MAX_RECONNECT_DELAY_MS) } {
                                 // Stands there for good, and is shown while nothing stands beside it.
                                 p.empty {
                                     "No messages yet — send one to publish it to everyone here."
                                 }
                                 @if let Some(oldest) = older {
-                                    (message::way_to_older(room, oldest, &path.0))
+                                    (message::way_to_older(room, oldest, &path.to_string()))
                                 }
                                 (messages)
                             }
@@ -118,8 +92,8 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
                 @if cursor.is_some() {
                     noscript {
                         link rel="stylesheet" href=(href("noscript.css"));
-                        iframe.live title="Messages" src={ (path) "/live" } {}
-                        iframe.send title="Write a message" src={ (path) "/send#text" } {}
+                        iframe.live title="Messages" src=(path.live()) {}
+                        iframe.send title="Write a message" src={ (path.send()) "#text" } {}
                     }
                 }
             }
@@ -135,7 +109,7 @@ pub fn send_frame(form: &SendForm<'_>) -> Markup {
 /// The form to send with.
 pub struct SendForm<'a> {
     /// The tab's address.
-    pub path: &'a Markup,
+    pub path: Path<'a>,
     /// The key that this draft is sent under, however often.
     pub key: &'a Key,
     /// What is in the field.
@@ -153,8 +127,8 @@ pub fn send_form(form: &SendForm<'_>) -> Markup {
     let SendForm { path, key, text, problem, framed } = form;
     let key = PreEscaped(key.as_str());
     html! {
-        form id="send" method="post" action={ (path) "/send" @if *framed { "?frame=1" } }
-            hx-post=[(!framed).then(|| html! { (path) "/send" })] hx-swap="none" {
+        form id="send" method="post" action={ (path.send()) @if *framed { "?frame=1" } }
+            hx-post=[(!framed).then(|| path.send())] hx-swap="none" {
             label for="text" { "Message" }
             // Browsers bring fields back as they were, and a used key with them: not this one.
             input id="key" type="hidden" name="key" value=(key) autocomplete="off";

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::layout;
-use crate::message::RoomName;
+use crate::{message::RoomName, paths};
 
 /// What the list says of a room.
-#[derive(Default)]
-pub struct Listed {
+pub struct Room {
+    /// Its name.
+    pub name: RoomName,
     /// How many people are there.
     pub here: usize,
     /// When its newest message was sent, where it has one.
@@ -17,7 +18,7 @@ pub struct Listed {
 
 /// The rooms, and a form to open another. `entered` is what stood in the form, `problem` why it
 /// names no room.
-pub fn page(rooms: &[(RoomName, Listed)], entered: &str, problem: Option<&str>) -> Markup {
+pub fn page(rooms: &[Room], entered: &str, problem: Option<&str>) -> Markup {
     layout::page(
         "Rooms",
         false,
@@ -26,9 +27,9 @@ pub fn page(rooms: &[(RoomName, Listed)], entered: &str, problem: Option<&str>) 
                 h1 { "Rooms" }
                 @if rooms.is_empty() { p.empty { "No room has people or messages yet." } }
                 ul.rooms {
-                    @for (room, Listed { here, last_sent_at }) in rooms {
+                    @for Room { name, here, last_sent_at } in rooms {
                         li {
-                            a href={ "/rooms/" (room) } { "#" (room) }
+                            a href=(paths::room(name)) { "#" (name) }
                             " "
                             small {
                                 (here) " here"
@@ -41,7 +42,7 @@ pub fn page(rooms: &[(RoomName, Listed)], entered: &str, problem: Option<&str>) 
                         }
                     }
                 }
-                form method="post" action="/rooms" {
+                form method="post" action=(paths::ROOMS) {
                     label for="room" { "Open another room" }
                     input id="room" name="room" value=(entered) required autocomplete="off"
                         autocapitalize="none" spellcheck="false" placeholder="kitchen"

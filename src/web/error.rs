@@ -1,6 +1,6 @@
 //! One error for every handler, shown in the form that the one who asked can read.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -9,14 +9,15 @@ use axum::{
     http::{HeaderName, HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
+use serde_json::json;
 use tower_http::csrf::ProtectionError;
 
-use crate::{
-    journal::{AppendError, ReadError},
-    rooms::limits::TooMuch,
-    rooms::roster::Taken,
-    view,
+use super::{
+    negotiate::{self, NotAcceptable},
+    request_id::RequestId,
+    route::{Audience, Route},
 };
+use crate::{delivery::frame::Representation, journal::AppendError, rooms::Refusal, view};
 
 /// What a request can come to, but for success.
 #[derive(Clone, Debug)]
@@ -45,30 +46,48 @@ pub enum Error {
     KeyReused,
     /// 429: more than is allowed in a minute; and how long to wait.
     TooMany(Duration),
+    /// 429: a room's readers are behind its senders.
+    Behind,
     /// 503: as many streams, or rooms, are open as may be; and how long to wait.
     Full(Duration),
+    /// 403: the rules of the room do not allow it.
+    Denied,
     /// 503: the journal cannot take the message now. Nothing is stored, or the same key tells.
-    Unavailable,
-    /// 500: a bug, or a disk that cannot be read; the log has it.
-    Internal,
+    /// What it says of the cause is for the log.
+    Unavailable(Arc<str>),
+    /// 500: a bug, or a disk that cannot be read. What it says of the cause is for the log.
+    Internal(Arc<str>),
 }
 
 impl Error {
+    /// A bug, or a disk that cannot be read.
+    pub fn internal(why: &impl ToString) -> Self {
+        Self::Internal(why.to_string().into())
+    }
+
+    /// The cause, for the log only.
+    pub fn internal_cause(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Unavailable(why) | Self::Internal(why) => Some(Arc::clone(why)),
+            _ => None,
+        }
+    }
+
     /// The status that it is answered with.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotJoined | Self::Foreign => StatusCode::FORBIDDEN,
+            Self::NotJoined | Self::Foreign | Self::Denied => StatusCode::FORBIDDEN,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::KeyReused | Self::NameTaken => StatusCode::CONFLICT,
-            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::TooMany(_) | Self::Behind => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable(_) | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -77,7 +96,8 @@ impl Error {
         let seconds = match self {
             // Rounded up: a little too early would be refused again.
             Self::TooMany(wait) | Self::Full(wait) => wait.as_secs() + 1,
-            Self::Unavailable => 5,
+            Self::Behind => 1,
+            Self::Unavailable(_) => 5,
             _ => return None,
         };
         Some((header::RETRY_AFTER, seconds.into()))
@@ -86,7 +106,8 @@ impl Error {
     /// Lets an answer tell it in words of its own, such as a form's.
     pub fn told_by(&self, mut answer: Response<Body>) -> Response<Body> {
         answer.headers_mut().extend(self.retry_after());
-        answer.extensions_mut().insert(Refused(self.reason()));
+        let (reason, internal) = (self.reason(), self.internal_cause());
+        answer.extensions_mut().insert(Refused { reason, internal });
         answer
     }
 
@@ -96,6 +117,7 @@ impl Error {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method",
             Self::NotJoined => "not_joined",
+            Self::Denied => "denied",
             Self::Foreign => "foreign",
             Self::NotAcceptable => "not_acceptable",
             Self::NameTaken => "name_taken",
@@ -105,9 +127,10 @@ impl Error {
             Self::Invalid(_) => "invalid",
             Self::KeyReused => "key_reused",
             Self::TooMany(_) => "too_many",
+            Self::Behind => "behind",
             Self::Full(_) => "full",
-            Self::Unavailable => "unavailable",
-            Self::Internal => "internal",
+            Self::Unavailable(_) => "unavailable",
+            Self::Internal(_) => "internal",
         }
     }
 
@@ -116,6 +139,7 @@ impl Error {
             Self::NotFound => "There is nothing here",
             Self::MethodNotAllowed => "That is not how this works",
             Self::NotJoined => "You have not joined here",
+            Self::Denied => "You may not do that here",
             Self::Foreign => "That came from another site",
             Self::NotAcceptable => "There is no such form of it",
             Self::NameTaken => "Somebody has that name",
@@ -124,10 +148,10 @@ impl Error {
             Self::NotAForm => "That is not a form",
             Self::Invalid(_) => "That cannot be taken",
             Self::KeyReused => "That was sent before",
-            Self::TooMany(_) => "That is too much at once",
+            Self::TooMany(_) | Self::Behind => "That is too much at once",
             Self::Full(_) => "It is full here right now",
-            Self::Unavailable => "Nothing can be sent right now",
-            Self::Internal => "Something went wrong",
+            Self::Unavailable(_) => "Nothing can be sent right now",
+            Self::Internal(_) => "Something went wrong",
         }
     }
 
@@ -139,6 +163,7 @@ impl Error {
             }
             Self::MethodNotAllowed => "This address does not answer to that method.",
             Self::NotJoined => "This tab has not joined the room, or left it. Join to send.",
+            Self::Denied => "The rules of this room do not allow it.",
             Self::Foreign => "For your safety, forms are only taken from hubbub's own pages.",
             Self::NotAcceptable => {
                 "There is text/event-stream (format=sse), application/x-ndjson (format=ndjson), \
@@ -153,16 +178,25 @@ impl Error {
             Self::Invalid(sentence) => sentence,
             Self::KeyReused => "This key was already used for another message.",
             Self::TooMany(_) => "That was too much in a minute. Please wait a moment.",
+            Self::Behind => {
+                "More is sent here than can be delivered right now. Please wait a moment."
+            }
             Self::Full(_) => "There is no room for more right now. Please try again in a moment.",
-            Self::Unavailable => "The message was not stored. Please try again in a moment.",
-            Self::Internal => "This was not your doing. Please try again in a moment.",
+            Self::Unavailable(_) => "The message was not stored. Please try again in a moment.",
+            Self::Internal(_) => "This was not your doing. Please try again in a moment.",
         }
     }
 }
 
-/// In the extensions of an answer that refuses in words of its own: why, to count by.
-#[derive(Clone, Copy)]
-pub struct Refused(pub &'static str);
+/// In the extensions of an answer that refuses in words of its own: why, to count by, and the cause,
+/// for the log.
+#[derive(Clone)]
+pub struct Refused {
+    /// One word.
+    pub reason: &'static str,
+    /// The cause, where it is ours.
+    pub internal: Option<Arc<str>>,
+}
 
 /// A field that cannot be taken, for the reason that its parser gave.
 pub fn invalid(why: impl std::error::Error) -> Error {
@@ -179,77 +213,78 @@ impl IntoResponse for Error {
     }
 }
 
-/// The journal's reason, logged once and never sent.
-impl From<AppendError> for Error {
-    fn from(why: AppendError) -> Self {
+impl From<Refusal> for Error {
+    fn from(why: Refusal) -> Self {
         match why {
-            AppendError::KeyReused => Self::KeyReused,
-            why => {
-                tracing::warn!(%why, "a message was not stored");
-                Self::Unavailable
+            Refusal::TooMany(wait) => Self::TooMany(wait),
+            Refusal::Full(wait) => Self::Full(wait),
+            Refusal::NameTaken(_) => Self::NameTaken,
+            Refusal::Behind => Self::Behind,
+            Refusal::Denied(_) => Self::Denied,
+            Refusal::Append(AppendError::KeyReused) => Self::KeyReused,
+            Refusal::Append(why) => Self::Unavailable(why.to_string().into()),
+            Refusal::Read(why) => Self::internal(&why),
+        }
+    }
+}
+
+impl From<NotAcceptable> for Error {
+    fn from(_: NotAcceptable) -> Self {
+        Self::NotAcceptable
+    }
+}
+
+/// How an error is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wording {
+    /// A plain sentence: for our own script, which shows it beside the form, and for who reads a
+    /// stream as text.
+    Text,
+    /// `{"error": …}`.
+    Json,
+    /// A page.
+    Html,
+}
+
+impl Wording {
+    /// As the one who asks can read it.
+    pub fn of(route: Route, request: &Request) -> Self {
+        match route.audience {
+            _ if request.headers().contains_key("hx-request") => Self::Text,
+            Audience::Page => Self::Html,
+            Audience::Script => Self::Json,
+            Audience::Stream => {
+                let query = request.uri().query().unwrap_or_default();
+                let format = query.split('&').find_map(|pair| pair.strip_prefix("format="));
+                match negotiate::representation(request.headers(), format) {
+                    Ok(Representation::Text) => Self::Text,
+                    _ => Self::Json,
+                }
             }
         }
     }
 }
 
-/// Of what is asked for again and again; see [`Error::Full`] for what is held.
-impl From<TooMuch> for Error {
-    fn from(TooMuch(wait): TooMuch) -> Self {
-        Self::TooMany(wait)
-    }
-}
-
-impl From<Taken> for Error {
-    fn from(_: Taken) -> Self {
-        Self::NameTaken
-    }
-}
-
-impl From<ReadError> for Error {
-    fn from(why: ReadError) -> Self {
-        tracing::error!(%why, "the journal could not be read");
-        Self::Internal
-    }
-}
-
-/// How an error is put.
-#[derive(Clone, Copy)]
-pub enum Wording {
-    /// A plain sentence, which our script shows beside the form.
-    Htmx,
-    /// `{"error": …}`.
-    Script,
-    /// A page.
-    Person,
-}
-
-impl Wording {
-    /// As the one who asks can read it.
-    pub fn of(request: &Request) -> Self {
-        let path = request.uri().path();
-        let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-        if request.headers().contains_key("hx-request") {
-            Self::Htmx
-        } else if accept.is_some_and(|accept| accept.contains("application/json"))
-            // What only scripts ask for is answered in their language, whatever they accept.
-            || (path.starts_with("/rooms/") && path.ends_with("/messages"))
-            || path.ends_with("/events")
-        {
-            Self::Script
-        } else {
-            Self::Person
-        }
-    }
-}
-
-/// Puts the [`Error`] in a response into words: JSON for scripts, a plain sentence for htmx, a
-/// page for people.
-pub fn present(error: &Error, wording: Wording, response: Response<Body>) -> Response<Body> {
+/// Puts the [`Error`] in a response into words. Where it is ours, they name the request, for who
+/// asks the operator about it.
+pub fn present(
+    error: &Error,
+    wording: Wording,
+    request: RequestId,
+    response: Response<Body>,
+) -> Response<Body> {
     let (mut parts, _) = response.into_parts();
-    let body = match wording {
-        Wording::Htmx => error.sentence().to_owned().into_response(),
-        Wording::Script => Json(serde_json::json!({ "error": error.sentence() })).into_response(),
-        Wording::Person => view::error::page(error.title(), error.sentence()).into_response(),
+    let sentence = error.sentence();
+    let request = parts.status.is_server_error().then(|| request.to_string());
+    let body = match (wording, request) {
+        (Wording::Text, _) => format!("{sentence}\n").into_response(),
+        (Wording::Json, None) => Json(json!({ "error": sentence })).into_response(),
+        (Wording::Json, Some(request)) => {
+            Json(json!({ "error": sentence, "request": request })).into_response()
+        }
+        (Wording::Html, request) => {
+            view::error::page(error.title(), sentence, request.as_deref()).into_response()
+        }
     };
     let (described, body) = body.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
@@ -267,6 +302,5 @@ pub fn foreign(_: ProtectionError) -> Response<Body> {
 pub fn panicked(why: Box<dyn std::any::Any + Send>) -> Response<Body> {
     let said = why.downcast_ref::<String>().map(String::as_str);
     let said = said.or_else(|| why.downcast_ref::<&str>().copied()).unwrap_or("no message");
-    tracing::error!("a handler panicked: {said}");
-    Error::Internal.into_response()
+    Error::internal(&format!("a handler panicked: {said}")).into_response()
 }

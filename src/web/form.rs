@@ -10,11 +10,12 @@ use axum::{
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::Error;
+use super::error::{Error, invalid};
+use crate::message::Key;
 
 /// How long a body may take: the largest one is 2 KB a second, and who trickles it holds no
 /// connection for ever.
-const TIME: Duration = Duration::from_secs(30);
+const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A posted form, with errors that are ours. Fields that are missing are empty: the same sentence
 /// answers both.
@@ -24,7 +25,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Posted<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        let form = timeout(TIME, Form::from_request(request, state));
+        let form = timeout(BODY_READ_TIMEOUT, Form::from_request(request, state));
         match form.await.map_err(|_| Error::TooSlow)? {
             Ok(Form(form)) => Ok(Self(form)),
             Err(FormRejection::InvalidFormContentType(_)) => Err(Error::NotAForm),
@@ -32,6 +33,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Posted<T> {
             Err(_) => Err(Error::Invalid("This form cannot be read.".into())),
         }
     }
+}
+
+/// The client's key, or one of ours where it sent none.
+pub fn key(raw: &str) -> Result<Key, Error> {
+    if raw.is_empty() { Ok(Key::fresh()) } else { Key::parse(raw).map_err(invalid) }
 }
 
 #[cfg(test)]
@@ -103,12 +109,12 @@ mod tests {
     async fn a_body_that_trickles_is_given_up() {
         let begun = Instant::now();
         let forever = tokio_stream::iter(0..).then(async |_| {
-            tokio::time::sleep(TIME / 10).await;
+            tokio::time::sleep(BODY_READ_TIMEOUT / 10).await;
             Ok::<_, Infallible>("x")
         });
         let why = read(Body::from_stream(forever)).await.unwrap_err();
         assert!(matches!(why, Error::TooSlow));
-        assert_eq!(begun.elapsed().as_secs(), TIME.as_secs());
+        assert_eq!(begun.elapsed().as_secs(), BODY_READ_TIMEOUT.as_secs());
         let never = std::future::poll_fn(|_| Poll::<Result<&str, Infallible>>::Pending);
         let never = async_stream::stream! { yield never.await };
         assert!(matches!(read(Body::from_stream(never)).await, Err(Error::TooSlow)));

@@ -1,37 +1,57 @@
 //! Which representation a reader gets: by `?format=`, or by `Accept` (RFC 9110, section 12.5.1).
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 
-use super::Error;
 use crate::delivery::frame::Representation;
 
+/// There is no representation that the reader takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAcceptable;
+
 /// The representation asked for; an event stream where nothing is said.
-pub fn representation(headers: &HeaderMap, format: Option<&str>) -> Result<Representation, Error> {
+pub fn representation(
+    headers: &HeaderMap,
+    format: Option<&str>,
+) -> Result<Representation, NotAcceptable> {
     if let Some(format) = format {
         let known = Representation::ALL.into_iter().find(|known| known.format() == format);
-        return known.ok_or(Error::NotAcceptable);
+        return known.ok_or(NotAcceptable);
     }
-    let lines = headers.get_all(header::ACCEPT).iter();
-    let accept: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
-    if accept.iter().all(|line| line.trim().is_empty()) {
+    let accept = joined(headers, &header::ACCEPT);
+    if accept.trim().is_empty() {
         return Ok(Representation::EventStream);
     }
-    best(&accept.join(",")).ok_or(Error::NotAcceptable)
+    best(&accept).ok_or(NotAcceptable)
 }
 
 /// Whether JSON is wanted rather than HTML.
-pub fn json(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(header::ACCEPT).iter();
-    let accept: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
-    let accept = accept.join(",");
-    quality(&accept, "application/json") > quality(&accept, "text/html")
+pub fn prefers_json(headers: &HeaderMap) -> bool {
+    let accept = joined(headers, &header::ACCEPT);
+    media_quality(&accept, "application/json") > media_quality(&accept, "text/html")
 }
 
-/// The one with the highest quality; the server's own order parts those that are equal.
+/// Whether a content coding is named, or meant by `*`, and not refused with `q=0` (RFC 9110,
+/// section 12.5.3).
+pub fn accepts_encoding(headers: &HeaderMap, coding: &str) -> bool {
+    let accept = joined(headers, &header::ACCEPT_ENCODING);
+    quality(&accept, |name| match name {
+        _ if name == coding => 2,
+        "*" => 1,
+        _ => 0,
+    }) > 0
+}
+
+/// A header's lines as one, which is what they mean (RFC 9110, section 5.2).
+fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
+    let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+    lines.collect::<Vec<_>>().join(",")
+}
+
+/// The one with the highest quality; ties are broken by the server's own order.
 fn best(accept: &str) -> Option<Representation> {
     let mut best = None;
     for representation in Representation::ALL {
-        let quality = quality(accept, representation.media_type());
+        let quality = media_quality(accept, representation.media_type());
         if quality > best.map_or(0, |(most, _)| most) {
             best = Some((quality, representation));
         }
@@ -39,27 +59,34 @@ fn best(accept: &str) -> Option<Representation> {
     best.map(|(_, representation)| representation)
 }
 
-/// The quality that `accept` gives to a media type, in thousandths; 0 is "not acceptable". Of the
-/// ranges that match, the most specific one counts.
-fn quality(accept: &str, media_type: &str) -> u16 {
+/// The quality that `accept` gives to a media type, in thousandths; 0 is "not acceptable".
+fn media_quality(accept: &str, media_type: &str) -> u16 {
     let family = media_type.split_once('/').map_or(media_type, |(family, _)| family);
+    quality(accept, |name| match name.split_once('/') {
+        _ if name == media_type => 3,
+        Some((of, "*")) if of == family => 2,
+        Some(("*", "*")) => 1,
+        _ => 0,
+    })
+}
+
+/// The quality of what a list of preferences says, in thousandths. Of the ranges that match, the
+/// most specific one counts, and of several such the first; `specificity` is 0 for what does not
+/// match, and is asked with a name in lower case.
+fn quality(preferences: &str, specificity: impl Fn(&str) -> u8) -> u16 {
     let mut found = (0, 0);
-    for range in accept.split(',') {
+    for range in preferences.split(',') {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let specificity = match name.split_once('/') {
-            _ if name == media_type => 3,
-            Some((of, "*")) if of == family => 2,
-            Some(("*", "*")) => 1,
-            _ => continue,
-        };
+        let specificity = specificity(&name);
+        if specificity <= found.0 {
+            continue;
+        }
         let quality = parts
             .filter_map(|parameter| parameter.split_once('='))
             .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
             .map_or(1000, |(_, value)| thousandths(value.trim()));
-        if specificity > found.0 {
-            found = (specificity, quality);
-        }
+        found = (specificity, quality);
     }
     found.1
 }
@@ -101,6 +128,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_coding_is_taken_where_it_is_named_and_not_refused() {
+        for (accept, brotli) in [
+            ("", false),
+            ("gzip, br", true),
+            ("BR", true),
+            ("gzip, br;q=0", false),
+            ("br; q=0.0, *", false),
+            ("*", true),
+            ("*;q=0", false),
+            ("identity", false),
+        ] {
+            let line = axum::http::HeaderValue::from_str(accept).unwrap();
+            let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, line)]);
+            assert_eq!(accepts_encoding(&headers, "br"), brotli, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn json_is_for_who_prefers_it_to_html() {
+        for (accept, json) in [
+            ("", false),
+            ("*/*", false),
+            ("application/json", true),
+            ("application/json;q=0", false),
+            ("text/html;q=0.5, application/json;q=0.6", true),
+            ("text/html, application/json", false),
+            ("application/*, text/html;q=0", true),
+        ] {
+            let line = axum::http::HeaderValue::from_str(accept).unwrap();
+            let headers = HeaderMap::from_iter([(header::ACCEPT, line)]);
+            assert_eq!(prefers_json(&headers), json, "{accept:?}");
+        }
+    }
+
     proptest! {
         /// By the definition, over every order and case of what is listed.
         #[test]
@@ -127,7 +189,7 @@ mod tests {
             accept in "\\PC{0,60}|((text|application|\\*)/(html|plain|\\*|x-ndjson)(;q=[0-9.]{0,4})?,?){0,5}"
         ) {
             if let Some(best) = best(&accept) {
-                prop_assert!(quality(&accept, best.media_type()) > 0);
+                prop_assert!(media_quality(&accept, best.media_type()) > 0);
             }
         }
     }

@@ -73,7 +73,6 @@ fn imports_run_one_way() {
 }
 
 #[test]
-#[ignore = "until web is drawn afresh"]
 fn imports_in_web_run_one_way() {
     assert_eq!(cycle(&source().edges("web")), None);
 }

@@ -1,6 +1,8 @@
 //! Sockets: what a server meets from thousands of peers, slow ones, silent ones, and none that go.
 
-use tokio::io::AsyncWriteExt as _;
+mod requests;
+
+use requests::half_a_form;
 
 use crate::{
     client::client,
@@ -29,15 +31,6 @@ async fn readyz_says_that_it_stops_on_an_open_connection_before_the_port_is_clos
     assert!(app.wait().success());
     assert!(!app.log().contains("WARN"), "idle connections held it up: {}", app.log());
     assert_eq!(probe.rest().await, "");
-}
-
-/// Signals are handled, and a form is on its way that never comes to its end.
-async fn half_a_form(app: &impl Server) -> Wire {
-    let mut wire = Wire::to(app).await;
-    wire.say("POST /rooms/lobby/messages HTTP/1.1\r\nHost: hubbub\r\n").await.unwrap();
-    wire.say("Content-Type: application/x-www-form-urlencoded\r\n").await.unwrap();
-    wire.say("Content-Length: 23\r\n\r\nusername=ann").await.unwrap();
-    wire
 }
 
 #[tokio::test]
@@ -71,17 +64,6 @@ async fn a_form_that_is_on_its_way_at_sigterm_is_stored_and_answered() {
 }
 
 #[tokio::test]
-async fn who_has_said_all_and_closes_that_half_is_answered() {
-    // What `nc -N` does.
-    let app = TestApp::start();
-    let mut wire = half_a_form(&app).await;
-    wire.say("&text=above").await.unwrap();
-    wire.socket.shutdown().await.unwrap();
-    let said = wire.rest().await;
-    assert!(said.starts_with("HTTP/1.1 201"), "{said}");
-}
-
-#[tokio::test]
 async fn the_limit_on_file_descriptors_is_raised_as_far_as_it_may_be() {
     let app = App::under("ulimit -S -n 100", &[]);
     until("it is raised", async || {
@@ -89,26 +71,6 @@ async fn the_limit_on_file_descriptors_is_raised_as_far_as_it_may_be() {
         let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
         let numbers: Vec<_> = line.split_whitespace().skip(3).take(2).collect();
         (numbers[0] == numbers[1] && numbers[0] != "100").then_some(())
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn to_head_a_streams_headers_are_the_whole_answer() {
-    let app = TestApp::start();
-    let mut wire = Wire::to(&app).await;
-    for _ in 0..2 {
-        wire.say("HEAD /rooms/lobby/events HTTP/1.1\r\nHost: hubbub\r\n\r\n").await.unwrap();
-        let head = wire.until("\r\n\r\n").await.to_lowercase();
-        assert!(head.starts_with("http/1.1 200"), "{head}");
-        assert!(head.contains("content-type: text/event-stream"), "{head}");
-    }
-    wire.get("/healthz").await.unwrap();
-    let answer = wire.until("alive\n").await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "nothing was in between: {answer}");
-    until("nobody is here", async || {
-        let here = client().get(app.url("/rooms/lobby/presence")).send().await.ok()?;
-        here.text().await.ok()?.contains("Nobody is here").then_some(())
     })
     .await;
 }

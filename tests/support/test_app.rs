@@ -157,7 +157,8 @@ impl Bound {
     }
 
     async fn serve(self) {
-        self.hubbub.serve(self.listener, self.admin, Shutdown::new()).await;
+        let served = self.hubbub.serve(self.listener, self.admin, Shutdown::new()).await;
+        served.unwrap_or_else(|why| panic!("{why}"));
     }
 }
 

@@ -26,6 +26,6 @@ pub fn gap(out: &mut String, gap: Gap, epoch: &Epoch) {
 }
 
 /// What ends the document and makes the browser go on with the next, after so many seconds.
-pub fn onward(cursor: &MessageId, seconds: u64) -> Bytes {
-    view::endless::onward(cursor, seconds).into_string().into()
+pub fn next_document(cursor: &MessageId, seconds: u64) -> Bytes {
+    view::endless::next_document(cursor, seconds).into_string().into()
 }

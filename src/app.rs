@@ -1,0 +1,165 @@
+//! Wiring: what is opened, what runs, who watches over it, and the order in which it ends.
+
+mod supervisor;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    config::Config,
+    delivery::{announcements, feed, hub::Hub, stream::Source},
+    journal::{Journal, OpenError},
+    metrics::Metrics,
+    rooms::{Limits, Rooms, Roster},
+    server,
+    shutdown::Shutdown,
+    web::{self, AppState, PageCache, Parts, Secret, SecretError},
+};
+pub use supervisor::TaskFailed;
+use supervisor::{Outcome, Supervisor};
+
+/// How often an idle stream carries a comment: proxies close a silent connection after 60 s
+/// (nginx) or 30 s (some load balancers), and half of the shortest is time enough to notice.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Connections to the operator's own address: a few scrapers.
+const MAX_ADMIN_CONNECTIONS: usize = 16;
+
+/// How long the last commit may take once nothing is accepted any more: as long as a sender waits
+/// for the disk. On a disk that works it is milliseconds.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Opened, and not yet served.
+pub struct Hubbub {
+    journal: Journal,
+    secret: Secret,
+    metrics: Metrics,
+    config: Config,
+}
+
+/// Why it cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] OpenError),
+    /// The signing secret.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+impl Hubbub {
+    /// Opens what is kept on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], in one line for the operator.
+    pub fn open(config: &Config) -> Result<Self, StartError> {
+        let metrics = Metrics::new();
+        // First: its lock shows whether the data is another process's.
+        let journal = Journal::open(&config.data, config.retention(), metrics.clone())?;
+        let secret = Secret::load(&config.data)?;
+        Ok(Self { journal, secret, metrics, config: config.clone() })
+    }
+
+    /// Serves until the shutdown begins, then ends every stream, answers what was accepted and
+    /// closes the journal. Metrics are served on `admin`, where there is one.
+    ///
+    /// Every task and thread that this starts is watched over. The first that ends before its time
+    /// begins the shutdown: what is left would acknowledge messages that nobody receives, and a
+    /// service manager heals it by a restart.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskFailed`] names that task.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        admin: Option<TcpListener>,
+        shutdown: Shutdown,
+    ) -> Result<(), TaskFailed> {
+        let Self { journal, secret, metrics, config } = self;
+        let published = journal.last();
+        let hub = Hub::new(Arc::new(journal.clone()), published, metrics.clone());
+        let roster = Roster::new();
+        let max_connections = max_connections(&config);
+        let limits = Limits::new(config.allowed(max_connections));
+        let source =
+            Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
+        let state = AppState::new(Parts {
+            rooms: Rooms::new(source, roster.clone(), limits, metrics.clone()),
+            cache: PageCache::default(),
+            secret,
+            metrics: metrics.clone(),
+            trusted_proxies: config.trusted_proxies.0.clone(),
+            shutdown: shutdown.clone(),
+        });
+
+        let mut tasks = Supervisor::new(shutdown.clone());
+        let sequencer = journal.clone();
+        tasks.spawn(JOURNAL, ends(async move { sequencer.ended().await }));
+        tasks.spawn(FEED, ends(feed::run(journal.clone(), hub.clone(), published)));
+        tasks.spawn("announcements", ends(announcements::run(roster.changes(), hub.clone())));
+        tasks.spawn("clock", ends(tick(hub.clone())));
+        if let Some(admin) = admin {
+            let (service, metrics) = (web::admin(state.clone()), Metrics::new());
+            let run = server::run(admin, service, MAX_ADMIN_CONNECTIONS, metrics, shutdown.clone());
+            tasks.spawn(ADMIN_SERVER, async { run.await.map_err(|why| why.to_string()) });
+        }
+        let service = web::router(state, config.max_body);
+        let run = server::run(listener, service, max_connections, metrics, shutdown);
+        tasks.spawn(SERVER, async { run.await.map_err(|why| why.to_string()) });
+
+        tasks.watch().await;
+        // First: a server ends when its connections have, and streams end by this.
+        hub.end();
+        tasks.join(&[SERVER, ADMIN_SERVER]).await;
+        let closed = timeout(CLOSE_TIMEOUT, async {
+            journal.close().await;
+            tasks.join(&[JOURNAL, FEED]).await;
+        });
+        if closed.await.is_err() {
+            tracing::error!("the journal could not be closed in time; nothing is lost");
+        }
+        tasks.finish()
+    }
+}
+
+/// A task that has no error.
+async fn ends(task: impl Future<Output = ()>) -> Outcome {
+    task.await;
+    Ok(())
+}
+
+/// Names of tasks that are waited for.
+const JOURNAL: &str = "journal";
+const FEED: &str = "feed";
+const SERVER: &str = "server";
+const ADMIN_SERVER: &str = "admin server";
+
+/// As many connections as the operator wants and file descriptors allow.
+fn max_connections(config: &Config) -> usize {
+    let available = server::max_connections();
+    let most = match config.max_connections {
+        0 => available,
+        wanted => wanted.min(available),
+    };
+    if most < config.max_connections {
+        tracing::warn!("there are file descriptors for {most} connections only");
+    }
+    most
+}
+
+/// The one clock of all streams.
+async fn tick(hub: Hub) {
+    let start = Instant::now() + KEEP_ALIVE_INTERVAL;
+    let mut ticks = tokio::time::interval_at(start, KEEP_ALIVE_INTERVAL);
+    loop {
+        ticks.tick().await;
+        hub.tick();
+    }
+}

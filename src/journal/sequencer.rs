@@ -1,0 +1,88 @@
+//! Who chooses the seq: the part of the journal that several nodes can share.
+//!
+//! A sequencer owns the epoch and the highest seq, takes drafts, and has the store of its node
+//! written. Which of them stands behind a journal is decided when it is opened.
+
+mod local;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::{Appended, store::Writer};
+use crate::message::{Draft, Epoch, Seq};
+
+pub use local::Local;
+
+/// Why a draft was not stored, or is not known to be.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Its key was used for another message.
+    #[error("this key was used for another message")]
+    KeyReused,
+    /// More senders wait than the queue holds.
+    #[error("the journal is busy")]
+    Busy,
+    /// The disk did not answer in time; the message may still be stored.
+    #[error("the disk did not answer in {} s", local::APPEND_TIMEOUT.as_secs())]
+    TimedOut,
+    /// The journal is closed.
+    #[error("the journal is closed")]
+    Closed,
+    /// The disk refused; nothing of the batch was stored.
+    #[error("the journal cannot be written: {0}")]
+    Disk(Arc<rusqlite::Error>),
+}
+
+/// A handle on the sequencer; clones share it.
+#[derive(Clone)]
+pub enum Sequencer {
+    /// This process alone.
+    Local(Local),
+}
+
+impl Sequencer {
+    /// The epoch that its seqs belong to.
+    pub fn epoch(&self) -> &Epoch {
+        match self {
+            Self::Local(local) => local.epoch(),
+        }
+    }
+
+    /// The newest seq that is durable in this node's store, and word of each newer one; word of
+    /// the end when nothing is written any more.
+    pub fn committed(&self) -> watch::Receiver<Seq> {
+        match self {
+            Self::Local(local) => local.committed(),
+        }
+    }
+
+    /// Gives a draft its seq, and answers once it is durable.
+    pub async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
+        match self {
+            Self::Local(local) => local.append(draft).await,
+        }
+    }
+
+    /// Whether a draft could be stored now.
+    pub fn ready(&self) -> bool {
+        match self {
+            Self::Local(local) => local.ready(),
+        }
+    }
+
+    /// Completes when nothing is written any more: it was closed, or it failed.
+    pub async fn ended(&self) {
+        match self {
+            Self::Local(local) => local.ended().await,
+        }
+    }
+
+    /// Stores what was accepted, ends, and gives the store's writer back; `None` where that was
+    /// done before, or where it had ended by itself.
+    pub async fn close(&self) -> Option<Writer> {
+        match self {
+            Self::Local(local) => local.close().await,
+        }
+    }
+}

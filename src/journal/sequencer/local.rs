@@ -1,0 +1,345 @@
+//! The one-node sequencer: one thread that gives each draft the next seq and commits what has
+//! gathered in one transaction.
+//!
+//! While one batch is being synced, the drafts of the next gather in the queue; so one sync
+//! serves every sender that waited for it, and a lone sender waits for nobody (group commit).
+
+mod mark;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use tokio::{
+    sync::{oneshot, watch},
+    time::timeout,
+};
+
+use super::{
+    super::{
+        Appended,
+        store::{OpenError, Writer},
+    },
+    AppendError,
+};
+use crate::{
+    fault,
+    message::{Draft, Entry, Epoch, Message, MessageId, Seq},
+    metrics::Metrics,
+};
+
+use mark::Mark;
+
+/// Drafts that wait for the writer: a fifth of a second's work, and 16 MB of the longest texts.
+/// Beyond it a send is refused at once rather than kept waiting.
+const MAX_QUEUED: usize = 1024;
+
+/// Drafts committed together. Past a few hundred the sync is spread thin enough, and the first of
+/// a batch waits for the last.
+const MAX_BATCH: usize = 256;
+
+/// How long a sender waits for the disk. A disk that takes longer is as good as gone, and the
+/// sender can try again under its key.
+pub(super) const APPEND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often the writer looks for old messages, and for a disk that works again, when it is idle.
+const IDLE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Messages trimmed in one transaction: a few milliseconds, which is what a send may meet.
+const MAX_TRIM: u64 = 64;
+
+/// A handle on the writing thread; clones share it.
+#[derive(Clone)]
+pub struct Local {
+    epoch: Epoch,
+    queue: SyncSender<Command>,
+    committed: watch::Receiver<Seq>,
+    writable: Arc<AtomicBool>,
+    /// Closed when the thread has ended.
+    ended: watch::Receiver<()>,
+    /// The thread, until it is closed. A std mutex: it is taken once, and never across an await.
+    thread: Arc<Mutex<Option<JoinHandle<Writer>>>>,
+}
+
+enum Command {
+    Append(Waiting),
+    Close,
+}
+
+/// A draft, and who waits for its seq.
+struct Waiting {
+    draft: Draft,
+    answer: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+/// Dropped, also by a panic, it says that nothing is written any more.
+struct Running(Arc<AtomicBool>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Local {
+    /// Settles the epoch of what `writer` has open at `path`, and starts the thread that writes.
+    pub fn start(path: &Path, writer: Writer, metrics: Metrics) -> Result<Self, OpenError> {
+        let sqlite = |why| OpenError::sqlite(path, why);
+        let file = writer.lock().file();
+        let mark = Mark::new(file.map_err(|why| OpenError::Io { path: path.to_owned(), why })?);
+        let last = writer.last().map_err(sqlite)?;
+        let kept = writer.epoch().map_err(sqlite)?.filter(|_| mark.read() <= last.get());
+        let epoch = if let Some(epoch) = kept {
+            epoch
+        } else {
+            let fresh = Epoch::fresh();
+            writer.set_epoch(&fresh).map_err(sqlite)?;
+            fresh
+        };
+        mark.note(last.get());
+
+        let (queue, commands) = mpsc::sync_channel(MAX_QUEUED);
+        let (sequence, committed, ended) =
+            Sequence::new(writer, epoch.clone(), last, mark, metrics);
+        let writable = Arc::clone(&sequence.writable);
+        let thread = thread::Builder::new()
+            .name("journal".into())
+            .spawn(move || sequence.run(&commands))
+            .map_err(OpenError::Thread)?;
+        let thread = Arc::new(Mutex::new(Some(thread)));
+        Ok(Self { epoch, queue, committed, writable, ended, thread })
+    }
+
+    /// The journal's own epoch, born with its file.
+    pub fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// The newest durable seq, and word of each newer one.
+    pub fn committed(&self) -> watch::Receiver<Seq> {
+        self.committed.clone()
+    }
+
+    pub async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
+        let (answer, answered) = oneshot::channel();
+        match self.queue.try_send(Command::Append(Waiting { draft, answer })) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => return Err(AppendError::Busy),
+            Err(TrySendError::Disconnected(_)) => return Err(AppendError::Closed),
+        }
+        match timeout(APPEND_TIMEOUT, answered).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(AppendError::Closed),
+            Err(_) => Err(AppendError::TimedOut),
+        }
+    }
+
+    pub fn ready(&self) -> bool {
+        self.writable.load(Ordering::Relaxed)
+    }
+
+    /// Completes when the thread has ended, by a panic as well.
+    pub async fn ended(&self) {
+        let mut ended = self.ended.clone();
+        while ended.changed().await.is_ok() {}
+    }
+
+    /// Stores what is in the queue, ends the thread and gives the writer back; `None` where that
+    /// was done before.
+    pub async fn close(&self) -> Option<Writer> {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let queue = self.queue.clone();
+        // The queue may be full and the last commit may take its time: not on an async thread.
+        let closing = tokio::task::spawn_blocking(move || {
+            let asked = queue.send(Command::Close);
+            let ended = thread.join();
+            asked.ok().and(ended.ok())
+        });
+        let writer = closing.await.ok().flatten();
+        if writer.is_none() {
+            tracing::error!("the journal's thread had ended by itself");
+        }
+        writer
+    }
+}
+
+/// What the writing thread owns.
+struct Sequence {
+    writer: Writer,
+    epoch: Epoch,
+    last: Seq,
+    mark: Mark,
+    metrics: Metrics,
+    writable: Arc<AtomicBool>,
+    committed: watch::Sender<Seq>,
+    /// Dropped last.
+    _ended: watch::Sender<()>,
+}
+
+impl Sequence {
+    /// It, the newest seq that it made durable, and word of its end; `last` is the highest seq
+    /// that the store ever held.
+    fn new(
+        writer: Writer,
+        epoch: Epoch,
+        last: Seq,
+        mark: Mark,
+        metrics: Metrics,
+    ) -> (Self, watch::Receiver<Seq>, watch::Receiver<()>) {
+        let (committed, newest) = watch::channel(last);
+        let (ended, end) = watch::channel(());
+        let writable = Arc::new(AtomicBool::new(true));
+        let sequence =
+            Self { writer, epoch, last, mark, metrics, writable, committed, _ended: ended };
+        (sequence, newest, end)
+    }
+
+    fn run(mut self, commands: &Receiver<Command>) -> Writer {
+        let mut batch = Vec::with_capacity(MAX_BATCH);
+        // Dropped before the batch: who learns of a panic by its send sees it not ready.
+        let _running = Running(Arc::clone(&self.writable));
+        loop {
+            match commands.recv_timeout(IDLE_INTERVAL) {
+                Ok(Command::Append(waiting)) => batch.push(waiting),
+                Ok(Command::Close) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.tend(commands, &mut batch) {
+                        break;
+                    }
+                }
+            }
+            let mut close = false;
+            while batch.len() < MAX_BATCH {
+                match commands.try_recv() {
+                    Ok(Command::Append(waiting)) => batch.push(waiting),
+                    Ok(Command::Close) => close = true,
+                    Err(_) => break,
+                }
+            }
+            self.commit(&mut batch);
+            if close {
+                break;
+            }
+        }
+        self.writer
+    }
+
+    /// Stores a batch and answers its senders: all of it, or nothing of it.
+    fn commit(&mut self, batch: &mut Vec<Waiting>) {
+        if batch.is_empty() {
+            return;
+        }
+        let begun = Instant::now();
+        match self.store(batch) {
+            Ok((last, outcomes)) => {
+                self.metrics.committed(begun.elapsed());
+                self.writable.store(true, Ordering::Relaxed);
+                if last > self.last {
+                    self.last = last;
+                    self.committed.send_replace(last);
+                }
+                fault::point("journal");
+                for (waiting, outcome) in batch.drain(..).zip(outcomes) {
+                    // A sender that is gone does not want to know; its message is stored.
+                    let _ = waiting.answer.send(outcome);
+                }
+            }
+            Err(why) => {
+                tracing::error!(%why, "a batch could not be stored");
+                self.writable.store(false, Ordering::Relaxed);
+                let why = Arc::new(why);
+                for waiting in batch.drain(..) {
+                    let _ = waiting.answer.send(Err(AppendError::Disk(Arc::clone(&why))));
+                }
+            }
+        }
+    }
+
+    fn store(
+        &mut self,
+        drafts: &[Waiting],
+    ) -> Result<(Seq, Vec<Result<Appended, AppendError>>), rusqlite::Error> {
+        let now = now();
+        let mut last = self.last;
+        let batch = self.writer.batch()?;
+        let mut outcomes = Vec::with_capacity(drafts.len());
+        for Waiting { draft, .. } in drafts {
+            let room = batch.room(&draft.room)?;
+            let accepted = |seq, sent_at| {
+                Entry::Message(Message {
+                    id: MessageId::new(self.epoch.clone(), seq),
+                    room: draft.room.clone(),
+                    name: draft.name.clone(),
+                    text: draft.text.clone(),
+                    sent_at,
+                })
+            };
+            let entry = accepted(last.next(), now);
+            outcomes.push(match batch.find(&room, &draft.key, entry.columns())? {
+                None => {
+                    last = last.next();
+                    batch.insert(room, &draft.key, &entry)?;
+                    Ok(Appended::new(entry, true))
+                }
+                Some(found) if found.same => {
+                    Ok(Appended::new(accepted(found.seq, found.sent_at), false))
+                }
+                Some(_) => Err(AppendError::KeyReused),
+            });
+        }
+        if last == self.last {
+            return Ok((last, outcomes)); // Only keys that came again: there is nothing to sync.
+        }
+        batch.commit(last)?;
+        self.mark.note(last.get());
+        Ok((last, outcomes))
+    }
+
+    /// Trims while nobody sends, and tries a disk that had failed; answers whether to close.
+    fn tend(&mut self, commands: &Receiver<Command>, batch: &mut Vec<Waiting>) -> bool {
+        loop {
+            let outcome = if self.ready() {
+                self.writer.trim(MAX_TRIM, now())
+            } else {
+                self.writer.probe().map(|()| false)
+            };
+            self.writable.store(outcome.is_ok(), Ordering::Relaxed);
+            match outcome {
+                Ok(true) => {}
+                Ok(false) => return false,
+                Err(why) => {
+                    tracing::error!(%why, "the journal cannot be written");
+                    return false;
+                }
+            }
+            match commands.try_recv() {
+                Ok(Command::Append(waiting)) => {
+                    batch.push(waiting);
+                    return false;
+                }
+                Ok(Command::Close) => return true,
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn ready(&self) -> bool {
+        self.writable.load(Ordering::Relaxed)
+    }
+}
+
+/// The time, to the millisecond that is stored.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}

@@ -1,0 +1,247 @@
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::ReadError;
+use crate::message::{Columns, Entry, Epoch, Message, MessageId, Place, RoomName, Seq};
+
+/// A reading at one moment.
+pub struct Reader<'a> {
+    moment: Transaction<'a>,
+    epoch: &'a Epoch,
+}
+
+/// Messages after a place, oldest first.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// What the reader missed for good, before the first of these messages.
+    pub gap: Option<Gap>,
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// The place that the reader has when it has these: the last message's, or, where nothing
+    /// more was there, the journal's newest at that moment.
+    pub upto: Seq,
+}
+
+/// Messages after a cursor that the journal no longer keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// How many; `None` when that is no longer known.
+    pub gone: Option<u64>,
+}
+
+/// The newest messages before a place, oldest first.
+#[derive(Clone, Debug)]
+pub struct Newest {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// Whether older ones are kept.
+    pub more: bool,
+    /// The journal's newest place at that moment: where a stream goes on from.
+    pub upto: Seq,
+}
+
+/// What is known of a room.
+struct Room {
+    id: i64,
+    sent: u64,
+    dropped: u64,
+    dropped_seq: u64,
+}
+
+/// How many bytes of text one page of [`Reader::after`] has: thousands of readers that catch up
+/// together hold a page each.
+const PAGE_BYTES: usize = 64 * 1024;
+
+const COLUMNS: &str = "e.seq, e.sent_at, e.kind, e.name, e.body";
+
+impl<'a> Reader<'a> {
+    pub(super) fn begin(
+        connection: &'a mut Connection,
+        epoch: &'a Epoch,
+    ) -> Result<Self, ReadError> {
+        Ok(Self { moment: connection.transaction()?, epoch })
+    }
+
+    /// See [`Journal::after`](crate::journal::Journal::after).
+    pub fn after(&self, name: &RoomName, seq: Seq, limit: usize) -> Result<Page, ReadError> {
+        let last = self.last()?;
+        let Some(room) = self.room(name)? else {
+            return Ok(Page { gap: None, messages: Vec::new(), upto: last.max(seq) });
+        };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM entries e WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+        );
+        let from = seq.get().max(room.dropped_seq);
+        let (messages, all) =
+            self.messages(name, &sql, params![room.id, signed(from), limit], PAGE_BYTES)?;
+        let upto = match messages.last() {
+            Some(newest) if !all || messages.len() == limit => newest.seq(),
+            _ => last.max(seq),
+        };
+        Ok(Page { gap: self.gap(&room, seq)?, messages, upto })
+    }
+
+    /// See [`Journal::before`](crate::journal::Journal::before).
+    pub fn before(
+        &self,
+        name: &RoomName,
+        seq: Option<Seq>,
+        limit: usize,
+    ) -> Result<Newest, ReadError> {
+        let upto = self.last()?;
+        let Some(room) = self.room(name)? else {
+            return Ok(Newest { messages: Vec::new(), more: false, upto });
+        };
+        let before = seq.map_or(i64::MAX, |seq| signed(seq.get()));
+        let sql = format!(
+            "SELECT {COLUMNS} FROM entries e WHERE room = ?1 AND seq > ?2 AND seq < ?3
+             ORDER BY seq DESC LIMIT ?4"
+        );
+        let params = params![room.id, signed(room.dropped_seq), before, limit + 1];
+        let (mut messages, _) = self.messages(name, &sql, params, usize::MAX)?;
+        let more = messages.len() > limit;
+        messages.truncate(limit);
+        messages.reverse();
+        Ok(Newest { messages, more, upto })
+    }
+
+    /// See [`Journal::before_newest`](crate::journal::Journal::before_newest).
+    pub fn before_newest(&self, name: &RoomName, count: usize) -> Result<Seq, ReadError> {
+        let Some(room) = self.room(name)? else { return self.last() };
+        let mut statement = self.moment.prepare_cached(
+            "SELECT seq FROM entries WHERE room = ?1 AND seq > ?2
+             ORDER BY seq DESC LIMIT 1 OFFSET ?3",
+        )?;
+        let next: Option<u64> = statement
+            .query_row(params![room.id, signed(room.dropped_seq), count], |row| row.get(0))
+            .optional()?;
+        Ok(Seq::new(next.unwrap_or(room.dropped_seq)))
+    }
+
+    /// See [`Journal::rooms`](crate::journal::Journal::rooms).
+    pub fn rooms(&self, limit: usize) -> Result<Vec<(RoomName, Timestamp)>, ReadError> {
+        let mut statement = self.moment.prepare_cached(
+            "SELECT name, last_sent_at FROM rooms WHERE sent > dropped
+             ORDER BY last_sent_at DESC LIMIT ?1",
+        )?;
+        let mut rows = statement.query([limit])?;
+        let mut rooms = Vec::new();
+        while let Some(row) = rows.next()? {
+            rooms.push((RoomName::stored(text(row, 0)?), time(row.get(1)?).unwrap_or_default()));
+        }
+        Ok(rooms)
+    }
+
+    /// Up to `limit` entries of all rooms after `seq`.
+    pub fn follow(&self, seq: Seq, limit: usize) -> Result<Vec<Entry>, ReadError> {
+        let mut statement = self.moment.prepare_cached(&format!(
+            "SELECT {COLUMNS}, r.name FROM entries e JOIN rooms r ON r.id = e.room
+             WHERE e.seq > ?1 AND e.kind <> 0 ORDER BY e.seq LIMIT ?2"
+        ))?;
+        let mut rows = statement.query(params![signed(seq.get()), limit])?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            let room = RoomName::stored(text(row, 5)?);
+            entries.push(self.entry(row, &room)?);
+        }
+        Ok(entries)
+    }
+
+    fn last(&self) -> Result<Seq, ReadError> {
+        let mut statement = self.moment.prepare_cached("SELECT last FROM journal")?;
+        Ok(Seq::new(statement.query_row([], |row| row.get(0))?))
+    }
+
+    fn room(&self, name: &RoomName) -> Result<Option<Room>, ReadError> {
+        let mut statement = self
+            .moment
+            .prepare_cached("SELECT id, sent, dropped, dropped_seq FROM rooms WHERE name = ?1")?;
+        let room = statement.query_row([name.as_str()], |row| {
+            Ok(Room {
+                id: row.get(0)?,
+                sent: row.get(1)?,
+                dropped: row.get(2)?,
+                dropped_seq: row.get(3)?,
+            })
+        });
+        Ok(room.optional()?)
+    }
+
+    /// What a reader at `seq` missed for good: the trimmed messages after it. Their number is
+    /// the count of all trimmed ones less the count up to `seq`, where that is remembered.
+    fn gap(&self, room: &Room, seq: Seq) -> Result<Option<Gap>, ReadError> {
+        if seq.get() >= room.dropped_seq {
+            return Ok(None);
+        }
+        if seq == Seq::ZERO {
+            return Ok(Some(Gap { gone: Some(room.dropped) }));
+        }
+        let mut at_or_before = self.moment.prepare_cached(
+            "SELECT n FROM entries WHERE room = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1",
+        )?;
+        let mut seen: Option<u64> = at_or_before
+            .query_row(params![room.id, signed(seq.get())], |row| row.get(0))
+            .optional()?;
+        if seen.is_none() {
+            // Nothing remembered at or before it: known only when the memory reaches the start.
+            let mut oldest = self
+                .moment
+                .prepare_cached("SELECT n FROM entries WHERE room = ?1 ORDER BY seq LIMIT 1")?;
+            let n: Option<u64> = oldest.query_row([room.id], |row| row.get(0)).optional()?;
+            seen = (n == Some(1)).then_some(0);
+        }
+        debug_assert!(room.dropped <= room.sent);
+        Ok(Some(Gap { gone: seen.map(|seen| room.dropped.saturating_sub(seen)) }))
+    }
+
+    /// The messages that `sql` finds, until their texts fill `most` bytes; and whether that was
+    /// all of them.
+    fn messages(
+        &self,
+        room: &RoomName,
+        sql: &str,
+        params: impl rusqlite::Params,
+        most: usize,
+    ) -> Result<(Vec<Message>, bool), ReadError> {
+        let mut statement = self.moment.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        let mut messages = Vec::new();
+        let mut bytes = 0;
+        while let Some(row) = rows.next()? {
+            if bytes >= most {
+                return Ok((messages, false));
+            }
+            let Entry::Message(message) = self.entry(row, room)?;
+            bytes += message.text.as_str().len();
+            messages.push(message);
+        }
+        Ok((messages, true))
+    }
+
+    /// The entry in a row that begins with [`COLUMNS`].
+    fn entry(&self, row: &Row<'_>, room: &RoomName) -> Result<Entry, ReadError> {
+        let seq = row.get(0)?;
+        let place = Place {
+            id: MessageId::new(self.epoch.clone(), Seq::new(seq)),
+            room: room.clone(),
+            sent_at: time(row.get(1)?).ok_or(ReadError::Damaged(seq))?,
+        };
+        let columns = Columns { kind: row.get(2)?, name: text(row, 3)?, body: text(row, 4)? };
+        Entry::from_columns(place, columns).map_err(|why| ReadError::Unknown { seq, why })
+    }
+}
+
+/// A column's text, borrowed from the row.
+pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, rusqlite::Error> {
+    Ok(row.get_ref(column)?.as_str()?)
+}
+
+/// A time as it is stored, in milliseconds since 1970; `None` beyond the year 9999.
+pub(super) fn time(milliseconds: i64) -> Option<Timestamp> {
+    Timestamp::from_millisecond(milliseconds).ok()
+}
+
+/// SQLite's integers are signed; a place beyond them is beyond every message.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

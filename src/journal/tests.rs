@@ -1,0 +1,152 @@
+//! The journal's contract as one list of cases, held to every engine there is.
+
+mod append;
+#[cfg(debug_assertions)]
+mod fault;
+mod hold;
+mod read;
+mod restart;
+mod retention;
+mod version_1;
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use tempfile::{TempDir, tempdir};
+use tokio_stream::StreamExt as _;
+
+use super::{AppendError, Appended, Gap, Journal, Retention};
+use crate::{
+    message::{Draft, Entry, Key, Message, Name, RoomName, Seq, Text},
+    metrics::Metrics,
+};
+
+/// An engine: how it opens a journal.
+type Engine = fn(&Path, Retention) -> Journal;
+
+fn sqlite(home: &Path, retention: Retention) -> Journal {
+    Journal::open(&home.join("hubbub.db"), retention, Metrics::new()).expect("it opens")
+}
+
+/// Makes one test per case and engine.
+macro_rules! contract {
+    ($($file:ident { $($case:ident)* })*) => {
+        mod on_one_node {
+            $(mod $file {
+                use super::super::*;
+                $(#[tokio::test(flavor = "multi_thread")] async fn $case() {
+                    super::super::$file::$case(Bench::new(sqlite)).await;
+                })*
+            })*
+        }
+    };
+}
+
+contract! {
+    append {
+        seqs_rise_by_one_over_all_rooms
+        a_repeated_key_is_the_first_message_also_after_reopening
+        a_key_used_for_another_text_or_name_is_refused
+        a_trimmed_message_is_not_stored_again_under_its_key
+        many_senders_at_once_get_seqs_without_a_hole
+        an_answered_message_is_readable_at_once
+        closing_stores_what_was_accepted_and_refuses_what_comes_later
+    }
+    read {
+        a_message_is_read_back_as_it_was_sent
+        pages_go_forwards_and_backwards_by_seq
+        following_gives_every_message_of_all_rooms_in_order
+    }
+    retention {
+        it_keeps_as_many_messages_per_room_as_it_is_told
+        a_smaller_number_kept_trims_by_itself
+        what_is_older_than_the_ttl_goes_and_a_ttl_of_none_keeps_it
+        a_gap_is_told_with_its_number_where_that_is_known
+    }
+    restart {
+        reopened_it_has_the_same_epoch_messages_and_next_seq
+        ids_survive_trimming_of_everything_and_vacuum
+        a_deleted_file_is_a_new_epoch
+        an_older_copy_put_back_is_a_new_epoch_with_its_messages
+    }
+    hold {
+        two_followers_one_stopped_miss_nothing
+        what_a_follower_that_is_gone_had_not_read_is_trimmed
+        what_is_held_of_a_room_stays_and_goes_when_it_is_let_go
+    }
+}
+
+/// A place for a journal, and the engine under test.
+struct Bench {
+    home: TempDir,
+    engine: Engine,
+}
+
+const ALL: Retention = Retention { keep: 1_000_000, ttl: None };
+
+impl Bench {
+    fn new(engine: Engine) -> Self {
+        Self { home: tempdir().unwrap(), engine }
+    }
+
+    fn open(&self, retention: Retention) -> Journal {
+        (self.engine)(self.home.path(), retention)
+    }
+}
+
+fn room(name: &str) -> RoomName {
+    RoomName::parse(name).unwrap()
+}
+
+fn draft(room_name: &str, text: &str, key: &str) -> Draft {
+    Draft {
+        room: room(room_name),
+        name: Name::parse("ann").unwrap(),
+        text: Text::parse(text).unwrap(),
+        key: Key::parse(key).unwrap(),
+    }
+}
+
+async fn send(journal: &Journal, room: &str, text: &str) -> Appended {
+    journal.append(draft(room, text, Key::fresh().as_str())).await.expect("it is stored")
+}
+
+/// Sends `numbers` as texts.
+async fn fill(journal: &Journal, room: &str, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        send(journal, room, &number.to_string()).await;
+    }
+}
+
+/// The texts that are kept of a room, oldest first.
+async fn kept(journal: &Journal, name: &str) -> Vec<String> {
+    let page = journal.after(&room(name), Seq::ZERO, 1_000_000).await.unwrap();
+    page.messages.iter().map(|message| message.text.as_str().to_owned()).collect()
+}
+
+fn texts(numbers: std::ops::Range<u32>) -> Vec<String> {
+    numbers.map(|number| number.to_string()).collect()
+}
+
+/// How long a test waits for something that must happen. Reached only by what is broken; long,
+/// because the machines are shared.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for `event`, and fails the test when it does not come.
+async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, event).await.unwrap_or_else(|_| panic!("{what}: not in time"))
+}
+
+/// Tries `probe` until it gives something, and fails the test when it never does.
+async fn until<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = probe().await {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{what}: not in time");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

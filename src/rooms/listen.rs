@@ -1,0 +1,128 @@
+//! Listening: a stream of a room, for whoever asks or for a tab that thereby is here.
+
+use super::{Action, Caller, Refusal, Rooms, Tab, TooMuch, limits::StreamPermit, roster::Guard};
+use crate::{
+    delivery::{
+        frame::Representation,
+        hub::ReaderTag,
+        stream::{LiveStream, Start, Wanted},
+    },
+    message::{MessageId, RoomName},
+    metrics::GaugeGuard,
+};
+
+/// Where a reader wants to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cursor {
+    /// With what is sent from now on.
+    Now,
+    /// After this message.
+    After(MessageId),
+    /// After a message that nobody can name: what it sent as its last id is none.
+    Unreadable,
+    /// With so many of the newest messages.
+    Last(usize),
+}
+
+/// What a reader asks for.
+pub struct Listen {
+    /// From where.
+    pub cursor: Cursor,
+    /// How it is written.
+    pub representation: Representation,
+}
+
+/// All that is given back when a stream ends.
+type HeldByStream = (Guard, StreamPermit, GaugeGuard);
+
+impl Rooms {
+    /// Opens a room's stream for somebody who has not joined.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], by the limits, the rules of access, or where the journal cannot be read.
+    pub async fn listen(
+        &self,
+        caller: &Caller,
+        room: &RoomName,
+        listen: Listen,
+    ) -> Result<LiveStream, Refusal> {
+        let (permit, start) = self.admit(caller, room, &listen).await?;
+        let guard = self.0.roster.watch(room);
+        let wanted = Wanted {
+            room: room.clone(),
+            start,
+            representation: listen.representation,
+            presence: false,
+            tag: ReaderTag { tab: None, ip: caller.ip },
+        };
+        Ok(self.open(wanted, guard, permit))
+    }
+
+    /// Opens the stream of a tab, which thereby is here.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rooms::listen`].
+    pub async fn listen_as(
+        &self,
+        caller: &Caller,
+        tab: &Tab,
+        listen: Listen,
+    ) -> Result<LiveStream, Refusal> {
+        let (permit, start) = self.admit(caller, &tab.room, &listen).await?;
+        let guard = self.0.roster.enter(&tab.room, &tab.id, &tab.name);
+        let wanted = Wanted {
+            room: tab.room.clone(),
+            start,
+            representation: listen.representation,
+            // Only an event stream has a place for it.
+            presence: listen.representation == Representation::EventStream,
+            tag: ReaderTag { tab: Some(tab.id.as_str().into()), ip: caller.ip },
+        };
+        Ok(self.open(wanted, guard, permit))
+    }
+
+    /// Ends the streams in `room` whose reader is one of those meant, and says how many: for access
+    /// that is taken back.
+    pub fn evict(&self, room: &RoomName, meant: impl Fn(&ReaderTag) -> bool) -> usize {
+        self.hub().evict(room, meant)
+    }
+
+    /// A permit for one more stream, and where it begins.
+    async fn admit(
+        &self,
+        caller: &Caller,
+        room: &RoomName,
+        listen: &Listen,
+    ) -> Result<(StreamPermit, Start), Refusal> {
+        let full = |TooMuch(wait)| Refusal::Full(wait);
+        if !self.hub().has(room) {
+            self.0.limits.room(self.hub().topics()).map_err(full)?;
+        }
+        let permit = self.0.limits.stream(caller.ip).map_err(full)?;
+        self.0.access.check(caller, Action::Listen, room)?;
+        Ok((permit, self.start(room, &listen.cursor).await?))
+    }
+
+    async fn start(&self, room: &RoomName, cursor: &Cursor) -> Result<Start, Refusal> {
+        let journal = self.journal();
+        Ok(match cursor {
+            Cursor::Now => Start::Now,
+            // From another journal, or from a future that this one never had (restored data): not
+            // the reader's fault and nothing it could mend. It is told of a gap, and gets all.
+            Cursor::After(id) if id.epoch() != journal.epoch() || id.seq() > journal.last() => {
+                Start::Lost
+            }
+            Cursor::Unreadable => Start::Lost,
+            Cursor::After(id) => Start::After(id.seq()),
+            Cursor::Last(count) => Start::After(journal.before_newest(room, *count).await?),
+        })
+    }
+
+    fn open(&self, wanted: Wanted, guard: Guard, permit: StreamPermit) -> LiveStream {
+        let counted = self.0.metrics.stream(wanted.representation.format());
+        let held: HeldByStream = (guard, permit, counted);
+        self.0.source.open(wanted, held)
+    }
+}

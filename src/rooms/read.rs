@@ -1,0 +1,82 @@
+//! Reading what was said, and who is here.
+
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{Action, Caller, Refusal, Rooms};
+use crate::{
+    journal::Newest,
+    message::{People, RoomName, Seq},
+};
+
+/// What the list of rooms says of one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// How many people are there.
+    pub here: usize,
+    /// When its newest message was sent, where it has one.
+    pub last_sent_at: Option<Timestamp>,
+}
+
+impl Rooms {
+    /// Whether `caller` may read `room` at all; for answers that are made of what is cached.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], by the rules of access.
+    pub fn check_read(&self, caller: &Caller, room: &RoomName) -> Result<(), Refusal> {
+        Ok(self.0.access.check(caller, Action::Read, room)?)
+    }
+
+    /// Up to `limit` messages of `room` before `seq`, or the newest, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], by the rules of access or where the journal cannot be read.
+    pub async fn messages(
+        &self,
+        caller: &Caller,
+        room: &RoomName,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Newest, Refusal> {
+        self.check_read(caller, room)?;
+        Ok(self.journal().before(room, before, limit).await?)
+    }
+
+    /// Who is in a room: the same shared value until that changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], by the rules of access.
+    pub fn people(&self, caller: &Caller, room: &RoomName) -> Result<Arc<People>, Refusal> {
+        self.check_read(caller, room)?;
+        Ok(self.0.roster.people(room))
+    }
+
+    /// Up to `limit` rooms that have people or messages: where most people are comes first, then
+    /// where somebody spoke last.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] where the journal cannot be read.
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        limit: usize,
+    ) -> Result<Vec<(RoomName, Listed)>, Refusal> {
+        let mut rooms: BTreeMap<RoomName, Listed> = BTreeMap::new();
+        for (room, here) in self.0.roster.occupied(limit) {
+            rooms.insert(room, Listed { here, last_sent_at: None });
+        }
+        for (room, last_sent_at) in self.journal().rooms(limit).await? {
+            rooms.entry(room).or_default().last_sent_at = Some(last_sent_at);
+        }
+        let mut rooms: Vec<_> = rooms.into_iter().collect();
+        rooms.retain(|(room, _)| self.check_read(caller, room).is_ok());
+        rooms.sort_by_key(|(_, listed)| Reverse((listed.here, listed.last_sent_at)));
+        rooms.truncate(limit);
+        Ok(rooms)
+    }
+}

@@ -1,0 +1,60 @@
+//! Sending: a draft becomes a message once it is durable.
+
+use std::time::Duration;
+
+use super::{Action, Caller, Refusal, Rooms, Tab};
+use crate::{
+    journal::Appended,
+    message::{Draft, Key, Name, RoomName, Text},
+};
+
+/// How long a send waits where a room's readers are behind its senders. Beyond it the sender is told
+/// to come back, which a script does by itself and a tab keeps its draft for.
+const SERVED_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl Rooms {
+    /// Sends what a tab wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], by the limits, the rules of access, or the journal.
+    pub async fn send(
+        &self,
+        caller: &Caller,
+        tab: &Tab,
+        text: Text,
+        key: Key,
+    ) -> Result<Appended, Refusal> {
+        self.0.limits.tab_send(&tab.id)?;
+        let draft = Draft { room: tab.room.clone(), name: tab.name.clone(), text, key };
+        // Its name was claimed when it joined.
+        self.append(caller, draft, |_, _| Ok(())).await
+    }
+
+    /// Sends a script's message, which says whose it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rooms::send`], and where a tab in the room has the name.
+    pub async fn send_as(&self, caller: &Caller, draft: Draft) -> Result<Appended, Refusal> {
+        let roster = &self.0.roster;
+        self.append(caller, draft, |room, name| Ok(roster.check(room, name)?)).await
+    }
+
+    async fn append(
+        &self,
+        caller: &Caller,
+        draft: Draft,
+        check_name: impl FnOnce(&RoomName, &Name) -> Result<(), Refusal>,
+    ) -> Result<Appended, Refusal> {
+        self.0.limits.send(caller.ip)?;
+        check_name(&draft.room, &draft.name)?;
+        self.0.access.check(caller, Action::Send, &draft.room)?;
+        if !self.hub().wait_until_served(&draft.room, SERVED_TIMEOUT).await {
+            return Err(Refusal::Behind);
+        }
+        let appended = self.journal().append(draft).await?;
+        self.0.metrics.sent();
+        Ok(appended)
+    }
+}

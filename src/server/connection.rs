@@ -1,0 +1,174 @@
+//! One connection: what is known of it, and the task that serves it.
+
+use std::{
+    any::Any,
+    convert::Infallible,
+    future::poll_fn,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::{body::Body, response::Response};
+use hyper::{Request, body::Incoming};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, futures::OwnedNotified},
+    time::{Instant, sleep_until},
+};
+use tokio_util::task::TaskTracker;
+use tower_service::Service;
+
+use super::{
+    http1,
+    live::Writer,
+    socket::{self, DeadlineSocket},
+};
+use crate::{
+    metrics::{GaugeGuard, Metrics},
+    shutdown::Shutdown,
+};
+
+/// How long a new connection is kept where permits are needed: hyper closes one at once that has
+/// not asked yet, and its first request may still be on the way.
+const FIRST_REQUEST_GRACE: Duration = Duration::from_secs(1);
+
+/// What the rest of the program knows of a connection: an extension of each of its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    /// The other end of the socket; a proxy, where there is one.
+    pub peer: SocketAddr,
+    /// Whether it is encrypted up to here.
+    pub tls: bool,
+    /// What is spoken on it.
+    pub protocol: Protocol,
+}
+
+/// The protocol of a connection. (The version of a request is in the request: 1.0 and 1.1 come on
+/// the same connection.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.0 and HTTP/1.1 (RFC 9112): one request at a time, and few connections per browser.
+    Http1,
+    /// HTTP/2 (RFC 9113): many requests at a time.
+    Http2,
+}
+
+/// What answers requests, as axum's router does.
+pub trait HttpService:
+    Service<Request<Body>, Response = Response, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<S> HttpService for S where
+    S: Service<Request<Body>, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
+/// Answers one request of a connection.
+pub(super) async fn respond(
+    mut service: impl HttpService,
+    request: Request<Incoming>,
+    info: ConnectionInfo,
+) -> Response {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(info);
+    let Ok(()) = poll_fn(|context| service.poll_ready(context)).await;
+    let Ok(response) = service.call(request).await;
+    response
+}
+
+/// A connection that was accepted.
+pub(super) struct Connection {
+    pub(super) socket: TcpStream,
+    pub(super) peer: SocketAddr,
+    /// Held as long as the socket is open.
+    pub(super) held: (OwnedSemaphorePermit, GaugeGuard),
+    /// Resolves when the connection should close.
+    pub(super) closing: OwnedNotified,
+    pub(super) metrics: Metrics,
+    pub(super) shutdown: Shutdown,
+}
+
+impl Connection {
+    /// Serves it in a task of `tasks`.
+    pub(super) fn spawn(self, service: impl HttpService, tasks: &TaskTracker) {
+        let live_tasks = tasks.clone();
+        tasks.spawn(async move { contain_panic(pin!(self.serve(service, live_tasks))).await });
+    }
+
+    /// Serves it until it ends, or until a live response takes the socket over. That gets a task of
+    /// its own, which is a quarter as large.
+    async fn serve(self, service: impl HttpService, tasks: TaskTracker) {
+        let Self { socket, peer, held, closing, metrics, shutdown } = self;
+        if let Err(why) = socket::configure(&socket) {
+            tracing::debug!(%why, "a socket option could not be set");
+        }
+        let socket = DeadlineSocket::new(socket, metrics);
+        let info = ConnectionInfo { peer, tls: false, protocol: Protocol::Http1 };
+        let accepted = Instant::now();
+        let closing = async {
+            closing.await;
+            // At shutdown new connections had the delay before accepting ends.
+            if !shutdown.has_begun() {
+                sleep_until(accepted + FIRST_REQUEST_GRACE).await;
+            }
+        };
+        match http1::serve(socket, info, service, closing).await {
+            Ok(None) => {}
+            Ok(Some((socket, mut live))) => {
+                let (socket, sink) = socket.share();
+                live.attach(sink);
+                let task = StreamTask { writer: live.into_writer(socket), _held: held };
+                tasks.spawn(contain_panic(task));
+            }
+            // Peers vanish all the time; that is worth a line only to who looks for it.
+            Err(why) => tracing::debug!(%why, "a connection ended early"),
+        }
+    }
+}
+
+/// The task of a socket that a live response has taken over. Written by hand: in an async block all
+/// of it would stand twice, once as captured and once as used, for each of thousands of tabs.
+struct StreamTask<S> {
+    writer: Writer<S>,
+    /// Dropped after the socket.
+    _held: (OwnedSemaphorePermit, GaugeGuard),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Future for StreamTask<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if let Err(why) = ready!(Pin::new(&mut self.writer).poll(context)) {
+            tracing::debug!(%why, "a stream ended early");
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Runs a connection's task. A panic in it ends this connection only, and is logged in one line.
+fn contain_panic(mut task: impl Future<Output = ()> + Unpin) -> impl Future<Output = ()> {
+    poll_fn(move |context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut task).poll(context)));
+        polled.unwrap_or_else(|why| {
+            tracing::error!("a connection's task panicked: {}", message(&*why));
+            Poll::Ready(())
+        })
+    })
+}
+
+/// What a panic says.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let message = panic.downcast_ref::<String>().map(String::as_str);
+    message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}

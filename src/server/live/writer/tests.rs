@@ -1,0 +1,116 @@
+//! Peers that close a half, or both, in time that is counted and not waited for.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::{io::duplex, time::Instant};
+use tokio_stream::{Stream, StreamExt as _, iter, pending};
+
+use super::*;
+use crate::{metrics::Metrics, server::live};
+
+/// A peer that has closed its half. Where it has closed both, its reset is here a round trip after
+/// the first write, and fails the writes after that.
+struct HalfClosed {
+    reset: Option<Duration>,
+    first_write: Option<Instant>,
+    written: Arc<Mutex<String>>,
+}
+
+impl AsyncRead for HalfClosed {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for HalfClosed {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let first = *self.first_write.get_or_insert_with(Instant::now);
+        if self.reset.is_some_and(|reset| first.elapsed() >= reset) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        self.written.lock().unwrap().push_str(std::str::from_utf8(bytes).unwrap());
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn live(frames: impl Stream<Item = &'static str> + Send + 'static) -> LiveResponse {
+    let frames = frames.map(|frame| Bytes::from_static(frame.as_bytes()));
+    let keep_alive = Bytes::from_static(b"|");
+    let mut response = live::answer((), live::plain(frames), keep_alive, Metrics::new());
+    LiveResponse::take(&mut response).expect("it is live")
+}
+
+/// What comes of a stream, when, and what of it was written.
+async fn written(
+    frames: impl Stream<Item = &'static str> + Send + 'static,
+    reset: Option<Duration>,
+) -> (io::Result<()>, Duration, String) {
+    let written = Arc::new(Mutex::new(String::new()));
+    let socket = HalfClosed { reset, first_write: None, written: Arc::clone(&written) };
+    let begun = Instant::now();
+    let ended = live(frames).into_writer(socket).await;
+    let written = written.lock().unwrap();
+    let body = written.split_once("\r\n\r\n").expect("a head").1;
+    (ended, begun.elapsed(), body.to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_closed_both_halves_is_found_by_writes_within_a_round_trip_or_so() {
+    for (round_trip, found, probes) in [(10, 100..150, "||"), (300, 1100..1150, "||")] {
+        let frames = iter(["replay "]).chain(pending());
+        let reset = Some(Duration::from_millis(round_trip));
+        let (ended, took, body) = written(frames, reset).await;
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert!(found.contains(&took.as_millis()), "{round_trip} ms: {took:?}");
+        assert!(format!("replay {probes}").starts_with(&body), "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_closed_one_half_gets_all_frames_and_three_probes() {
+    let frames = async_stream::stream! {
+        yield "replay ";
+        yield "more ";
+        sleep(Duration::from_mins(10)).await;
+        yield " live";
+    };
+    let (ended, took, body) = written(frames, None).await;
+    ended.unwrap();
+    assert_eq!(took.as_secs(), 600);
+    assert_eq!(body, "replay more ||| live");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_peer_says_is_ignored_and_while_it_may_speak_nothing_is_probed() {
+    let (mut peer, ours) = duplex(1024);
+    let frames = async_stream::stream! {
+        yield "one ";
+        sleep(Duration::from_mins(10)).await;
+        yield "two";
+    };
+    let writer = tokio::spawn(live(frames).into_writer(ours));
+    // Many times what is between the two.
+    for _ in 0..100 {
+        tokio::io::AsyncWriteExt::write_all(&mut peer, &[b'x'; 1000]).await.unwrap();
+    }
+    let mut read = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut peer, &mut read).await.unwrap();
+    assert!(read.ends_with("\r\n\r\none two"), "{read}");
+    writer.await.unwrap().unwrap();
+}

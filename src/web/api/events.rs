@@ -1,0 +1,111 @@
+//! `GET …/events`: the stream of a room, in the representation that the reader takes.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Query, State},
+    http::{HeaderMap, HeaderName, header},
+    response::Response,
+};
+use serde::Deserialize;
+
+use super::super::{error::Error, extract::Room, negotiate, state::AppState};
+use crate::{
+    delivery::{frame::Representation, stream::LiveStream},
+    message::MessageId,
+    rooms::{Caller, Cursor, Listen, Tab},
+    server::live,
+    sink::Sink,
+};
+
+/// The most messages that a stream can be asked to begin with: what is kept by default.
+const MAX_LAST: usize = 10_000;
+
+/// What the address says.
+#[derive(Deserialize)]
+pub struct StreamQuery {
+    after: Option<String>,
+    last: Option<String>,
+    format: Option<String>,
+}
+
+/// The stream for whoever asks.
+pub async fn of_room(
+    Room(room): Room,
+    caller: Caller,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Query(query): Query<StreamQuery>,
+) -> Result<Response, Error> {
+    let listen = query.parse(&headers)?;
+    let representation = listen.representation;
+    let stream = state.rooms.listen(&caller, &room, listen).await?;
+    Ok(answer(representation, stream, &state))
+}
+
+/// The same stream for a tab that joined, which thereby is here.
+pub async fn of_tab(
+    tab: Tab,
+    caller: Caller,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Query(query): Query<StreamQuery>,
+) -> Result<Response, Error> {
+    let listen = query.parse(&headers)?;
+    let representation = listen.representation;
+    let stream = state.rooms.listen_as(&caller, &tab, listen).await?;
+    Ok(answer(representation, stream, &state))
+}
+
+impl StreamQuery {
+    fn parse(&self, headers: &HeaderMap) -> Result<Listen, Error> {
+        let representation = negotiate::representation(headers, self.format.as_deref())?;
+        Ok(Listen { cursor: self.cursor(headers)?, representation })
+    }
+
+    /// Where the reader begins. The header, which a browser sends by itself when it comes back,
+    /// wins over the address that it first came to.
+    fn cursor(&self, headers: &HeaderMap) -> Result<Cursor, Error> {
+        // An empty header is what the standard sends for "no last event"; browsers leave it out.
+        let header = headers.get("last-event-id").filter(|value| !value.is_empty());
+        if let Some(header) = header {
+            let id = header.to_str().ok().and_then(|raw| raw.parse().ok());
+            return Ok(id.map_or(Cursor::Unreadable, Cursor::After));
+        }
+        if let Some(raw) = &self.after {
+            let id: MessageId = raw.parse().map_err(|_| {
+                Error::Invalid("after= takes the id of a message, such as k3v9x2mq-17.".into())
+            })?;
+            return Ok(Cursor::After(id));
+        }
+        if let Some(raw) = &self.last {
+            let last = raw.parse().ok().filter(|last| *last <= MAX_LAST).ok_or_else(|| {
+                Error::Invalid(format!("last= takes a number from 0 to {MAX_LAST}."))
+            })?;
+            return Ok(Cursor::Last(last));
+        }
+        Ok(Cursor::Now)
+    }
+}
+
+/// Between the server, which has the socket, and the delivery, which writes to it.
+impl live::LiveFrames for LiveStream {
+    fn attach(&mut self, socket: Arc<dyn Sink>) {
+        LiveStream::attach(self, socket);
+    }
+
+    fn park(&mut self) {
+        LiveStream::park(self);
+    }
+}
+
+fn answer(representation: Representation, stream: LiveStream, state: &AppState) -> Response {
+    let headers: [(HeaderName, &str); 4] = [
+        (header::CONTENT_TYPE, representation.content_type()),
+        // `no-transform` and nginx's own header: a proxy that gathers or compresses holds back.
+        (header::CACHE_CONTROL, "no-cache, no-transform"),
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+        (header::VARY, "accept"),
+    ];
+    live::answer(headers, stream, representation.keep_alive(), state.metrics.clone())
+}

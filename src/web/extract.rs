@@ -1,0 +1,79 @@
+//! What handlers take out of a request: the room that a URL names, who asks, and the tab that the
+//! request proves.
+
+use axum::{
+    extract::{FromRequestParts, RawPathParams},
+    http::{header, request::Parts},
+};
+use cookie::Cookie;
+
+use super::{client_ip, error::Error, session, state::AppState};
+use crate::{
+    message::RoomName,
+    rooms::{Caller, Tab},
+    server::ConnectionInfo,
+};
+
+/// The room that a URL names; every other shape is a page that does not exist.
+pub struct Room(pub RoomName);
+
+impl<S: Send + Sync> FromRequestParts<S> for Room {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        Self::of(&params.map_err(|_| Error::NotFound)?)
+    }
+}
+
+impl Room {
+    fn of(params: &RawPathParams) -> Result<Self, Error> {
+        let (_, raw) = params.iter().find(|(name, _)| *name == "room").ok_or(Error::NotFound)?;
+        RoomName::parse(raw).map(Self).map_err(|_| Error::NotFound)
+    }
+}
+
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
+        let connection = parts.extensions.get::<ConnectionInfo>();
+        let missing = || Error::internal(&"the server sets what is known of a connection");
+        let peer = connection.ok_or_else(missing)?.peer.ip().to_canonical();
+        Ok(Self { ip: client_ip::of(peer, &parts.headers, &state.trusted_proxies) })
+    }
+}
+
+/// Who asks at a tab's address: the tab itself, when the request proves it, or somebody else.
+pub struct Visitor {
+    /// The room.
+    pub room: RoomName,
+    /// The tab, where its cookie came with the request.
+    pub tab: Option<Tab>,
+}
+
+impl FromRequestParts<AppState> for Visitor {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| Error::NotFound)?;
+        let Room(room) = Room::of(&params)?;
+        let (_, id) = params.iter().find(|(name, _)| *name == "tab").ok_or(Error::NotFound)?;
+        let lines = parts.headers.get_all(header::COOKIE).iter();
+        let tab = lines
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(Cookie::split_parse_encoded)
+            .flatten()
+            .find_map(|cookie| session::tab(&state.secret, cookie, &room, id));
+        Ok(Self { room, tab })
+    }
+}
+
+impl FromRequestParts<AppState> for Tab {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
+        Visitor::from_request_parts(parts, state).await?.tab.ok_or(Error::NotJoined)
+    }
+}

@@ -1,0 +1,19 @@
+//! What people see: pages and the forms on them.
+
+pub mod join;
+pub mod rooms;
+pub mod send;
+pub mod tab;
+
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use maud::Markup;
+
+use super::respond::not_stored;
+
+/// A page that is shown again, with what was wrong in it.
+fn again(status: StatusCode, page: Markup) -> Response {
+    (status, not_stored(), page).into_response()
+}

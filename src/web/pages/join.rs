@@ -1,0 +1,65 @@
+//! A room's door: the join form, and joining.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Redirect, Response},
+};
+use maud::Markup;
+use serde::Deserialize;
+
+use super::super::{
+    error::{Error, invalid},
+    extract::Room,
+    form::Posted,
+    session,
+    state::AppState,
+};
+use crate::{message::Name, paths, rooms::Caller, view};
+
+/// `GET /rooms/{room}`: the join form.
+pub async fn show(Room(room): Room) -> Markup {
+    view::join::page(&room, "", None)
+}
+
+/// The join form's field.
+#[derive(Deserialize)]
+pub struct Fields {
+    #[serde(default)]
+    username: String,
+}
+
+/// `POST /rooms/{room}/join`: makes the tab and sends the browser there, or shows the form again
+/// and says why not.
+pub async fn create(
+    Room(room): Room,
+    caller: Caller,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Posted(Fields { username }): Posted<Fields>,
+) -> Response {
+    let name = Name::parse(&username).map_err(invalid);
+    let tab = name.and_then(|name| Ok(state.rooms.join(&caller, room.clone(), name)?));
+    match tab {
+        Ok(tab) => {
+            let cookie = session::give(&tab, &state.secret, over_tls(&headers));
+            let page = paths::tab(&tab.room, &tab.id).to_string();
+            (cookie, Redirect::to(&page)).into_response()
+        }
+        Err(why) => {
+            let page = view::join::page(&room, &username, Some(why.sentence()));
+            // A form that cannot be taken as it stands, whatever is wrong with it.
+            let status = match why {
+                Error::TooMany(_) => why.status(),
+                _ => StatusCode::UNPROCESSABLE_ENTITY,
+            };
+            why.told_by((status, page).into_response())
+        }
+    }
+}
+
+/// Whether the browser reached us over TLS, which a proxy may have ended. The browser says so
+/// itself, in the Origin of its post; a forged one could only harm the forger's own cookie.
+fn over_tls(headers: &HeaderMap) -> bool {
+    headers.get("origin").is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
+}

@@ -1,0 +1,108 @@
+//! The send form: a draft comes in, and is answered once the message is durable.
+
+use axum::{
+    extract::{Query, State},
+    http::{HeaderMap, HeaderName, StatusCode},
+    response::{IntoResponse, Redirect, Response},
+};
+use maud::Markup;
+use serde::Deserialize;
+
+use super::{
+    super::{
+        error::{Error, invalid},
+        form::{Posted, key},
+        respond::not_stored,
+        state::AppState,
+    },
+    again, tab,
+};
+use crate::{
+    journal::Appended,
+    message::{Key, Text},
+    paths,
+    rooms::{Caller, Tab},
+    view::room::{SendForm, send_form, send_frame, sent},
+};
+
+/// The send form's fields.
+#[derive(Deserialize)]
+pub struct Fields {
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    key: String,
+}
+
+/// Whether the form stands in a frame of its own, for a browser without script.
+#[derive(Deserialize)]
+pub struct Place {
+    frame: Option<String>,
+}
+
+/// `GET /rooms/{room}/tabs/{tab}/send`: the form in a frame of its own.
+pub async fn frame(tab: Tab) -> impl IntoResponse {
+    let path = paths::tab(&tab.room, &tab.id);
+    let form = SendForm { path, key: &Key::fresh(), text: "", problem: None, framed: true };
+    (not_stored(), send_frame(&form))
+}
+
+/// `POST /rooms/{room}/tabs/{tab}/send`: from the send form, by htmx, plainly, or in its frame.
+///
+/// What cannot be sent comes back in the form, under the key that it had.
+pub async fn create(
+    tab: Tab,
+    caller: Caller,
+    State(state): State<AppState>,
+    Query(Place { frame }): Query<Place>,
+    headers: HeaderMap,
+    Posted(fields): Posted<Fields>,
+) -> Result<Response, Error> {
+    let by_htmx = headers.contains_key("hx-request");
+    let framed = frame.is_some() && !by_htmx;
+    let path = paths::tab(&tab.room, &tab.id);
+    match send(&state, &caller, &tab, &fields).await {
+        Ok(appended) if by_htmx => {
+            let key = Key::fresh();
+            let form = SendForm { path, key: &key, text: "", problem: None, framed };
+            Ok(swapped(StatusCode::OK, sent(&form, &appended.message)))
+        }
+        // Going to a field by its name puts the focus there (WHATWG HTML, "scroll to the
+        // fragment"), where `autofocus` is heeded once per page only, and not per frame.
+        Ok(_) if framed => Ok(Redirect::to(&format!("{}#text", path.send())).into_response()),
+        Ok(_) => Ok(Redirect::to(&path.to_string()).into_response()),
+        Err(why) => {
+            // A key that was used up would keep refusing what is in the form.
+            let kept = Key::parse(&fields.key).ok().filter(|_| !matches!(why, Error::KeyReused));
+            let key = kept.unwrap_or_else(Key::fresh);
+            let text = fields.text.as_str();
+            let problem = Some(why.sentence());
+            let form = SendForm { path, key: &key, text, problem, framed };
+            let answer = if by_htmx {
+                swapped(why.status(), send_form(&form))
+            } else if framed {
+                again(why.status(), send_frame(&form))
+            } else {
+                let page = tab::page(&state, &caller, &tab, None, &form).await?;
+                again(why.status(), page)
+            };
+            Ok(why.told_by(answer))
+        }
+    }
+}
+
+async fn send(
+    state: &AppState,
+    caller: &Caller,
+    tab: &Tab,
+    fields: &Fields,
+) -> Result<Appended, Error> {
+    let text = Text::parse(&fields.text).map_err(invalid)?;
+    Ok(state.rooms.send(caller, tab, text, key(&fields.key)?).await?)
+}
+
+/// The form's own answers may replace the form; see [`send_form`].
+fn swapped(status: StatusCode, form: Markup) -> Response {
+    const HX_RESWAP: HeaderName = HeaderName::from_static("hx-reswap");
+    (status, not_stored(), [(HX_RESWAP, "outerHTML")], form).into_response()
+}

@@ -1,0 +1,114 @@
+//! The page of a tab that joined.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Query, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use maud::Markup;
+
+use super::super::{
+    api::messages::PageQuery,
+    cache::{PAGE_MESSAGES, Past},
+    error::Error,
+    extract::Visitor,
+    respond::not_stored,
+    session::{self, SetCookie},
+    state::AppState,
+};
+use crate::{
+    message::{Key, MessageId, People, Person, Seq},
+    paths,
+    rooms::{Caller, Tab},
+    view::{self, room::SendForm},
+};
+
+/// `GET /rooms/{room}/tabs/{tab}`: the joined page, live, or with `?before=` a part of the past;
+/// who has not joined is redirected to the join page.
+pub async fn show(
+    Visitor { room, tab }: Visitor,
+    caller: Caller,
+    State(state): State<AppState>,
+    Query(query): Query<PageQuery>,
+) -> Result<Response, Error> {
+    let Some(tab) = tab else {
+        return Ok(Redirect::to(&paths::room(&room).to_string()).into_response());
+    };
+    let before = query.before(&state)?;
+    let path = paths::tab(&tab.room, &tab.id);
+    let form = SendForm { path, key: &Key::fresh(), text: "", problem: None, framed: false };
+    let page = page(&state, &caller, &tab, before, &form).await?;
+    Ok((not_stored(), page).into_response())
+}
+
+/// `GET /rooms/{room}/tabs/{tab}/live`: what the frame of a page without script begins with.
+pub async fn live(
+    tab: Tab,
+    caller: Caller,
+    State(state): State<AppState>,
+) -> Result<Response, Error> {
+    let limit = PAGE_MESSAGES;
+    let newest = state.rooms.messages(&caller, &tab.room, None, limit).await?;
+    let stream = paths::tab(&tab.room, &tab.id).events();
+    let stream = format!("{stream}?format=html&last={limit}");
+    let page = view::endless::entrance(&tab.room, &newest.messages, &stream);
+    Ok((not_stored(), page).into_response())
+}
+
+/// The joined page as it is now, with a draft in its form.
+pub async fn page(
+    state: &AppState,
+    caller: &Caller,
+    tab: &Tab,
+    before: Option<Seq>,
+    form: &SendForm<'_>,
+) -> Result<Markup, Error> {
+    let past = match before {
+        None => state.cache.newest(&state.rooms, caller, &tab.room).await?,
+        Some(_) => Arc::new(Past::read(&state.rooms, caller, &tab.room, before).await?),
+    };
+    let people = state.rooms.people(caller, &tab.room)?;
+    let list = match with_own_name(&people, tab) {
+        Some(people) => Arc::new(view::presence::list(&people, false)),
+        None => state.cache.people(&tab.room, &people),
+    };
+    let cursor = MessageId::new(state.rooms.journal().epoch().clone(), past.upto);
+    Ok(view::room::tab(&view::room::Tab {
+        room: &tab.room,
+        path: paths::tab(&tab.room, &tab.id),
+        name: &tab.name,
+        messages: &past.messages,
+        older: past.older.as_ref(),
+        people: &list,
+        cursor: before.is_none().then_some(&cursor),
+        form,
+    }))
+}
+
+/// The people with the tab itself among them, where they are all listed and it is not: who sees the
+/// page is here, though its stream is still to open.
+fn with_own_name(people: &Arc<People>, tab: &Tab) -> Option<People> {
+    let all_listed = people.count == people.names.len();
+    if !all_listed || people.names.iter().any(|person| person.name == tab.name) {
+        return None;
+    }
+    let mut people = People::clone(people);
+    people.count += 1;
+    people.names.push(Person { name: tab.name.clone(), away: false });
+    people.names.sort_unstable_by(|one, other| one.name.as_str().cmp(other.name.as_str()));
+    Some(people)
+}
+
+/// `POST /rooms/{room}/tabs/{tab}/leave`: forgets the name. It answers whoever asks: leaving twice
+/// is leaving.
+pub async fn leave(
+    Visitor { room, tab }: Visitor,
+    State(state): State<AppState>,
+) -> (Option<SetCookie>, Redirect) {
+    let forgotten = tab.map(|tab| {
+        state.rooms.leave(&tab);
+        session::take(&tab)
+    });
+    (forgotten, Redirect::to(&paths::room(&room).to_string()))
+}

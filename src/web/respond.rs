@@ -1,0 +1,106 @@
+//! What every answer has in common: errors in words, headers, one span, one line at debug, and a
+//! place in the histogram of requests.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, Method, Response, header},
+    middleware::Next,
+};
+use tracing::Instrument as _;
+
+use super::{
+    error::{self, Error, Refused, Wording},
+    request_id::RequestId,
+    route::Routes,
+};
+use crate::metrics::Metrics;
+
+/// Pico draws its icons with `data:` images; everything else comes from here. Nothing inline.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; \
+     form-action 'self'; frame-ancestors 'self'; object-src 'none'";
+
+const SECURITY_HEADERS: [(HeaderName, &str); 3] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+];
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What [`finish`] works with.
+pub struct Respond {
+    /// The table of URLs.
+    pub routes: Routes,
+    /// Where requests are counted.
+    pub metrics: Metrics,
+}
+
+/// Finishes every answer. Neither the span nor a line holds a text, a name, a cookie or a query.
+pub async fn finish(
+    State(shared): State<Arc<Respond>>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let begun = Instant::now();
+    let request_id = RequestId::next();
+    let method = request.method().clone();
+    let route = shared.routes.find(request.uri().path());
+    let wording = Wording::of(route, &request);
+    let id = tracing::field::display(request_id);
+    let span = tracing::debug_span!("request", %id, %method, route = route.template);
+    let mut response = next.run(request).instrument(span.clone()).await;
+
+    let mut internal = None;
+    if let Some(refused) = response.extensions_mut().remove::<Refused>() {
+        shared.metrics.refused(refused.reason);
+        internal = refused.internal;
+    }
+    if let Some(why) = response.extensions_mut().remove::<Error>() {
+        shared.metrics.refused(why.reason());
+        response = error::present(&why, wording, request_id, response);
+        internal = why.internal_cause();
+        if method == Method::HEAD {
+            *response.body_mut() = Body::empty();
+        }
+    }
+    let status = response.status();
+    for (name, value) in SECURITY_HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    if status.is_server_error()
+        && let Ok(id) = HeaderValue::from_str(&request_id.to_string())
+    {
+        response.headers_mut().insert(X_REQUEST_ID, id);
+    }
+    let took = begun.elapsed();
+    shared.metrics.requested(route.template, status_class(status.as_u16()), took);
+    let (status, ms) = (status.as_u16(), took.as_secs_f64() * 1e3);
+    let template = route.template;
+    if let Some(why) = internal {
+        // Once, here, where the request's id is known: what is answered says no more than that.
+        tracing::error!(%id, %method, route = template, status, ms, %why, "failed");
+    } else {
+        tracing::debug!(%id, %method, route = template, status, ms, "answered");
+    }
+    response
+}
+
+/// `2xx` and so on, as metrics label it.
+fn status_class(status: u16) -> &'static str {
+    match status {
+        100..200 => "1xx",
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
+    }
+}
+
+/// Pages change with every message: a browser may keep one to go back to, and must ask before it
+/// shows it as new.
+pub fn not_stored() -> [(HeaderName, HeaderValue); 1] {
+    [(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))]
+}

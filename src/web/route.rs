@@ -1,0 +1,50 @@
+//! What is known of a URL before its handler is reached.
+
+use matchit::Router as Matcher;
+
+/// Whom a URL is for, which decides how its errors are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// People: always HTML.
+    Page,
+    /// Scripts: always JSON.
+    Script,
+    /// Readers of a stream: JSON, or text where that is the representation they asked for.
+    Stream,
+}
+
+/// A URL's template, and whom it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The template, such as `/rooms/{room}`; it stands in logs and metrics.
+    pub template: &'static str,
+    /// Whom it is for.
+    pub audience: Audience,
+}
+
+/// What no template matches.
+const UNKNOWN: Route = Route { template: "unknown", audience: Audience::Page };
+
+/// Finds the route of a path before the router does: an error is put into words, counted and
+/// logged by its route, also where no handler was reached.
+pub struct Routes(Matcher<Route>);
+
+impl Routes {
+    /// These.
+    ///
+    /// # Panics
+    ///
+    /// Where two templates are in conflict, which the first test that starts a router shows.
+    pub fn of(routes: impl Iterator<Item = Route>) -> Self {
+        let mut matcher = Matcher::new();
+        for route in routes {
+            matcher.insert(route.template, route).expect("axum takes the same templates");
+        }
+        Self(matcher)
+    }
+
+    /// The route that a path has.
+    pub fn find(&self, path: &str) -> Route {
+        self.0.at(path).map_or(UNKNOWN, |found| *found.value)
+    }
+}
