@@ -2,7 +2,8 @@
 //! little beside what it costs to send.
 //!
 //! Each message carries a number behind a mark. The crowd holds every reader to one order, and
-//! knows when the last of them has a message.
+//! knows when the last of them has a message. Where readers may lack some, it waits for one message
+//! that all get, and counts the gaps that they are told of.
 
 use std::{
     collections::VecDeque,
@@ -26,6 +27,9 @@ const BATCH: usize = 256;
 /// Where senders' tokens begin.
 const SENDERS: usize = 1 << 32;
 
+/// What tells a reader that it lacks messages.
+const GAP: &[u8] = b"\nevent: Gap\n";
+
 /// Reached only by what is broken.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -46,6 +50,12 @@ pub struct Crowd {
     arrivals: Vec<Arrival>,
     /// What was acknowledged since it was last looked at: to which sender, and after how long.
     pub acknowledged: VecDeque<(usize, Duration)>,
+    /// The number of the message that ends it, where readers may lack others.
+    end: Option<u64>,
+    /// How many have that message.
+    pub ended: usize,
+    /// Gaps that readers were told of, by all of them together; counted where they may lack messages.
+    pub gaps: u64,
     /// Messages read, by all readers together.
     pub deliveries: u64,
     /// When something last arrived.
@@ -72,6 +82,8 @@ struct Reader {
     /// Digits of a number that were read so far, the mark counted; 0 outside of one.
     digits: usize,
     number: u64,
+    /// The end of what was read, which may be the start of a gap.
+    tail: Vec<u8>,
 }
 
 struct Sender {
@@ -92,9 +104,17 @@ impl Crowd {
             opened: 0,
             arrivals: Vec::new(),
             acknowledged: VecDeque::new(),
+            end: None,
+            ended: 0,
+            gaps: 0,
             deliveries: 0,
             last_read: Instant::now(),
         })
+    }
+
+    /// Nobody yet, of whom each may lack messages, but not the one with this number: the last.
+    pub fn that_may_lack(end: u64) -> io::Result<Self> {
+        Ok(Self { end: Some(end), ..Self::new()? })
     }
 
     /// Opens one more reader for each request, and waits until all have their first bytes.
@@ -141,7 +161,15 @@ impl Crowd {
             None => Interest::READABLE,
         };
         self.poll.registry().register(&mut socket, token, interest)?;
-        self.readers.push(Reader { socket, request, opened: false, got: 0, digits: 0, number: 0 });
+        self.readers.push(Reader {
+            socket,
+            request,
+            opened: false,
+            got: 0,
+            digits: 0,
+            number: 0,
+            tail: Vec::new(),
+        });
         Ok(())
     }
 
@@ -243,7 +271,14 @@ impl Crowd {
                     reader.opened = true;
                     self.opened += 1;
                 }
-                self.deliveries += reader.take(&buffer[..read], all, &mut self.arrivals);
+                let part = &buffer[..read];
+                self.deliveries += match self.end {
+                    None => reader.take(part, |reader| reader.in_order(all, &mut self.arrivals)),
+                    Some(end) => {
+                        self.gaps += reader.gaps(part);
+                        reader.take(part, |reader| self.ended += usize::from(reader.number == end))
+                    }
+                };
                 // Less than there was room for: that was all, epoll(7) says so.
                 if read < buffer.len() {
                     break read;
@@ -258,8 +293,8 @@ impl Crowd {
 }
 
 impl Reader {
-    /// Counts the messages whose numbers end in `part`.
-    fn take(&mut self, part: &[u8], all: usize, arrivals: &mut Vec<Arrival>) -> u64 {
+    /// Counts the messages whose numbers end in `part`, each of which `with` looks at.
+    fn take(&mut self, part: &[u8], mut with: impl FnMut(&Self)) -> u64 {
         let before = self.got;
         let mut rest = part;
         loop {
@@ -278,18 +313,38 @@ impl Reader {
                 rest = more;
             }
             self.digits = 0;
-            if self.got == arrivals.len() {
-                arrivals.push(Arrival { number: self.number, readers: 0, whole: None });
-            }
-            let arrival = &mut arrivals[self.got];
-            assert_eq!(arrival.number, self.number, "every reader has the same order");
-            arrival.readers += 1;
-            if arrival.readers == all {
-                arrival.whole = Some(Instant::now());
-            }
+            with(self);
             self.got += 1;
         }
         (self.got - before) as u64
+    }
+
+    /// Notes the message that it has now, which must be the one that others had in this place.
+    fn in_order(&self, all: usize, arrivals: &mut Vec<Arrival>) {
+        if self.got == arrivals.len() {
+            arrivals.push(Arrival { number: self.number, readers: 0, whole: None });
+        }
+        let arrival = &mut arrivals[self.got];
+        assert_eq!(arrival.number, self.number, "every reader has the same order");
+        arrival.readers += 1;
+        if arrival.readers == all {
+            arrival.whole = Some(Instant::now());
+        }
+    }
+
+    /// How many gaps `part` ends to tell of.
+    fn gaps(&mut self, part: &[u8]) -> u64 {
+        self.tail.extend_from_slice(&part[..part.len().min(GAP.len() - 1)]);
+        let across = memchr::memmem::find_iter(&self.tail, GAP).count();
+        if part.len() >= GAP.len() - 1 {
+            self.tail.clear();
+            self.tail.extend_from_slice(&part[part.len() - (GAP.len() - 1)..]);
+        } else {
+            // What was found must not be found again with what comes next.
+            let kept = if across > 0 { 0 } else { self.tail.len().min(GAP.len() - 1) };
+            self.tail.drain(..self.tail.len() - kept);
+        }
+        (across + memchr::memmem::find_iter(part, GAP).count()) as u64
     }
 }
 

@@ -8,6 +8,7 @@ pub mod crowd;
 pub mod floor;
 pub mod nchan;
 pub mod process;
+pub mod quiet;
 pub mod side;
 pub mod tabs;
 

@@ -73,8 +73,13 @@ impl Side {
 
 /// Sends a message with a number, as a script would.
 pub fn hubbub_send(number: u64) -> Vec<u8> {
+    hubbub_send_to("lobby", number)
+}
+
+/// Sends a message with a number to another room.
+pub fn hubbub_send_to(room: &str, number: u64) -> Vec<u8> {
     let body = format!("username=ann&text={}", said(number).replace(' ', "+"));
-    form("/rooms/lobby/messages", &body)
+    form(&format!("/rooms/{room}/messages"), &body)
 }
 
 /// A frame with another number.

@@ -19,13 +19,17 @@ impl Tab {
     /// Joins the lobby.
     pub async fn join(connection: &mut Connection, number: usize) -> io::Result<Self> {
         let request = form("/rooms/lobby/join", &format!("username=reader{number}"));
-        let answer = connection.ask(&request).await?;
+        Ok(Self::joined(connection.ask(&request).await?))
+    }
+
+    /// The tab that this answer to a join leads to.
+    pub fn joined(answer: &[u8]) -> Self {
         let answer = str::from_utf8(answer).expect("UTF-8");
         let between = |start: &str, end: &str| {
             let (_, rest) = answer.split_once(start).unwrap_or_else(|| panic!("joined: {answer}"));
             rest.split_once(end).expect("the end of a line").0.to_owned()
         };
-        Ok(Self { path: between("location: ", "\r\n"), cookie: between("set-cookie: ", ";") })
+        Self { path: between("location: ", "\r\n"), cookie: between("set-cookie: ", ";") }
     }
 
     /// The header that proves it, with what makes it a line.
