@@ -29,7 +29,8 @@
 //! | [`assets`] | the embedded files that pages load | |
 //! | [`frame`] | one event, encoded once, shared by its readers | who reads |
 //! | [`feed`] | follows the journal and publishes each message to the hub; nobody else does | readers |
-//! | [`presence`] | who is in a room, by the streams that are open there | messages |
+//! | [`rooms::roster`] | who is in a room, by the streams that are open there | messages, HTML, who reads |
+//! | [`delivery::announcements`] | tells a room's readers who is there when that changes | who decides it |
 //! | [`stream`] | one reader: catch up, live, catch up again | HTTP |
 //! | [`web`] | the table of URLs, handlers, errors | what a socket is |
 //! | [`server`] | sockets, deadlines, bounds | what is served |
@@ -55,15 +56,12 @@ use std::time::Duration;
 use tokio::{net::TcpListener, time::Instant};
 
 use config::Config;
-use delivery::{feed, frame::Frame, hub::Hub, stream::Source};
+use delivery::{announcements, feed, frame::Frame, hub::Hub, stream::Source};
 use journal::{Journal, OpenError};
 use metrics::Metrics;
-use rooms::{
-    limits::Limits,
-    roster::{self as presence, Presence},
-};
+use rooms::{limits::Limits, roster::Roster};
 use shutdown::Shutdown;
-use web::{AppState, Newest, Parts, Secret, SecretError};
+use web::{AppState, Lists, Newest, Parts, Secret, SecretError};
 
 /// How often an idle stream carries a comment: proxies close a silent connection after 60 s
 /// (nginx) or 30 s (some load balancers), and half of the shortest is time enough to notice.
@@ -130,11 +128,12 @@ impl Hubbub {
             tracing::warn!("there are file descriptors for {most} connections only");
         }
         let source = Source { journal: journal.clone(), hub, metrics: metrics.clone() };
-        let presence = Presence::new();
-        let news = tokio::spawn(presence::run(presence.clone(), source.hub.clone()));
+        let presence = Roster::new();
+        let news = tokio::spawn(announcements::run(presence.changes(), source.hub.clone()));
         let state = AppState::new(Parts {
             source,
             presence,
+            lists: Lists::default(),
             newest: Newest::default(),
             secret,
             limits: Limits::new(config.allowed(most)),

@@ -10,6 +10,7 @@ mod history;
 mod join;
 mod negotiate;
 mod newest;
+mod people;
 mod presence;
 mod room;
 mod send;
@@ -30,11 +31,12 @@ use tower_layer::Layer as _;
 
 use crate::{
     delivery::stream::Source, journal::Journal, metrics::Metrics, rooms::limits::Limits,
-    rooms::roster::Presence, server::Answers,
+    rooms::roster::Roster, server::Answers,
 };
 use error::Error;
 
 pub use newest::Newest;
+pub use people::Lists;
 pub use tab::{Secret, SecretError};
 
 /// What handlers work with. Clones share it, and cost one count: each request takes several.
@@ -46,7 +48,9 @@ pub struct Parts {
     /// Where streams come from, and the journal.
     pub source: Source,
     /// Who is where.
-    pub presence: Presence,
+    pub presence: Roster,
+    /// How pages list them.
+    pub lists: Lists,
     /// What pages begin with.
     pub newest: Newest,
     /// Signs the tabs' cookies.

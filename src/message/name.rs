@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc};
 use unicode_normalization::UnicodeNormalization;
 
 /// The name that a tab sends under: 1 to 32 characters, trimmed, in Unicode's composed form (NFC).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 
 /// Why a name cannot be taken; the text is the sentence that stands beside the field.

@@ -14,7 +14,7 @@ use tower_http::csrf::ProtectionError;
 use crate::{
     journal::{AppendError, ReadError},
     rooms::limits::TooMuch,
-    rooms::roster::Taken,
+    rooms::roster::NameTaken,
     view,
 };
 
@@ -199,8 +199,8 @@ impl From<TooMuch> for Error {
     }
 }
 
-impl From<Taken> for Error {
-    fn from(_: Taken) -> Self {
+impl From<NameTaken> for Error {
+    fn from(_: NameTaken) -> Self {
         Self::NameTaken
     }
 }

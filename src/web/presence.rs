@@ -7,10 +7,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use maud::Markup;
 use serde::Deserialize;
 
 use super::{AppState, answer, form::Posted, negotiate, room::Room, tab::Tab};
-use crate::view;
 
 /// `GET /rooms/{room}/presence`: the fragment that a page shows, or `{"count":2,"names":["ann","bob"]}`, with `"away":["bob"]`
 /// where somebody is, and `"watching"` where somebody reads along without a name.
@@ -32,8 +32,8 @@ pub async fn show(Room(room): Room, State(state): State<AppState>, headers: Head
         }
         (answer::not_stored(), vary, Json(object)).into_response()
     } else {
-        let list = view::presence::list(&people, false);
-        (answer::not_stored(), vary, list).into_response()
+        let list = state.lists.of(&room, people);
+        (answer::not_stored(), vary, Markup::clone(&list)).into_response()
     }
 }
 

@@ -53,12 +53,13 @@ async fn listing(
     problem: Option<&str>,
 ) -> Result<Response, Error> {
     let mut rooms: BTreeMap<RoomName, view::rooms::Listed> = BTreeMap::new();
-    for (room, people) in state.presence.rooms() {
-        let here = people.count;
+    for (room, here) in state.presence.occupied(LISTED) {
         rooms.insert(room, view::rooms::Listed { here, last_sent_at: None });
     }
     for (room, last_sent_at) in state.journal().rooms(LISTED).await? {
-        rooms.entry(room).or_default().last_sent_at = Some(last_sent_at);
+        // It may have people and not be among those that have most.
+        let here = state.presence.count(&room);
+        rooms.insert(room, view::rooms::Listed { here, last_sent_at: Some(last_sent_at) });
     }
     // Where somebody is or spoke last comes first.
     let mut rooms: Vec<_> = rooms.into_iter().collect();

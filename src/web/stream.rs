@@ -15,7 +15,7 @@ use crate::{
     delivery::stream::{self, Start},
     message::{MessageId, RoomName},
     rooms::limits::{Slot, TooMuch},
-    rooms::roster::Stay,
+    rooms::roster::Guard,
     server::live,
 };
 
@@ -41,9 +41,9 @@ pub async fn of_room(
     let representation = negotiate::representation(&headers, asked.format.as_deref())?;
     let place = place(&state, &room, address)?;
     let start = start(&state, &room, &headers, &asked).await?;
-    let stay = state.presence.watch(&room);
+    let guard = state.presence.watch(&room);
     let asked = stream::Asked { room, start, representation, presence: false };
-    Ok(open(&state, asked, (stay, place)))
+    Ok(open(&state, asked, (guard, place)))
 }
 
 /// The same stream for a tab that joined, which thereby is here.
@@ -58,10 +58,10 @@ pub async fn of_tab(
     let room = tab.room().clone();
     let place = place(&state, &room, address)?;
     let start = start(&state, &room, &headers, &asked).await?;
-    let stay = state.presence.enter(&room, tab.id(), tab.name());
+    let guard = state.presence.enter(&room, tab.id(), tab.name());
     let presence = representation == Representation::EventStream;
     let asked = stream::Asked { room, start, representation, presence };
-    Ok(open(&state, asked, (stay, place)))
+    Ok(open(&state, asked, (guard, place)))
 }
 
 /// A place for one more stream, if there is one.
@@ -74,7 +74,7 @@ fn place(state: &AppState, room: &RoomName, address: Option<IpAddr>) -> Result<S
     state.limits.stream(address).map_err(full)
 }
 
-fn open(state: &AppState, asked: stream::Asked, (stay, place): (Stay, Slot)) -> Response {
+fn open(state: &AppState, asked: stream::Asked, (guard, place): (Guard, Slot)) -> Response {
     let counted = state.metrics.stream(asked.representation.format());
     let described: [(HeaderName, &str); 4] = [
         (header::CONTENT_TYPE, asked.representation.content_type()),
@@ -83,7 +83,7 @@ fn open(state: &AppState, asked: stream::Asked, (stay, place): (Stay, Slot)) -> 
         (HeaderName::from_static("x-accel-buffering"), "no"),
         (header::VARY, "accept"),
     ];
-    live::answer(described, state.source.open(asked, (stay, place, counted)))
+    live::answer(described, state.source.open(asked, (guard, place, counted)))
 }
 
 /// Where the reader begins. The header, which a browser sends by itself when it comes back, wins

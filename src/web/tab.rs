@@ -20,7 +20,6 @@ use super::{
     room::Room,
 };
 use crate::{
-    message::Person,
     message::{Key, MessageId, Name, RoomName, Seq},
     view,
 };
@@ -153,14 +152,7 @@ pub async fn page(
         None => state.newest.of(state.journal(), &tab.room).await?,
         Some(_) => Arc::new(Shown::read(state.journal(), &tab.room, before).await?),
     };
-    let mut people = state.presence.people(&tab.room);
-    // Who sees the page is here, though its stream is still to open.
-    let listed = people.names.iter().any(|person| person.name == tab.name);
-    if people.count == people.names.len() && !listed {
-        people.count += 1;
-        people.names.push(Person { name: tab.name.clone(), away: false });
-        people.names.sort_unstable_by(|one, other| one.name.as_str().cmp(other.name.as_str()));
-    }
+    let people = state.presence.people(&tab.room);
     let path = tab.path();
     let cursor = MessageId::new(state.journal().epoch().clone(), past.upto);
     Ok(view::room::tab(&view::room::Tab {
@@ -169,7 +161,7 @@ pub async fn page(
         name: &tab.name,
         messages: &past.messages,
         older: past.older.as_ref(),
-        people: &view::presence::list(&people, false),
+        people: &state.lists.seen_by(&tab.name, &tab.room, people),
         cursor: before.is_none().then_some(&cursor),
         form: &view::room::SendForm { path: &path, key, text, problem, framed: false },
     }))

@@ -1,0 +1,193 @@
+//! One room: its tabs, and its names in order with how many tabs bear each.
+
+use std::{
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+    mem,
+    sync::Arc,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    MAX_LISTED_NAMES, TabId,
+    tab::{Standing, Tab},
+};
+use crate::message::{Name, People, Person};
+
+pub struct Room {
+    tabs: HashMap<TabId, Tab>,
+    /// The names that are listed.
+    names: BTreeMap<Name, Tally>,
+    /// How many tabs hold a name with this skeleton, those that have not come yet among them.
+    skeletons: HashMap<Arc<str>, usize>,
+    watching: usize,
+    /// What was listed when somebody last asked, and whether that may have changed since.
+    snapshot: Arc<People>,
+    stale: bool,
+    /// What was announced last.
+    announced: Arc<People>,
+}
+
+/// The tabs under one name.
+#[derive(Default)]
+struct Tally {
+    tabs: usize,
+    away: usize,
+}
+
+impl Tally {
+    fn is_away(&self) -> bool {
+        self.away == self.tabs
+    }
+}
+
+/// A tab's deadline, before a change and after it.
+pub struct Deadlines {
+    pub before: Option<Instant>,
+    pub after: Option<Instant>,
+}
+
+impl Room {
+    /// A room in which `nobody` is.
+    pub fn new(nobody: &Arc<People>) -> Self {
+        Self {
+            tabs: HashMap::new(),
+            names: BTreeMap::new(),
+            skeletons: HashMap::new(),
+            watching: 0,
+            snapshot: Arc::clone(nobody),
+            stale: false,
+            announced: Arc::clone(nobody),
+        }
+    }
+
+    /// How many names are listed.
+    pub fn count(&self) -> usize {
+        self.names.len()
+    }
+
+    pub fn lists_anybody(&self) -> bool {
+        !self.names.is_empty() || self.watching > 0
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.tabs.is_empty() && self.watching == 0
+    }
+
+    /// Whether what is listed may have changed since somebody last asked.
+    pub fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    pub fn holds(&self, skeleton: &str) -> bool {
+        self.skeletons.contains_key(skeleton)
+    }
+
+    pub fn tab(&self, id: &TabId) -> Option<&Tab> {
+        self.tabs.get(id)
+    }
+
+    /// Adds a tab, unless one is there under its id.
+    pub fn insert(&mut self, id: TabId, tab: Tab) {
+        if let Entry::Vacant(place) = self.tabs.entry(id) {
+            *self.skeletons.entry(Arc::clone(&tab.skeleton)).or_default() += 1;
+            place.insert(tab); // It has not come yet, so no name is to be counted.
+        }
+    }
+
+    /// Changes a tab, if it is there.
+    pub fn update<R>(
+        &mut self,
+        id: &TabId,
+        change: impl FnOnce(&mut Tab) -> R,
+    ) -> Option<(R, Deadlines)> {
+        let tab = self.tabs.get_mut(id)?;
+        let before = tab.standing();
+        let result = change(tab);
+        let (name, after, due) = (tab.name.clone(), tab.standing(), tab.deadline());
+        let deadlines = Deadlines { before: mem::replace(&mut tab.due, due), after: due };
+        self.recount(&name, before, after);
+        Some((result, deadlines))
+    }
+
+    /// Removes a tab, if it is there.
+    pub fn remove(&mut self, id: &TabId) -> Option<Tab> {
+        let tab = self.tabs.remove(id)?;
+        self.recount(&tab.name, tab.standing(), Standing::Unlisted);
+        if let Some(tabs) = self.skeletons.get_mut(&tab.skeleton) {
+            *tabs -= 1;
+            if *tabs == 0 {
+                self.skeletons.remove(&tab.skeleton);
+            }
+        }
+        Some(tab)
+    }
+
+    /// A reader without a name came.
+    pub fn watch(&mut self) {
+        self.watching += 1;
+        self.stale = true;
+    }
+
+    /// A reader without a name left.
+    pub fn unwatch(&mut self) {
+        self.watching -= 1;
+        self.stale = true;
+    }
+
+    /// Who is here: the same value until what it says changes.
+    pub fn people(&mut self) -> &Arc<People> {
+        if self.stale {
+            let people = self.list();
+            if people != *self.snapshot {
+                self.snapshot = Arc::new(people);
+            }
+            self.stale = false;
+        }
+        &self.snapshot
+    }
+
+    /// Who is here, where that is not what was given here before.
+    pub fn unannounced(&mut self) -> Option<Arc<People>> {
+        let people = Arc::clone(self.people());
+        let before = mem::replace(&mut self.announced, Arc::clone(&people));
+        // By value too: it may have changed there and back, and been asked for in between.
+        (!Arc::ptr_eq(&before, &people) && before != people).then_some(people)
+    }
+
+    fn list(&self) -> People {
+        let listed = self.names.iter().take(MAX_LISTED_NAMES);
+        People {
+            count: self.names.len(),
+            names: listed
+                .map(|(name, tally)| Person { name: name.clone(), away: tally.is_away() })
+                .collect(),
+            watching: self.watching,
+        }
+    }
+
+    /// Counts one tab of a name anew.
+    fn recount(&mut self, name: &Name, before: Standing, after: Standing) {
+        if before == after {
+            return;
+        }
+        let tally = self.names.entry(name.clone()).or_default();
+        let (was_listed, was_away) = (tally.tabs > 0, tally.is_away());
+        tally.tabs -= usize::from(before != Standing::Unlisted);
+        tally.away -= usize::from(before == Standing::Away);
+        tally.tabs += usize::from(after != Standing::Unlisted);
+        tally.away += usize::from(after == Standing::Away);
+        let is_listed = tally.tabs > 0;
+        self.stale |= was_listed != is_listed || was_away != tally.is_away();
+        if !is_listed {
+            self.names.remove(name);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Room {
+    pub fn tabs_with_a_deadline(&self) -> usize {
+        self.tabs.values().filter(|tab| tab.due.is_some()).count()
+    }
+}

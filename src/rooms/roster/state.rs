@@ -1,0 +1,234 @@
+//! All rooms: which have most people, what is due when, and what changed.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    mem,
+    sync::Arc,
+};
+
+use tokio::time::Instant;
+
+use super::{LEFT_TAB_TTL, NameTaken, TabId, room::Room, tab::Tab};
+use crate::message::{Name, People, RoomName};
+
+/// A tab of a room.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    pub room: RoomName,
+    pub tab: TabId,
+}
+
+impl Key {
+    pub fn new(room: &RoomName, tab: &str) -> Self {
+        Self { room: room.clone(), tab: tab.into() }
+    }
+}
+
+#[derive(Default)]
+pub struct State {
+    rooms: HashMap<RoomName, Room>,
+    /// Rooms in which names are listed, those with most of them first.
+    by_count: BTreeSet<(Reverse<usize>, RoomName)>,
+    /// What to look at when: each tab in [`Self::rooms`] or [`Self::left`] once at most.
+    due: BTreeSet<(Instant, Key)>,
+    /// Tabs that left, and until when a late [`Self::hide`] does not bring them back. A tree and
+    /// no hash map: it gives its memory back after many left at once.
+    left: BTreeMap<Key, Instant>,
+    /// Rooms that changed, or became empty, since they were last taken.
+    changed: HashSet<RoomName>,
+    generations: u64,
+    /// What all empty rooms share.
+    nobody: Arc<People>,
+}
+
+impl State {
+    pub fn check(&self, room: &RoomName, skeleton: &str) -> Result<(), NameTaken> {
+        let taken = self.rooms.get(room).is_some_and(|room| room.holds(skeleton));
+        if taken { Err(NameTaken) } else { Ok(()) }
+    }
+
+    pub fn join(
+        &mut self,
+        key: &Key,
+        name: &Name,
+        skeleton: Arc<str>,
+        now: Instant,
+    ) -> Result<(), NameTaken> {
+        self.check(&key.room, &skeleton)?;
+        self.insert(key, name, skeleton, now);
+        Ok(())
+    }
+
+    /// Gives the tab's generation, which its guard needs to close the stream again.
+    pub fn enter(&mut self, key: &Key, name: &Name, skeleton: Arc<str>, now: Instant) -> u64 {
+        self.insert(key, name, skeleton, now);
+        let generation = self.update(key, |tab| {
+            tab.open_stream();
+            tab.generation
+        });
+        generation.unwrap_or_default() // It is there.
+    }
+
+    pub fn exit(&mut self, key: &Key, generation: u64, now: Instant) {
+        if self.tab(key).is_some_and(|tab| tab.generation == generation) {
+            self.update(key, |tab| tab.close_stream(now));
+        }
+    }
+
+    /// Also for a tab that is not known: after a restart of the server, or of a machine that slept
+    /// for longer than the lease.
+    pub fn hide(&mut self, key: &Key, name: &Name, skeleton: Arc<str>, now: Instant) {
+        if self.left.contains_key(key) {
+            return;
+        }
+        self.insert(key, name, skeleton, now);
+        self.update(key, |tab| tab.hide(now));
+    }
+
+    pub fn show(&mut self, key: &Key, now: Instant) {
+        self.update(key, |tab| tab.show(now));
+    }
+
+    pub fn leave(&mut self, key: Key, now: Instant) {
+        self.remove(&key);
+        let until = now + LEFT_TAB_TTL;
+        if let Some(before) = self.left.insert(key.clone(), until) {
+            self.due.remove(&(before, key.clone()));
+        }
+        self.due.insert((until, key));
+    }
+
+    pub fn watch(&mut self, room: &RoomName) {
+        self.open(room);
+        self.change(room, Room::watch);
+    }
+
+    pub fn unwatch(&mut self, room: &RoomName) {
+        self.change(room, Room::unwatch);
+    }
+
+    pub fn people(&mut self, room: &RoomName) -> Arc<People> {
+        let room = self.rooms.get_mut(room).filter(|room| room.lists_anybody());
+        Arc::clone(room.map_or(&self.nobody, Room::people))
+    }
+
+    pub fn count(&self, room: &RoomName) -> usize {
+        self.rooms.get(room).map_or(0, Room::count)
+    }
+
+    pub fn occupied(&self, limit: usize) -> Vec<(RoomName, usize)> {
+        let most = self.by_count.iter().take(limit);
+        most.map(|(Reverse(count), room)| (room.clone(), *count)).collect()
+    }
+
+    /// Does what is due by `now`, `most` at most; gives how much that was.
+    pub fn elapse(&mut self, now: Instant, most: usize) -> usize {
+        for done in 0..most {
+            if self.due.first().is_none_or(|(at, _)| *at > now) {
+                return done;
+            }
+            let Some((_, key)) = self.due.pop_first() else { return done };
+            match self.tab(&key).map(|tab| tab.has_ended(now)) {
+                Some(true) => self.remove(&key),
+                Some(false) => drop(self.update(&key, |tab| tab.elapse(now))),
+                None => drop(self.left.remove(&key)),
+            }
+        }
+        most
+    }
+
+    pub fn take_changed(&mut self) -> HashSet<RoomName> {
+        mem::take(&mut self.changed)
+    }
+
+    /// Who is in a room, where that was not announced; and forgets a room that is empty.
+    pub fn unannounced(&mut self, name: &RoomName) -> Option<Arc<People>> {
+        let room = self.rooms.get_mut(name)?;
+        let people = room.unannounced();
+        if room.is_empty() {
+            self.rooms.remove(name);
+        }
+        people
+    }
+
+    fn tab(&self, key: &Key) -> Option<&Tab> {
+        self.rooms.get(&key.room)?.tab(&key.tab)
+    }
+
+    fn open(&mut self, name: &RoomName) {
+        let nobody = &self.nobody;
+        self.rooms.entry(name.clone()).or_insert_with(|| Room::new(nobody));
+    }
+
+    /// Adds a tab, unless it is there.
+    fn insert(&mut self, key: &Key, name: &Name, skeleton: Arc<str>, now: Instant) {
+        if self.tab(key).is_some() {
+            return;
+        }
+        if let Some(until) = self.left.remove(key) {
+            self.due.remove(&(until, key.clone()));
+        }
+        self.generations += 1;
+        let tab = Tab::new(name.clone(), skeleton, self.generations, now);
+        self.open(&key.room);
+        self.change(&key.room, |room| room.insert(key.tab.clone(), tab));
+        self.update(key, |_| ()); // From here on it waits for its deadline.
+    }
+
+    /// Changes a tab, if it is there.
+    fn update<R>(&mut self, key: &Key, change: impl FnOnce(&mut Tab) -> R) -> Option<R> {
+        let (result, due) = self.change(&key.room, |room| room.update(&key.tab, change))??;
+        if due.before != due.after {
+            if let Some(before) = due.before {
+                self.due.remove(&(before, key.clone()));
+            }
+            if let Some(after) = due.after {
+                self.due.insert((after, key.clone()));
+            }
+        }
+        Some(result)
+    }
+
+    /// Removes a tab, if it is there.
+    fn remove(&mut self, key: &Key) {
+        let tab = self.change(&key.room, |room| room.remove(&key.tab)).flatten();
+        if let Some(due) = tab.and_then(|tab| tab.due) {
+            self.due.remove(&(due, key.clone()));
+        }
+    }
+
+    /// Changes a room, if it is there, and notes what came of it.
+    fn change<R>(&mut self, name: &RoomName, change: impl FnOnce(&mut Room) -> R) -> Option<R> {
+        let room = self.rooms.get_mut(name)?;
+        let before = room.count();
+        let result = change(room);
+        let after = room.count();
+        if before != after {
+            self.by_count.remove(&(Reverse(before), name.clone()));
+            if after > 0 {
+                self.by_count.insert((Reverse(after), name.clone()));
+            }
+        }
+        if room.is_stale() || room.is_empty() {
+            self.changed.insert(name.clone());
+        }
+        Some(result)
+    }
+}
+
+#[cfg(test)]
+impl State {
+    /// How many deadlines wait: one of each tab that has any, and of each that left.
+    pub fn deadlines(&self) -> usize {
+        let tabs = self.rooms.values().map(Room::tabs_with_a_deadline).sum::<usize>();
+        assert_eq!(self.due.len(), tabs + self.left.len());
+        self.due.len()
+    }
+
+    pub fn assert_is_empty(&self) {
+        let State { rooms, by_count, due, left, changed, .. } = self;
+        let kept = [rooms.len(), by_count.len(), due.len(), left.len(), changed.len()];
+        assert_eq!(kept, [0; 5], "rooms, counts, deadlines, tabs that left, changes");
+    }
+}

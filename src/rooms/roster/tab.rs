@@ -1,0 +1,122 @@
+//! One tab's presence: what it said, and when that ends.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{HIDDEN_LEASE, PRESENCE_GRACE};
+use crate::message::Name;
+
+/// A tab that has its name.
+pub struct Tab {
+    pub name: Name,
+    /// What the name looks like; see [`skeleton`](super::skeleton::skeleton).
+    pub skeleton: Arc<str>,
+    /// Tells this tab from one under the same id that left before it, whose guards may still be
+    /// held.
+    pub generation: u64,
+    /// When the sweep has to look at it, so that it waits there once.
+    pub due: Option<Instant>,
+    streams: usize,
+    /// Whether it ever opened a stream or said that it is hidden: who only joined is not listed
+    /// yet.
+    arrived: bool,
+    /// Until when it is here without a stream and without being hidden.
+    grace_until: Instant,
+    hidden: Option<Hidden>,
+}
+
+struct Hidden {
+    since: Instant,
+    lease_until: Instant,
+    /// Set by the sweep when it was hidden for a grace.
+    away: bool,
+}
+
+/// How a tab counts in the list of its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It joined and has not come yet.
+    Unlisted,
+    Here,
+    Away,
+}
+
+impl Tab {
+    /// A tab that joins now.
+    pub fn new(name: Name, skeleton: Arc<str>, generation: u64, now: Instant) -> Self {
+        Self {
+            name,
+            skeleton,
+            generation,
+            due: None,
+            streams: 0,
+            arrived: false,
+            grace_until: now + PRESENCE_GRACE,
+            hidden: None,
+        }
+    }
+
+    pub fn standing(&self) -> Standing {
+        match &self.hidden {
+            _ if !self.arrived => Standing::Unlisted,
+            Some(hidden) if hidden.away => Standing::Away,
+            _ => Standing::Here,
+        }
+    }
+
+    /// A stream opened. A hidden tab that keeps its stream says that it is hidden after this.
+    pub fn open_stream(&mut self) {
+        self.streams += 1;
+        self.arrived = true;
+        self.hidden = None;
+    }
+
+    pub fn close_stream(&mut self, now: Instant) {
+        self.streams -= 1;
+        self.grace_until = now + PRESENCE_GRACE;
+    }
+
+    pub fn hide(&mut self, now: Instant) {
+        self.arrived = true;
+        let hidden =
+            self.hidden.get_or_insert(Hidden { since: now, lease_until: now, away: false });
+        hidden.lease_until = now + HIDDEN_LEASE;
+    }
+
+    pub fn show(&mut self, now: Instant) {
+        self.grace_until = now + PRESENCE_GRACE;
+        self.hidden = None;
+    }
+
+    /// Does what has become due by `now`.
+    pub fn elapse(&mut self, now: Instant) {
+        if let Some(hidden) = &mut self.hidden {
+            hidden.away |= hidden.away_at() <= now;
+        }
+    }
+
+    /// Whether nothing keeps it here any more.
+    pub fn has_ended(&self, now: Instant) -> bool {
+        self.ends_at().is_some_and(|end| end <= now)
+    }
+
+    /// When something about it changes by itself.
+    pub fn deadline(&self) -> Option<Instant> {
+        let hidden = self.hidden.as_ref().filter(|hidden| !hidden.away);
+        self.ends_at().into_iter().chain(hidden.map(Hidden::away_at)).min()
+    }
+
+    /// When it is gone, if it says nothing until then; an open stream keeps it.
+    fn ends_at(&self) -> Option<Instant> {
+        let lease = self.hidden.as_ref().map(|hidden| hidden.lease_until);
+        (self.streams == 0).then(|| lease.map_or(self.grace_until, |it| it.max(self.grace_until)))
+    }
+}
+
+impl Hidden {
+    /// Not at once: who looks into another tab for a moment changes nothing.
+    fn away_at(&self) -> Instant {
+        self.since + PRESENCE_GRACE
+    }
+}
