@@ -1,5 +1,6 @@
 //! The page of a tab that joined, with fifty messages: requests a second with wrk (Debian's `wrk`),
-//! beside a bare axum handler that answers the same bytes, in turns.
+//! beside a bare axum handler that answers the same bytes, in turns. And the same page with ten
+//! thousand names in the room, which should cost as much: it lists fifty of them.
 //!
 //! `cargo bench --bench page`, with `ROUNDS=9` for more rounds, `OTHER=path` for another build.
 
@@ -18,11 +19,14 @@ use support::{
     process::{self, Process},
     quick,
     side::{get as ask, hubbub_send},
-    tabs::Tab,
+    tabs::{self, Tab},
 };
 
 /// Messages on the page, which shows as many at most.
 const MESSAGES: u64 = 50;
+
+/// Names in the room, the one of who asks among them.
+const NAMES: [usize; 2] = [1, 10_000];
 
 /// Connections that ask all the time: enough that the server never waits for one.
 const CONNECTIONS: usize = 32;
@@ -42,6 +46,8 @@ struct Side {
     address: String,
     path: String,
     cookie: String,
+    /// Who is in the room.
+    tabs: Vec<Tab>,
 }
 
 #[derive(Default)]
@@ -75,13 +81,24 @@ async fn bare() -> io::Result<()> {
 #[tokio::main(flavor = "current_thread")]
 async fn measure() -> io::Result<()> {
     let rounds = env::var("ROUNDS").map_or(3, |rounds| rounds.parse().expect("ROUNDS is a number"));
-    let app = App::pinned(&[]);
-    let (side, page) = joined(&app).await?;
-    let other = App::other(&[]);
-    let other_side = match &other {
-        Some(other) => Some(joined(other).await?.0),
-        None => None,
-    };
+    let names = if quick() { [1, 100] } else { NAMES };
+    let (mut apps, mut sides, mut titles) = (Vec::new(), Vec::new(), Vec::new());
+    let mut page = Vec::new();
+    // Joins are as many as it takes.
+    let flags = &["--address-joins", "0"];
+    for names in names {
+        let hubbub = (Some(App::pinned(flags)), "hubbub");
+        for (app, what) in [hubbub, (App::other(flags), "the other build")] {
+            let Some(app) = app else { continue };
+            let (side, its_page) = joined(&app, names).await?;
+            if page.is_empty() {
+                page = its_page;
+            }
+            apps.push(app);
+            sides.push(side);
+            titles.push(format!("{what}, {names} here"));
+        }
+    }
     let (_bare, bare) = start_bare(&page)?;
     let mut connection = Connection::open(&bare.address).await?;
     assert!(connection.ask(&ask("/", "")).await?.ends_with(&page), "the same bytes");
@@ -91,40 +108,39 @@ async fn measure() -> io::Result<()> {
         return Ok(());
     }
 
-    let sides = [Some(&bare), Some(&side), other_side.as_ref()];
-    let mut measured = [const { Measured { rates: Vec::new(), cpus: Vec::new() } }; 3];
+    sides.insert(0, bare);
+    titles.insert(0, "bare axum handler".to_owned());
+    let mut measured: Vec<_> = sides.iter().map(|_| Measured::default()).collect();
     for _ in 0..if quick() { 1 } else { rounds } {
         for (side, measured) in sides.iter().zip(&mut measured) {
-            if let Some(side) = side {
-                side.load(measured)?;
-            }
+            // Again each time, since it holds for less than all rounds may take.
+            side.hide_all().await?;
+            side.load(measured)?;
         }
     }
-    let titles = ["bare axum handler", "hubbub", "the other build"];
-    let rows: Vec<_> = titles
-        .iter()
-        .zip(&measured)
-        .filter(|(_, side)| !side.rates.is_empty())
-        .map(|(what, side)| row(what, side, &measured[0]))
-        .collect();
-    print_table(&["", "requests/s", "ratio", "CPU µs each", "ratio"], &rows);
+    let rows = titles.iter().zip(&measured).map(|(what, side)| row(what, side, &measured[0]));
+    print_table(&["", "requests/s", "ratio", "CPU µs each", "ratio"], &rows.collect::<Vec<_>>());
     Ok(())
 }
 
-/// A room with messages and a tab in it, and the tab's page.
-async fn joined(app: &App) -> io::Result<(Side, Vec<u8>)> {
+/// A room with messages and so many names in it, and the page of one.
+async fn joined(app: &App, names: usize) -> io::Result<(Side, Vec<u8>)> {
     let mut connection = Connection::open(app.address()).await?;
     for number in 0..MESSAGES {
         connection.ask(&hubbub_send(number)).await?;
     }
-    let tab = Tab::join(&mut connection, 0).await?;
+    let tabs = tabs::join_hidden(app, names).await?;
+    // The one before was idle for longer than the server keeps it.
+    let mut connection = Connection::open(app.address()).await?;
+    let tab = &tabs[0];
     let answer = connection.ask(&ask(&tab.path, &tab.proof())).await?;
     assert!(answer.starts_with(b"HTTP/1.1 200 "), "the joined page");
     let text = str::from_utf8(answer).expect("UTF-8");
     assert_eq!(text.matches("class=\"message\"").count() as u64, MESSAGES);
+    assert!(text.contains(&format!(">{names} here: ")), "{text}");
     let page = text.split_once("\r\n\r\n").expect("a body").1.as_bytes().to_vec();
     let (address, cookie) = (app.address().to_owned(), tab.proof().trim().to_owned());
-    Ok((Side { id: app.id(), address, path: tab.path, cookie }, page))
+    Ok((Side { id: app.id(), address, path: tab.path.clone(), cookie, tabs }, page))
 }
 
 /// This binary, as the bare handler of `page`.
@@ -135,11 +151,21 @@ fn start_bare(page: &[u8]) -> io::Result<(Process, Side)> {
         address,
         path: "/".to_owned(),
         cookie: "Cookie: none=".to_owned(),
+        tabs: Vec::new(),
     };
     Ok((process, side))
 }
 
 impl Side {
+    /// Says for each tab that it is in the room.
+    async fn hide_all(&self) -> io::Result<()> {
+        let mut connection = Connection::open(&self.address).await?;
+        for tab in &self.tabs {
+            tab.hide(&mut connection).await?;
+        }
+        Ok(())
+    }
+
     /// Asks for the page as fast as it comes.
     fn load(&self, measured: &mut Measured) -> io::Result<()> {
         let turn = if quick() { Duration::from_secs(1) } else { TURN };

@@ -56,6 +56,9 @@ impl Connection {
 fn whole(answer: &[u8]) -> bool {
     let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
     let head = &answer[..end];
+    if head.starts_with(b"HTTP/1.1 204 ") {
+        return true; // It has neither body nor length.
+    }
     // hubbub's spelling, and nginx's.
     let length = number_after(head, b"content-length: ")
         .or_else(|| number_after(head, b"Content-Length: "))
