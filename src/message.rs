@@ -85,10 +85,10 @@ pub struct Draft {
     pub key: Key,
 }
 
-/// An accepted message: it is on disk and has its place in the order.
+/// An accepted message: it is on disk and has its seq.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Its public id, and with it its place in the journal.
+    /// Its public id, and with it its seq.
     pub id: MessageId,
     /// The room that it was sent to.
     pub room: RoomName,
@@ -102,7 +102,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// Its place in the journal.
+    /// Its seq.
     #[must_use]
     pub fn seq(&self) -> Seq {
         self.id.seq()

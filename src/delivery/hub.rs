@@ -4,12 +4,12 @@
 //! A ring holds *every* frame of its room after its **floor**. A reader that stands at or above
 //! the floor has its next frames here; one that stands below has to catch up from the journal
 //! first. So there is no position to hand out and no lag to report: whether a reader can be live
-//! follows from its own place, at the first open, after a reconnect and after it fell behind alike.
+//! follows from its own cursor, at the first open, after a reconnect and after it fell behind alike.
 //!
 //! Most readers have their line *parked* ([`line`]): the room's writer writes to their sockets, and
 //! a message takes one task's work, not a wake-up of each reader's. A reader's own task is woken
 //! for what is not that: a full socket, a notice, a tick, a catch-up, the end. All of these it hears
-//! from here, so it waits in one place.
+//! from here, so its task waits for one thing.
 //!
 //! The hub never waits for a reader. It holds in the journal what its connected readers still lack.
 
@@ -46,9 +46,9 @@ pub use subscription::{Next, Subscription};
 /// Shards of a room at most: the largest room of a large machine is as many writers' work.
 const MAX_SHARDS: usize = 8;
 
-/// What a ring holds: a shared item with a place in the one order.
+/// What a ring holds: a shared item with its seq.
 pub trait Item: Clone {
-    /// Its place; each pushed item's is above the one before.
+    /// Its seq; each pushed item's is above the one before.
     fn seq(&self) -> Seq;
 
     /// About how many bytes it takes in memory.
@@ -80,7 +80,7 @@ pub struct Shared {
 }
 
 struct Topics {
-    /// The place up to which everything was published, to whichever room.
+    /// The seq up to which everything was published, to whichever room.
     published: Seq,
     /// Whether it is over.
     ended: bool,
@@ -151,7 +151,7 @@ impl Hub {
         nobody
     }
 
-    /// Hands the readers of a room a notice: something about now, which has no place in the order
+    /// Hands the readers of a room a notice: something about now, which has no seq
     /// and replaces the notice before it.
     pub fn announce(&self, room: &RoomName, notice: Bytes) {
         if let Some(topic) = self.topic(room) {

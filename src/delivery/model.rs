@@ -35,7 +35,7 @@ pub fn room() -> RoomName {
     RoomName::parse("lobby").unwrap()
 }
 
-/// The message at a place.
+/// The message at a seq.
 pub fn message(seq: u64) -> Message {
     Message {
         id: MessageId::new(Epoch::parse("e").unwrap(), Seq::new(seq)),
@@ -57,7 +57,7 @@ pub struct Model(Arc<Mutex<State>>);
 
 #[derive(Default)]
 pub struct State {
-    /// The newest message's place.
+    /// The newest message's seq.
     pub committed: u64,
     /// Up to where messages are trimmed.
     pub trimmed: u64,
@@ -187,8 +187,8 @@ impl Tasks {
     /// Polls the first task that was woken; `false` where there is none.
     pub fn step(&self) -> bool {
         let mut tasks = self.0.lock().unwrap();
-        let Some(place) = tasks.iter().position(|(_, woken)| woken.take()) else { return false };
-        let (mut task, woken) = tasks.remove(place);
+        let Some(index) = tasks.iter().position(|(_, woken)| woken.take()) else { return false };
+        let (mut task, woken) = tasks.remove(index);
         // It may start another.
         drop(tasks);
         let waker = Waker::from(Arc::clone(&woken));

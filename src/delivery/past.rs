@@ -1,4 +1,4 @@
-//! What the delivery needs of the journal; all that the model of the hand-over puts in its place.
+//! What the delivery needs of the journal; all that the model of the hand-over replaces.
 
 use std::pin::Pin;
 

@@ -55,7 +55,7 @@ fn reconnect_delay() -> Duration {
 pub enum Start {
     /// With what is sent from now on.
     Now,
-    /// After the message at this place.
+    /// After the message at this seq.
     After(Seq),
     /// With a gap of unknown size, then all that is kept: the reader's cursor means nothing here.
     Lost,
@@ -69,7 +69,7 @@ pub struct Wanted {
     pub start: Start,
     /// How it is written.
     pub representation: Representation,
-    /// Whether word of who is here is wanted, which only an event stream has a place for.
+    /// Whether word of who is here is wanted, which only an event stream can carry.
     pub presence: bool,
     /// What tells it from others.
     pub tag: ReaderTag,

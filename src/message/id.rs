@@ -1,7 +1,7 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
-/// A message's place in the journal: one rising number over all rooms, starting at 1.
-/// [`Seq::ZERO`] is the place before the first.
+/// A sequence number: where an entry stands in the journal. One rising number over all rooms, starting at 1.
+/// [`Seq::ZERO`] is before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seq(u64);
 
@@ -9,7 +9,7 @@ impl Seq {
     /// Before every message.
     pub const ZERO: Self = Self(0);
 
-    /// The place with this number.
+    /// The seq with this number.
     #[must_use]
     pub const fn new(number: u64) -> Self {
         Self(number)
@@ -21,7 +21,7 @@ impl Seq {
         self.0
     }
 
-    /// The place after this one.
+    /// The next one.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
@@ -92,7 +92,7 @@ impl MessageId {
         &self.epoch
     }
 
-    /// Its place there.
+    /// Its seq there.
     #[must_use]
     pub fn seq(&self) -> Seq {
         self.seq
@@ -108,7 +108,7 @@ impl fmt::Display for MessageId {
 impl FromStr for MessageId {
     type Err = NotAnId;
 
-    /// A number too large to be a place is taken as the largest: it is from the future either way.
+    /// A number too large to be a seq is taken as the largest: it is from the future either way.
     fn from_str(raw: &str) -> Result<Self, NotAnId> {
         let (epoch, seq) = raw.split_once('-').ok_or(NotAnId)?;
         let epoch = Epoch::parse(epoch).ok_or(NotAnId)?;

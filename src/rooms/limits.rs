@@ -117,7 +117,7 @@ impl Limits {
     pub fn stream(&self, address: Option<IpAddr>) -> Result<StreamPermit, TooMuch> {
         let Allowed { streams, address_streams, .. } = self.0.allowed;
         let before = self.0.streams.fetch_add(1, Ordering::Relaxed);
-        // Gives the place back where it ends in an error.
+        // Gives the permit back where it ends in an error.
         let mut permit = StreamPermit { limits: self.clone(), address: None };
         if streams > 0 && before >= streams {
             return Err(TooMuch(FULL_RETRY_DELAY));

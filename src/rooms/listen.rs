@@ -76,7 +76,7 @@ impl Rooms {
             room: tab.room.clone(),
             start,
             representation: listen.representation,
-            // Only an event stream has a place for it.
+            // Only an event stream can carry it.
             presence: listen.representation == Representation::EventStream,
             tag: ReaderTag { tab: Some(tab.id.as_str().into()), ip: caller.ip },
         };

@@ -40,7 +40,7 @@ struct Caches {
 }
 
 struct Newest {
-    /// The journal's last place before they were read: nothing was sent since while it is that.
+    /// The journal's last seq before they were read: nothing was sent since while it is that.
     last: Seq,
     read_at: Instant,
     past: Arc<Past>,
@@ -128,7 +128,7 @@ impl PageCache {
 }
 
 /// Caches one more room, in the place of those that are no longer current. Where all of them are
-/// asked for all the time, one more has no place.
+/// asked for all the time, one more is not cached.
 fn insert<T>(
     cache: &mut HashMap<RoomName, T>,
     room: &RoomName,

@@ -1,5 +1,5 @@
-//! What every answer has in common: errors in words, headers, one span, one line at debug, and a
-//! place in the histogram of requests.
+//! What every answer has in common: errors in words, headers, one span, one line at debug, and the
+//! histogram of requests.
 
 use std::{sync::Arc, time::Instant};
 

@@ -74,7 +74,7 @@ struct State {
     cursor: Seq,
     /// What the socket did not take of a write; its task writes that first.
     rest: Bytes,
-    /// Set when the writer gives the line back: from then on the reader's own place is held.
+    /// Set when the writer gives the line back: from then on what is after the reader's own cursor is held.
     hold: Option<Box<dyn Hold>>,
 }
 
@@ -133,7 +133,7 @@ impl Line {
     }
 
     /// Takes the line back; gives the cursor, what is still to be written, and what the writer made
-    /// to hold the reader's place. `None` where it is not the writer's.
+    /// to hold what the reader lacks. `None` where it is not the writer's.
     pub fn unpark(&self, hold: impl Fn(Seq) -> Box<dyn Hold>) -> Option<Unparked> {
         let mut state = lock(&self.state);
         let held = state.hold.take();

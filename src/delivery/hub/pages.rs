@@ -1,5 +1,5 @@
 //! Catching up: what a room's ring lacks is read and rendered once for every reader that stands at
-//! the same place.
+//! the same cursor.
 //!
 //! A page is read by a task of its own: a reader whose socket is stuck holds nothing that others
 //! wait for. Of a room one page is read at a time, so that many readers of one room take no more
@@ -24,17 +24,17 @@ use crate::{
 /// earlier where texts are long), few enough that thousands can catch up together.
 const MAX_PAGE_MESSAGES: usize = 512;
 
-/// Pages of a room that are kept for the next who stands there: the writer's, and those of readers
-/// that came back at once and stand at a place or two. They are let go with the next tick.
+/// Pages of a room that are kept for the next reader at that cursor: the writer's, and those of readers
+/// that came back at once and stand at a cursor or two. They are let go with the next tick.
 const MAX_KEPT_PAGES: usize = 4;
 
-/// What a room has after a place, rendered once in each representation that somebody reads.
+/// What a room has after a cursor, rendered once in each representation that somebody reads.
 pub struct CatchUp {
     /// What is missing for good, before the first message.
     pub gap: Option<Gap>,
     /// The messages.
     pub messages: Vec<Message>,
-    /// The place that a reader has when it has these.
+    /// The cursor of a reader that has these.
     pub upto: Seq,
     encoded: [OnceLock<Bytes>; Representation::ALL.len()],
 }

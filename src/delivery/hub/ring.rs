@@ -61,7 +61,7 @@ impl<T: Item> Ring<T> {
         self.items.push_back(item);
     }
 
-    /// The place up to which everything was pushed.
+    /// The seq up to which everything was pushed.
     pub fn newest(&self) -> Seq {
         self.items.back().map_or(self.floor, Item::seq)
     }
@@ -109,7 +109,7 @@ mod tests {
         Ring::new(MAX_RING_ITEMS, Seq::ZERO, false)
     }
 
-    /// The item after a place, where that is not below the floor.
+    /// The item after a seq, where that is not below the floor.
     fn after(ring: &Ring<Large>, seq: u64) -> Option<Large> {
         assert!(Seq::new(seq) >= ring.floor, "{seq} is below the floor");
         assert_eq!(ring.after(Seq::new(seq)), ring.all_after(Seq::new(seq)).next());
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_after_a_place_is_found_though_not_every_place_is_this_rooms() {
+    fn what_is_after_a_seq_is_found_though_not_every_seq_is_this_rooms() {
         let mut ring = ring();
         for number in [6, 8, 9] {
             ring.push(Large(number, 8));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against a list of all that was pushed: what is after a place is there, or the place is
+        /// Against a list of all that was pushed: what is after a seq is there, or the seq is
         /// below the floor; and the ring keeps within its bounds.
         #[test]
         fn whatever_its_items_size_a_ring_has_all_after_its_floor(
@@ -169,8 +169,8 @@ mod tests {
                 ring.push(Large(number, size));
                 all.push(Large(number, size));
                 let floor = usize::try_from(ring.floor.get()).unwrap();
-                for place in floor..=all.len() {
-                    prop_assert_eq!(after(&ring, place as u64), all.get(place).cloned());
+                for seq in floor..=all.len() {
+                    prop_assert_eq!(after(&ring, seq as u64), all.get(seq).cloned());
                 }
                 let kept = &all[floor..];
                 let bytes: usize = kept.iter().map(Item::size).sum();

@@ -34,7 +34,7 @@ const MAX_HOLD_TIME: Duration = Duration::from_secs(30);
 /// What comes next for a reader.
 #[derive(Clone)]
 pub enum Next {
-    /// The next frame after its place.
+    /// The next frame after its cursor.
     Frame(Frame),
     /// It stands below the ring's floor and lacks what is not here.
     Behind,

@@ -122,7 +122,7 @@ impl Topic {
         }
     }
 
-    /// The place up to which everything was pushed.
+    /// The seq up to which everything was pushed.
     pub fn newest(&self) -> Seq {
         lock(&self.ring).newest()
     }

@@ -35,7 +35,7 @@ pub struct PageQuery {
 }
 
 impl PageQuery {
-    /// The place before which the messages are asked for.
+    /// The seq before which the messages are asked for.
     pub fn before(&self, state: &AppState) -> Result<Option<Seq>, Error> {
         let Some(raw) = &self.before else { return Ok(None) };
         let id: MessageId = raw.parse().map_err(|_| {
