@@ -44,6 +44,9 @@ mod assets;
 pub mod config;
 mod delivery;
 mod fault;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 pub mod journal;
 pub mod message;
 pub mod metrics;
