@@ -102,7 +102,17 @@ impl Hubbub {
         let mut tasks = Supervisor::new(shutdown.clone());
         let sequencer = journal.clone();
         tasks.spawn(JOURNAL, ends(async move { sequencer.ended().await }));
-        tasks.spawn(FEED, ends(feed::run(journal.clone(), hub.clone(), published)));
+        let fed = feed::run(journal.clone(), hub.clone(), published);
+        let (source, stop) = (journal.clone(), shutdown.clone());
+        tasks.spawn(
+            FEED,
+            ends(async move {
+                fed.await;
+                if source.is_closed() {
+                    stop.begun().await; // It is the journal that ended early, not the feed.
+                }
+            }),
+        );
         tasks.spawn("announcements", ends(announcements::run(roster.changes(), hub.clone())));
         tasks.spawn("clock", ends(tick(hub.clone())));
         if let Some(admin) = admin {

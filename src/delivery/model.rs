@@ -250,13 +250,11 @@ impl Socket {
 
     /// Writes, or waits until there is room.
     pub fn poll_write(&self, bytes: &[u8], context: &mut Context<'_>) -> Poll<usize> {
-        match self.try_write(bytes) {
-            Ok(written) => Poll::Ready(written),
-            Err(_) => {
-                self.0.lock().unwrap().writable = Some(context.waker().clone());
-                Poll::Pending
-            }
+        if let Ok(written) = self.try_write(bytes) {
+            return Poll::Ready(written);
         }
+        self.0.lock().unwrap().writable = Some(context.waker().clone());
+        Poll::Pending
     }
 }
 

@@ -71,7 +71,8 @@ impl Rooms {
             rooms.insert(room, Listed { here, last_sent_at: None });
         }
         for (room, last_sent_at) in self.journal().rooms(limit).await? {
-            rooms.entry(room).or_default().last_sent_at = Some(last_sent_at);
+            let here = || Listed { here: self.0.roster.count(&room), last_sent_at: None };
+            rooms.entry(room.clone()).or_insert_with(here).last_sent_at = Some(last_sent_at);
         }
         let mut rooms: Vec<_> = rooms.into_iter().collect();
         rooms.retain(|(room, _)| self.check_read(caller, room).is_ok());

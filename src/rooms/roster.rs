@@ -152,7 +152,6 @@ impl Roster {
 
     /// How many names are in a room.
     #[must_use]
-    #[cfg(test)]
     pub fn count(&self, room: &RoomName) -> usize {
         self.lock().count(room)
     }

@@ -55,7 +55,7 @@ async fn errors_are_in_the_language_of_the_route_whatever_is_accepted() {
         match expected {
             _ if expected == json => assert!(body.starts_with("{\"error\":\""), "{body}"),
             _ if expected == text => {
-                assert!(body.ends_with(".\n") && !body.contains('{'), "{body}")
+                assert!(body.ends_with(".\n") && !body.contains('{'), "{body}");
             }
             _ => assert!(body.starts_with("<!DOCTYPE html>"), "{body}"),
         }

@@ -6,7 +6,7 @@ use requests::half_a_form;
 
 use crate::{
     client::client,
-    support::{App, Server, TestApp, until},
+    support::{App, Server, until},
     wire::{Wire, stream},
 };
 

@@ -136,13 +136,13 @@ impl Line {
     /// to hold what the reader lacks. `None` where it is not the writer's.
     pub fn unpark(&self, hold: impl Fn(Seq) -> Box<dyn Hold>) -> Option<Unparked> {
         let mut state = lock(&self.state);
-        let held = state.hold.take();
-        if !state.parked && held.is_none() {
+        let writers = state.hold.take();
+        if !state.parked && writers.is_none() {
             return None;
         }
         state.parked = false;
         let cursor = state.cursor;
-        let hold = held.unwrap_or_else(|| hold(cursor));
+        let hold = writers.unwrap_or_else(|| hold(cursor));
         Some(Unparked { cursor, rest: std::mem::take(&mut state.rest), hold })
     }
 }

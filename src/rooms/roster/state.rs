@@ -113,7 +113,6 @@ impl State {
         Arc::clone(room.map_or(&self.nobody, Room::people))
     }
 
-    #[cfg(test)]
     pub fn count(&self, room: &RoomName) -> usize {
         self.rooms.get(room).map_or(0, Room::count)
     }
