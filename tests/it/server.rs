@@ -6,7 +6,7 @@ use requests::half_a_form;
 
 use crate::{
     client::client,
-    support::{App, Server, until},
+    support::{App, until},
     wire::{Wire, stream},
 };
 

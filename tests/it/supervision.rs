@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 
 use crate::{
     client::{Events, client, post},
-    support::{Server, TestApp, process::app::Launch, soon},
+    support::{TestApp, process::app::Launch, soon},
 };
 
 /// Runs a hubbub in which `part` fails with its third batch, and looks at what comes of it.
