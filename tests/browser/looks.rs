@@ -14,7 +14,7 @@ fn set_times(app: &App, times: &[&str]) {
     let journal = rusqlite::Connection::open(app.data()).unwrap();
     for (seq, at) in (1..).zip(times) {
         let at: jiff::Timestamp = at.parse().unwrap();
-        let set = "UPDATE messages SET sent_at = ?1 WHERE seq = ?2";
+        let set = "UPDATE entries SET sent_at = ?1 WHERE seq = ?2";
         assert_eq!(journal.execute(set, (at.as_millisecond(), seq)).unwrap(), 1);
     }
 }
