@@ -11,4 +11,4 @@ pub mod past;
 pub mod stream;
 
 #[cfg(test)]
-mod model;
+pub mod model;

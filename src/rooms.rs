@@ -8,6 +8,8 @@ mod access;
 mod join;
 mod limits;
 mod listen;
+#[cfg(test)]
+pub mod model;
 mod read;
 mod roster;
 mod send;

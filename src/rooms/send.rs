@@ -58,3 +58,6 @@ impl Rooms {
         Ok(appended)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! hubbub over the wire: real sockets, a real file, and the real binary where a process is what is
 //! tried. Each test is a sentence.
 //!
-//! Fifteen ways such an app fails, and what holds each (here, in `tests/slow/` or in `tests/browser/`):
+//! Eighteen ways such an app fails, and what holds each (here, in `tests/slow/`, in `tests/browser/`, or
+//! beside the code):
 //!
 //! | | what goes wrong | test |
 //! |---|---|---|
@@ -26,15 +27,20 @@
 //! | 14 | trickled headers | `trickled_heads_and_idle_connections_are_closed_after_ten_seconds` |
 //! | 15 | messages take caret, selection, focus | `arriving_messages_leave_the_text_the_caret_and_the_selection_alone` |
 //! | 15 | senders disagree on order | `fifty_senders_at_once_are_seen_in_one_order_by_everybody` |
+//! | 16 | a flooded room slows others | `beside_a_flooded_room_a_quiet_one_has_its_messages_and_its_page` |
+//! | 16 | a flooded room has its readers ever further behind | `where_a_rooms_readers_are_behind_a_send_is_refused_and_other_rooms_take_theirs` |
+//! | 17 | a connected reader is told of a gap | `in_a_flooded_room_connected_readers_get_every_message_once_in_one_order_and_no_gap` |
+//! | 18 | a scarce permit is held across a stuck socket | `readers_that_catch_up_and_read_nothing_hold_nothing_that_others_need` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::{client, wire};
+use support::{client, flood, wire};
 
 mod audit;
 mod crash;
+mod flooded;
 mod history;
 mod house;
 mod join;

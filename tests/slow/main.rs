@@ -6,8 +6,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-use support::{client, wire};
+use support::{client, flood, wire};
 
+mod flooded;
 mod limits;
 mod long;
 mod many;

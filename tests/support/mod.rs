@@ -4,6 +4,7 @@
 //! binary in a process of its own, for what kills it, limits it, signals to it or measures it.
 
 pub mod client;
+pub mod flood;
 pub mod nginx;
 pub mod process;
 mod test_app;

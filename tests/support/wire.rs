@@ -27,9 +27,14 @@ impl Wire {
 
     /// Connects with a receive buffer as small as the kernel makes one.
     pub fn narrow(app: &impl Server) -> Self {
+        Self::with_buffer(app, 1)
+    }
+
+    /// Connects with a receive buffer of about so many bytes.
+    pub fn with_buffer(app: &impl Server, bytes: usize) -> Self {
         let address: SocketAddr = app.address().parse().unwrap();
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
-        socket.set_recv_buffer_size(1).unwrap();
+        socket.set_recv_buffer_size(bytes).unwrap();
         socket.connect(&address.into()).expect("it listens");
         socket.set_nonblocking(true).unwrap();
         Self { socket: TcpStream::from_std(socket.into()).unwrap(), read: String::new() }

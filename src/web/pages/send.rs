@@ -106,3 +106,6 @@ fn swapped(status: StatusCode, form: Markup) -> Response {
     const HX_RESWAP: HeaderName = HeaderName::from_static("hx-reswap");
     (status, not_stored(), [(HX_RESWAP, "outerHTML")], form).into_response()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+use axum::{body::to_bytes, http::header};
+
+use super::*;
+use crate::{
+    delivery::model::{Tasks, metrics, room},
+    message::Name,
+    rooms::model,
+    shutdown::Shutdown,
+    web::{PageCache, Parts, Secret},
+};
+
+#[tokio::test]
+async fn where_a_rooms_readers_are_behind_the_draft_and_its_key_stay_in_the_form() {
+    let (home, tasks) = (tempfile::tempdir().unwrap(), Tasks::default());
+    let rooms = model::rooms(home.path(), &tasks);
+    let _reader = model::reader(&rooms, &room());
+    model::publish(&rooms, 0, 200);
+    let state = AppState::new(Parts {
+        rooms,
+        cache: PageCache::default(),
+        secret: Secret::load(&home.path().join("hubbub.db")).unwrap(),
+        metrics: metrics(),
+        trusted_proxies: Vec::new(),
+        shutdown: Shutdown::new(),
+    });
+    let tab = Tab { room: room(), id: "0".repeat(32), name: Name::parse("ann").unwrap() };
+    tokio::time::pause();
+    for (frame, htmx) in [(None, false), (None, true), (Some("1"), false)] {
+        let mut headers = HeaderMap::new();
+        if htmx {
+            headers.insert("hx-request", "true".parse().unwrap());
+        }
+        let place = Query(Place { frame: frame.map(str::to_owned) });
+        let fields = Posted(Fields { text: "<hi> & more".into(), key: "mine".into() });
+        let (state, caller) = (State(state.clone()), Caller::default());
+        let answer = create(tab.clone(), caller, state, place, headers, fields).await;
+        let answer = answer.unwrap_or_else(|why| panic!("{}", why.sentence()));
+        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(answer.headers()[header::RETRY_AFTER], "1");
+        let page = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        let page = str::from_utf8(&page).unwrap();
+        assert!(page.contains("More is sent here than can be delivered right now."), "{page}");
+        assert!(page.contains("&lt;hi&gt; &amp; more</textarea>"), "{page}");
+        assert!(page.contains("name=\"key\" value=\"mine\""), "{page}");
+        assert_eq!(page.starts_with("<form"), htmx);
+    }
+}
