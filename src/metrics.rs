@@ -107,7 +107,7 @@ impl Metrics {
         );
         let (unit, commit) = (Unit::Seconds, inner.commit.clone());
         ours.register_with_unit("commit", "Time to commit and sync a batch", unit, commit);
-        let help = "Time from a message's way out of the journal to its last live reader's hands";
+        let help = "Time from a message's way out of the journal to its readers' sockets";
         ours.register_with_unit("fan_out", help, Unit::Seconds, inner.fan_out.clone());
         let help = "Time from a request's head to its answer's, by route and class of status";
         ours.register_with_unit("request", help, Unit::Seconds, inner.requests.clone());
@@ -161,7 +161,7 @@ impl Metrics {
         self.0.commit.observe(took.as_secs_f64());
     }
 
-    /// A message was handed to the last of its live readers.
+    /// A message was written to the sockets of its room's readers, but for those that were full.
     pub fn fanned_out(&self, took: Duration) {
         self.0.fan_out.observe(took.as_secs_f64());
     }
