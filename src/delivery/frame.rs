@@ -188,14 +188,19 @@ impl Frame {
         self.0.message.text.as_str().len() + 256
     }
 
-    /// Its bytes in one representation.
+    /// Its bytes in one representation, shared.
     pub fn bytes(&self, representation: Representation) -> Bytes {
+        self.encoded(representation).clone()
+    }
+
+    /// Its bytes in one representation.
+    pub fn encoded(&self, representation: Representation) -> &Bytes {
         let encode = || {
             let mut frame = String::new();
             representation.message(&mut frame, &self.0.message);
             frame.into()
         };
-        self.0.encoded[representation as usize].get_or_init(encode).clone()
+        self.0.encoded[representation as usize].get_or_init(encode)
     }
 }
 

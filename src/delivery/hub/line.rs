@@ -4,7 +4,10 @@
 //! room's writer writes to it, and its task sleeps. Whatever else there is to do (a socket that is
 //! full, a notice, a tick, a catch-up, the end) is the task's: it takes the line back first.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, OnceLock},
+};
 
 use bytes::Bytes;
 
@@ -40,24 +43,28 @@ impl Batch {
         &self.frames
     }
 
-    /// The bytes of what is after `cursor`.
-    fn bytes(&self, cursor: Seq, representation: Representation) -> Bytes {
+    /// The bytes of what is after `cursor`: nearly always those that all share.
+    fn bytes(&self, cursor: Seq, representation: Representation) -> Cow<'_, Bytes> {
         let had = self.frames.partition_point(|frame| frame.seq() <= cursor);
         match &self.frames[had..] {
-            [] => Bytes::new(),
-            [one] => one.bytes(representation),
+            [] => Cow::Owned(Bytes::new()),
+            [one] => Cow::Borrowed(one.encoded(representation)),
             all if had == 0 => {
                 let joined = &self.joined[representation as usize];
-                joined.get_or_init(|| join(all, representation)).clone()
+                Cow::Borrowed(joined.get_or_init(|| join(all, representation)))
             }
-            rest => join(rest, representation),
+            rest => Cow::Owned(join(rest, representation)),
         }
     }
 }
 
 fn join(frames: &[Frame], representation: Representation) -> Bytes {
-    let bytes: Vec<Bytes> = frames.iter().map(|frame| frame.bytes(representation)).collect();
-    bytes.concat().into()
+    let bytes: Vec<&Bytes> = frames.iter().map(|frame| frame.encoded(representation)).collect();
+    let mut joined = Vec::with_capacity(bytes.iter().map(|bytes| bytes.len()).sum());
+    for bytes in bytes {
+        joined.extend_from_slice(bytes);
+    }
+    joined.into()
 }
 
 /// A reader's line, shared by its task and its room's writer.
