@@ -85,7 +85,9 @@ impl Lanes {
     /// Refuses what waits and what comes later, and waits for what runs.
     pub async fn close(&self) {
         let lanes = [&self.follow, &self.replay, &self.page];
-        lanes.iter().for_each(|lane| lane.refuse());
+        for lane in lanes {
+            lane.refuse();
+        }
         for lane in lanes {
             let _ = lane.running.subscribe().wait_for(|running| *running == 0).await;
         }
@@ -186,13 +188,15 @@ mod tests {
 
     /// Fills a lane with jobs that wait; dropped, the answer lets them go.
     fn fill(lanes: &Arc<Lanes>, lane: Lane) -> mpsc::Sender<()> {
-        let (hold, held) = mpsc::channel::<()>();
-        let held = Arc::new(Mutex::new(held));
+        let (sender, waited_for) = mpsc::channel::<()>();
+        let waited_for = Arc::new(Mutex::new(waited_for));
         for _ in 0..64 {
-            let (lanes, held) = (Arc::clone(lanes), Arc::clone(&held));
-            tokio::spawn(async move { lanes.run(lane, move || held.lock().unwrap().recv()).await });
+            let (lanes, waited_for) = (Arc::clone(lanes), Arc::clone(&waited_for));
+            tokio::spawn(async move {
+                lanes.run(lane, move || waited_for.lock().unwrap().recv()).await
+            });
         }
-        hold
+        sender
     }
 
     #[tokio::test]

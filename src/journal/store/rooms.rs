@@ -12,7 +12,7 @@ use crate::message::RoomName;
 /// one look into the file.
 const MAX_KNOWN: usize = 4096;
 
-/// What a room's row holds, in the order of [`COLUMNS`].
+/// What a room's row holds, in the order of [`room_columns`].
 #[derive(Clone, Debug)]
 pub(super) struct Room {
     /// The row's number, once there is one.
@@ -37,8 +37,12 @@ pub(super) struct Room {
 }
 
 /// The columns of a [`Room`].
-pub(super) const COLUMNS: &str =
-    "id, name, sent, dropped, dropped_seq, emptied_seq, last_sent_at, oldest_sent_at";
+macro_rules! room_columns {
+    () => {
+        "id, name, sent, dropped, dropped_seq, emptied_seq, last_sent_at, oldest_sent_at"
+    };
+}
+pub(super) use room_columns;
 
 impl Room {
     fn new(name: &RoomName) -> Self {
@@ -75,8 +79,11 @@ impl Room {
 
     /// Reads it, or gives one without a row.
     pub fn load(connection: &Connection, name: &RoomName) -> Result<Self, rusqlite::Error> {
-        let mut statement =
-            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM rooms WHERE name = ?1"))?;
+        let mut statement = connection.prepare_cached(concat!(
+            "SELECT ",
+            room_columns!(),
+            " FROM rooms WHERE name = ?1"
+        ))?;
         let found = statement.query_row([name.as_str()], Self::from_row).optional()?;
         Ok(found.unwrap_or_else(|| Self::new(name)))
     }

@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use super::{
     open::LOCK_TIMEOUT,
     read::{signed, text},
-    rooms::{COLUMNS, Room},
+    rooms::{Room, room_columns},
     trim::MAX_AT_ONCE,
     write::{Batch, Writer},
 };
@@ -37,6 +37,14 @@ const SPARE_PAGES: u64 = 1_000;
 
 /// Freed pages that are handed back at once: a few milliseconds.
 const MAX_FREED: u64 = 64;
+
+/// The columns of a [`Room`], of the first after one that may have old messages.
+pub(super) const SELECT_OLD: &str = concat!(
+    "SELECT ",
+    room_columns!(),
+    " FROM rooms WHERE oldest_sent_at >= ?1 AND oldest_sent_at < ?2
+     AND (oldest_sent_at > ?1 OR id > ?3) ORDER BY oldest_sent_at, id LIMIT 1"
+);
 
 /// What there is to do, as far as is known.
 pub struct Chores {
@@ -209,12 +217,7 @@ impl Batch<'_> {
     fn next_old(&self, cutoff: i64) -> Result<Option<Room>, rusqlite::Error> {
         let (oldest, id) = self.chores.passed;
         self.transaction
-            .prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM rooms
-                 WHERE oldest_sent_at >= ?1 AND oldest_sent_at < ?2
-                 AND (oldest_sent_at > ?1 OR id > ?3)
-                 ORDER BY oldest_sent_at, id LIMIT 1"
-            ))?
+            .prepare_cached(SELECT_OLD)?
             .query_row(params![oldest, cutoff, id], Room::from_row)
             .optional()
     }
