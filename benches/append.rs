@@ -67,47 +67,40 @@ struct Side {
     keep: u64,
     request: Arc<[u8]>,
     acknowledged: Vec<u64>,
-    one: (Vec<Connection>, Vec<Measured>),
-    many: (Vec<Connection>, Vec<Measured>),
+    one: Vec<Measured>,
+    many: Vec<Measured>,
 }
 
 /// What a full room keeps: the default.
 const KEEP: u64 = 10_000;
 
 impl Side {
-    async fn new(title: &str, app: App, keep: u64) -> io::Result<Self> {
-        let request = request(app.address()).into();
-        let one = vec![Connection::open(app.address()).await?];
-        let mut many = Vec::new();
-        for _ in 0..MANY {
-            many.push(Connection::open(app.address()).await?);
-        }
-        let title = title.to_owned();
-        let (one, many) = ((one, Vec::new()), (many, Vec::new()));
-        Ok(Self { title, app, keep, request, acknowledged: Vec::new(), one, many })
+    fn new(title: &str, app: App, keep: u64) -> Self {
+        let (title, request) = (title.to_owned(), request(app.address()).into());
+        let (acknowledged, one, many) = (Vec::new(), Vec::new(), Vec::new());
+        Self { title, app, keep, request, acknowledged, one, many }
     }
 
     /// Each build, with a room that is never full and with one that is.
-    async fn all() -> io::Result<Vec<Self>> {
+    fn all() -> Vec<Self> {
         let (all, some) = (u64::MAX >> 1, KEEP);
         let mut sides = Vec::new();
         for (keep, what) in [(all, ""), (some, ", full")] {
             let flag = keep.min(1_000_000_000).to_string();
             let flags = ["--keep", &flag];
-            sides.push(Self::new(what, App::with(&flags), keep).await?);
+            sides.push(Self::new(what, App::with(&flags), keep));
             if let Some(app) = App::other_with(&flags) {
-                sides.push(Self::new(&format!("{what}, other build"), app, keep).await?);
+                sides.push(Self::new(&format!("{what}, other build"), app, keep));
             }
         }
-        Ok(sides)
+        sides
     }
 
     /// Until caches are warm and files have grown a little; or until the room is full, and as much
     /// as is remembered of what was trimmed is there too.
     async fn warm(&mut self) -> io::Result<()> {
         loop {
-            let Self { app, many, request, acknowledged, .. } = self;
-            send(app, &mut many.0, request, TURN / 4, acknowledged).await?;
+            self.send(MANY, TURN / 4).await?;
             if self.keep > KEEP || self.acknowledged.len() as u64 > 2 * KEEP + 1000 {
                 return Ok(());
             }
@@ -115,10 +108,49 @@ impl Side {
     }
 
     async fn measure(&mut self) -> io::Result<()> {
-        let Self { app, one, many, request, acknowledged, .. } = self;
-        one.1.push(send(app, &mut one.0, request, TURN, acknowledged).await?);
-        many.1.push(send(app, &mut many.0, request, TURN, acknowledged).await?);
+        let one = self.send(1, TURN).await?;
+        self.one.push(one);
+        let many = self.send(MANY, TURN).await?;
+        self.many.push(many);
         Ok(())
+    }
+
+    /// Some senders at once, each sending its next message when its last is acknowledged.
+    async fn send(&mut self, senders: usize, turn: Duration) -> io::Result<Measured> {
+        // New ones: an idle connection is closed before its turn comes again.
+        let mut connections = Vec::new();
+        for _ in 0..senders {
+            connections.push(Connection::open(self.app.address()).await?);
+        }
+        let used = self.app.cpu();
+        let begun = Instant::now();
+        let mut sending = JoinSet::new();
+        for mut sender in connections {
+            let request = Arc::clone(&self.request);
+            sending.spawn(async move {
+                let mut waits = Vec::new();
+                let mut seqs = Vec::new();
+                while begun.elapsed() < turn {
+                    let asked = Instant::now();
+                    let answer = sender.ask(&request).await?;
+                    waits.push(asked.elapsed());
+                    assert!(
+                        answer.starts_with(b"HTTP/1.1 201 "),
+                        "{}",
+                        str::from_utf8(answer).unwrap()
+                    );
+                    seqs.push(number_after(answer, b"#m").expect("the message's place"));
+                }
+                Ok::<_, io::Error>((waits, seqs))
+            });
+        }
+        let mut waits = Vec::new();
+        while let Some(sent) = sending.join_next().await {
+            let (waited, seqs) = sent.expect("it runs to its end")?;
+            waits.extend(waited);
+            self.acknowledged.extend(seqs);
+        }
+        Ok(Measured { waits, took: begun.elapsed(), cpu: self.app.cpu() - used })
     }
 }
 
@@ -128,7 +160,7 @@ async fn main() -> io::Result<()> {
     let rounds = env::var("ROUNDS").map_or(7, |rounds| rounds.parse().expect("ROUNDS is a number"));
     let home = directory();
     let mut plain = File::create(home.path().join("plain"))?;
-    let mut sides = Side::all().await?;
+    let mut sides = Side::all();
     for side in &mut sides {
         side.warm().await?;
     }
@@ -171,46 +203,6 @@ fn write_plainly(file: &mut File, turn: Duration) -> io::Result<Measured> {
     Ok(Measured { waits, took: begun.elapsed(), cpu: Duration::ZERO })
 }
 
-/// All of `senders` at once, each sending its next message when its last is acknowledged.
-async fn send(
-    app: &App,
-    senders: &mut Vec<Connection>,
-    request: &Arc<[u8]>,
-    turn: Duration,
-    acknowledged: &mut Vec<u64>,
-) -> io::Result<Measured> {
-    let used = app.cpu();
-    let begun = Instant::now();
-    let mut sending = JoinSet::new();
-    for mut sender in senders.drain(..) {
-        let request = Arc::clone(request);
-        sending.spawn(async move {
-            let mut waits = Vec::new();
-            let mut seqs = Vec::new();
-            while begun.elapsed() < turn {
-                let asked = Instant::now();
-                let answer = sender.ask(&request).await?;
-                waits.push(asked.elapsed());
-                assert!(
-                    answer.starts_with(b"HTTP/1.1 201 "),
-                    "{}",
-                    str::from_utf8(answer).unwrap()
-                );
-                seqs.push(number_after(answer, b"#m").expect("the message's place"));
-            }
-            Ok::<_, io::Error>((sender, waits, seqs))
-        });
-    }
-    let mut waits = Vec::new();
-    while let Some(sent) = sending.join_next().await {
-        let (sender, waited, seqs) = sent.expect("it runs to its end")?;
-        senders.push(sender);
-        waits.extend(waited);
-        acknowledged.extend(seqs);
-    }
-    Ok(Measured { waits, took: begun.elapsed(), cpu: app.cpu() - used })
-}
-
 /// The table, and the figures that are goals.
 fn report(plain: &[Measured], sides: &[Side]) {
     let over = |values: &[f64]| median(values);
@@ -235,19 +227,17 @@ fn report(plain: &[Measured], sides: &[Side]) {
         ]
     };
     let mut rows = vec![row("plain synced writes".to_owned(), plain)];
-    rows.extend(sides.iter().map(|side| row(format!("1 sender{}", side.title), &side.one.1)));
-    rows.extend(
-        sides.iter().map(|side| row(format!("{MANY} senders{}", side.title), &side.many.1)),
-    );
+    rows.extend(sides.iter().map(|side| row(format!("1 sender{}", side.title), &side.one)));
+    rows.extend(sides.iter().map(|side| row(format!("{MANY} senders{}", side.title), &side.many)));
     print_table(&["", "per second", "ratio", "median ms", "p99 ms", "server CPU µs"], &rows);
-    let one = &sides[0].one.1;
+    let one = &sides[0].one;
     let more: Vec<f64> = one.iter().zip(plain).map(|(a, b)| a.median() - b.median()).collect();
     println!("1 sender waits one sync and {:.2} ms more at the median", over(&more));
     let full = &sides[sides.len() / 2];
     println!(
         "a full room takes {:.2} of what another takes from 1 sender, {:.2} from {MANY}",
-        ratio(&full.one.1, one),
-        ratio(&full.many.1, &sides[0].many.1)
+        ratio(&full.one, one),
+        ratio(&full.many, &sides[0].many)
     );
 }
 

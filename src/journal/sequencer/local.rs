@@ -295,10 +295,9 @@ impl Sequence {
                 })
             };
             let entry = accepted(last.next(), now);
-            outcomes.push(match batch.find(&draft.room, &draft.key, entry.columns())? {
+            outcomes.push(match batch.insert(&draft.key, &entry)? {
                 None => {
                     last = last.next();
-                    batch.insert(&draft.key, &entry)?;
                     Ok(Appended::new(entry, true))
                 }
                 Some(found) if found.same => {

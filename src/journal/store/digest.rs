@@ -1,7 +1,5 @@
 //! What is kept of an entry that was trimmed, for a retry to be known by.
 
-use std::fmt::Write as _;
-
 use rusqlite::{Connection, functions::FunctionFlags, types::ValueRef};
 use sha2::{Digest as _, Sha256};
 
@@ -9,10 +7,11 @@ use sha2::{Digest as _, Sha256};
 pub(super) fn digest(name: &str, body: &str) -> String {
     // A name has no line breaks: no two pairs are one string.
     let digest = Sha256::new().chain_update(name).chain_update("\n").chain_update(body).finalize();
-    digest[..8].iter().fold(String::with_capacity(16), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    let [high, low] = [0, 4].map(|at| {
+        let part = [digest[at], digest[at + 1], digest[at + 2], digest[at + 3]];
+        u32::from_be_bytes(part)
+    });
+    format!("{high:08x}{low:08x}")
 }
 
 /// Makes it a function of SQL's on this connection.

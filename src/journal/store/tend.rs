@@ -162,7 +162,7 @@ impl Batch<'_> {
             let before = (room.dropped_seq, room.emptied_seq);
             let over = self.trim.over(room).min(MAX_AT_ONCE);
             self.trim.drop_oldest(&self.transaction, room, over)?;
-            self.trim.empty(&self.transaction, room)?;
+            self.trim.empty(&self.transaction, room, MAX_AT_ONCE)?;
             if before != (room.dropped_seq, room.emptied_seq) {
                 room.save(&self.transaction)?;
                 came_further = true;
@@ -199,7 +199,7 @@ impl Batch<'_> {
                     continue;
                 }
             }
-            self.trim.empty(&self.transaction, room)?;
+            self.trim.empty(&self.transaction, room, MAX_AT_ONCE)?;
             // A clock is a guess. Whatever is stamped later than now is looked at again when what
             // is sent now will be too old.
             let oldest = oldest_sent_at(&self.transaction, room)?;

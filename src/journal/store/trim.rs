@@ -5,14 +5,14 @@
 //! batch anyway; it happens with the batch that brings more than is kept. The others change pages
 //! that no send changes, so they wait until there is a chunk to do at once.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{super::holds::Holds, read::signed, rooms::Room};
 use crate::message::Seq;
 
 /// Messages that become tombstones together. A lone sender pays a sixty-fourth of four pages a
 /// message instead of four; more would not be felt.
-const CHUNK: u64 = 64;
+pub(super) const CHUNK: u64 = 64;
 
 /// Messages that are trimmed at most before somebody else gets a turn.
 pub(super) const MAX_AT_ONCE: u64 = 2 * CHUNK;
@@ -34,7 +34,9 @@ macro_rules! chunk {
     };
 }
 
-const SELECT_OLDEST: &str = concat!(chunk!("SELECT seq FROM entries"), " ORDER BY seq LIMIT ?4");
+const SELECT_NTH: &str =
+    concat!(chunk!("SELECT seq FROM entries"), " ORDER BY seq LIMIT 1 OFFSET ?4 - 1");
+const COUNT: &str = chunk!("SELECT count(*), max(seq) FROM entries");
 const EMPTY_SHORT: &str = concat!(
     chunk!("UPDATE entries SET kind = 0, body = digest(name, body), name = ''"),
     " AND kind <> 0 AND octet_length(body) < ?4"
@@ -44,13 +46,12 @@ const SELECT_LONG: &str = concat!(
     " AND kind <> 0"
 );
 const DELETE: &str = chunk!("DELETE FROM entries");
-const SELECT_TOMBSTONES: &str =
-    "SELECT seq, n FROM entries WHERE room = ?1 AND seq <= ?2 ORDER BY seq LIMIT ?3";
+const SELECT_FIRST: &str = "SELECT n FROM entries WHERE room = ?1 ORDER BY seq LIMIT 1";
 
 /// Statements that run with batches: none may build a table of its own for a while.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 5] =
-    [SELECT_OLDEST, EMPTY_SHORT, SELECT_LONG, DELETE, SELECT_TOMBSTONES];
+pub(super) const STATEMENTS: [&str; 6] =
+    [SELECT_NTH, COUNT, EMPTY_SHORT, SELECT_LONG, DELETE, SELECT_FIRST];
 
 /// What may be trimmed.
 pub(super) struct Trim<'a> {
@@ -84,14 +85,15 @@ impl Trim<'_> {
         if count == 0 || limit.get() <= room.dropped_seq {
             return Ok(0);
         }
-        let mut oldest = connection.prepare_cached(SELECT_OLDEST)?;
-        let dropped_seq = signed(room.dropped_seq);
-        let mut rows =
-            oldest.query(params![room.id, dropped_seq, signed(limit.get()), signed(count)])?;
-        let (mut upto, mut dropped) = (None, 0);
-        while let Some(row) = rows.next()? {
-            (upto, dropped) = (Some(row.get::<_, u64>(0)?), dropped + 1);
-        }
+        let found = nth(connection, room, room.dropped_seq, limit.get(), count)?;
+        let (dropped, upto) = if let Some(seq) = found {
+            (count, Some(seq))
+        } else {
+            let range = params![room.id, signed(room.dropped_seq), signed(limit.get())];
+            connection
+                .prepare_cached(COUNT)?
+                .query_row(range, |row| Ok((row.get(0)?, row.get(1)?)))?
+        };
         let Some(seq) = upto else { return Ok(0) };
         let n: u64 = connection
             .prepare_cached("SELECT n FROM entries WHERE seq = ?1")?
@@ -101,85 +103,109 @@ impl Trim<'_> {
         Ok(dropped)
     }
 
-    /// Makes tombstones of what was taken out, where a chunk of it has gathered.
+    /// Makes tombstones of what was taken out, where a chunk of it has gathered; no more than
+    /// `most`.
     pub fn empty_chunk(
         &self,
         connection: &Connection,
         room: &mut Room,
+        most: u64,
     ) -> Result<(), rusqlite::Error> {
-        if room.pending >= CHUNK { self.empty(connection, room) } else { Ok(()) }
+        if room.pending >= CHUNK { self.empty(connection, room, most) } else { Ok(()) }
     }
 
-    /// Makes tombstones of what was taken out, of two chunks of it at most, and forgets the oldest of
+    /// Makes tombstones of what was taken out, no more than `most`, and forgets the oldest of
     /// those there were. The room's row is the caller's to write.
-    pub fn empty(&self, connection: &Connection, room: &mut Room) -> Result<(), rusqlite::Error> {
+    pub fn empty(
+        &self,
+        connection: &Connection,
+        room: &mut Room,
+        most: u64,
+    ) -> Result<(), rusqlite::Error> {
         if room.pending == 0 {
             return Ok(());
         }
-        let from = signed(room.emptied_seq);
-        let mut upto = room.dropped_seq;
-        let mut left = 0;
-        if room.pending > MAX_AT_ONCE {
-            let mut oldest = connection.prepare_cached(SELECT_OLDEST)?;
-            let params = params![room.id, from, signed(upto), signed(MAX_AT_ONCE)];
-            let mut rows = oldest.query(params)?;
-            while let Some(row) = rows.next()? {
-                upto = row.get(0)?;
-            }
-            if upto < room.dropped_seq {
-                left = room.pending - MAX_AT_ONCE;
-            }
+        let (from, mut upto, mut left) = (signed(room.emptied_seq), room.dropped_seq, 0);
+        if room.pending > most
+            && let Some(seq) = nth(connection, room, room.emptied_seq, upto, most)?
+            && seq < upto
+        {
+            (upto, left) = (seq, room.pending - most);
         }
-        let chunk = params![room.id, from, signed(upto)];
-        connection.prepare_cached(EMPTY_SHORT)?.execute(params![
+        let emptied = connection.prepare_cached(EMPTY_SHORT)?.execute(params![
             room.id,
             from,
             signed(upto),
             signed(LONG_BODY)
         ])?;
-        let mut long = connection.prepare_cached(SELECT_LONG)?;
-        let mut rows = long.query(chunk)?;
-        let mut tombstones: Vec<(i64, i64, String, i64, String)> = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (key, digest) = (row.get(2)?, row.get(4)?);
-            tombstones.push((row.get(0)?, row.get(1)?, key, row.get(3)?, digest));
+        if emptied as u64 != room.pending - left {
+            bury_long(connection, room, from, signed(upto))?;
         }
-        drop(rows);
-        for (seq, n, key, sent_at, digest) in tombstones {
-            connection.prepare_cached(DELETE)?.execute(params![room.id, seq - 1, seq])?;
-            connection
-                .prepare_cached(
-                    "INSERT INTO entries (seq, room, n, key, sent_at, name, body, kind)
-                     VALUES (?1, ?2, ?3, ?4, ?5, '', ?6, 0)",
-                )?
-                .execute(params![seq, room.id, n, key, sent_at, digest])?;
-        }
-        room.emptied_seq = upto;
-        room.pending = left;
-        self.forget(connection, room)
+        (room.emptied_seq, room.pending) = (upto, left);
+        self.forget(connection, room, 2 * most)
     }
 
-    /// Removes tombstones beyond what is remembered: more than become tombstones at a time, so
+    /// Removes up to `most` tombstones beyond what is remembered: more than are made at a time, so
     /// that a room with too many of them catches up.
-    fn forget(&self, connection: &Connection, room: &Room) -> Result<(), rusqlite::Error> {
+    fn forget(
+        &self,
+        connection: &Connection,
+        room: &Room,
+        most: u64,
+    ) -> Result<(), rusqlite::Error> {
         let forgotten = room.dropped.saturating_sub(self.keep.max(REMEMBERED));
         if forgotten == 0 {
             return Ok(());
         }
-        let mut oldest = connection.prepare_cached(SELECT_TOMBSTONES)?;
-        let mut rows =
-            oldest.query(params![room.id, signed(room.emptied_seq), signed(4 * CHUNK)])?;
-        let mut upto: Option<i64> = None;
-        while let Some(row) = rows.next()? {
-            if row.get::<_, u64>(1)? > forgotten {
-                break;
-            }
-            upto = Some(row.get(0)?);
-        }
-        drop(rows);
-        if let Some(upto) = upto {
-            connection.prepare_cached(DELETE)?.execute(params![room.id, 0, upto])?;
+        let first: u64 =
+            connection.prepare_cached(SELECT_FIRST)?.query_row([room.id], |row| row.get(0))?;
+        let surplus = (forgotten + 1).saturating_sub(first).min(most);
+        if surplus > 0 {
+            let upto = nth(connection, room, 0, room.emptied_seq, surplus)?;
+            let upto = upto.unwrap_or(room.emptied_seq);
+            connection.prepare_cached(DELETE)?.execute(params![room.id, 0, signed(upto)])?;
         }
         Ok(())
     }
+}
+
+/// The place of the `count`-th entry of a room after `from` and up to `upto`.
+fn nth(
+    connection: &Connection,
+    room: &Room,
+    from: u64,
+    upto: u64,
+    count: u64,
+) -> Result<Option<u64>, rusqlite::Error> {
+    connection
+        .prepare_cached(SELECT_NTH)?
+        .query_row(params![room.id, signed(from), signed(upto), signed(count)], |row| row.get(0))
+        .optional()
+}
+
+/// Makes tombstones of those entries whose rows are too long to become one.
+fn bury_long(
+    connection: &Connection,
+    room: &Room,
+    from: i64,
+    upto: i64,
+) -> Result<(), rusqlite::Error> {
+    let mut long = connection.prepare_cached(SELECT_LONG)?;
+    let mut rows = long.query(params![room.id, from, upto])?;
+    let mut tombstones: Vec<(i64, i64, String, i64, String)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (key, digest) = (row.get(2)?, row.get(4)?);
+        tombstones.push((row.get(0)?, row.get(1)?, key, row.get(3)?, digest));
+    }
+    drop(rows);
+    for (seq, n, key, sent_at, digest) in tombstones {
+        connection.prepare_cached(DELETE)?.execute(params![room.id, seq - 1, seq])?;
+        connection
+            .prepare_cached(
+                "INSERT INTO entries (seq, room, n, key, sent_at, name, body, kind)
+                 VALUES (?1, ?2, ?3, ?4, ?5, '', ?6, 0)",
+            )?
+            .execute(params![seq, room.id, n, key, sent_at, digest])?;
+    }
+    Ok(())
 }

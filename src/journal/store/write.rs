@@ -10,7 +10,7 @@ use super::{
     read::{signed, text, time},
     rooms::Rooms,
     tend::Chores,
-    trim::Trim,
+    trim::{CHUNK, Trim},
 };
 use crate::message::{Columns, Entry, Epoch, Key, RoomName, Seq};
 
@@ -142,38 +142,28 @@ impl Writer {
 }
 
 impl Batch<'_> {
-    /// What is stored in the room under this key, if anything, beside what is to be stored now.
-    pub fn find(
-        &mut self,
-        room: &RoomName,
-        key: &Key,
-        sent: Columns<'_>,
-    ) -> Result<Option<Found>, rusqlite::Error> {
-        let Some(id) = self.rooms.get(&self.transaction, room)?.id else { return Ok(None) };
-        self.transaction
-            .prepare_cached(
-                "SELECT seq, sent_at, kind, name, body FROM entries WHERE room = ?1 AND key = ?2",
-            )?
-            .query_row(params![id, key.as_str()], |row| {
-                let (kind, name, body) = (row.get(2)?, text(row, 3)?, text(row, 4)?);
-                Ok(Found {
-                    seq: Seq::new(row.get(0)?),
-                    sent_at: time(row.get(1)?).unwrap_or_default(),
-                    same: match kind {
-                        TRIMMED => body.is_empty() || body == digest(sent.name, sent.body),
-                        _ => sent == Columns { kind, name, body },
-                    },
-                })
-            })
-            .optional()
-    }
-
-    /// Stores `entry` at its seq, which must be above every seq stored before.
-    pub fn insert(&mut self, key: &Key, entry: &Entry) -> Result<(), rusqlite::Error> {
+    /// Stores `entry` at its seq, which must be above every seq stored before; or answers what
+    /// stands under its key in its room already.
+    pub fn insert(&mut self, key: &Key, entry: &Entry) -> Result<Option<Found>, rusqlite::Error> {
         self.rooms.change();
         let room = self.rooms.get(&self.transaction, entry.room())?;
         let id = room.create(&self.transaction)?;
         let sent_at = entry.sent_at().as_millisecond();
+        let (seq, n) = (signed(entry.seq().get()), signed(room.sent + 1));
+        let columns = entry.columns();
+        let Columns { kind, name, body } = columns;
+        // Most keys are new: the insert finds out by itself, and looking before would cost as
+        // much again.
+        let stored = self
+            .transaction
+            .prepare_cached(
+                "INSERT INTO entries (seq, room, n, key, sent_at, name, body, kind)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (room, key) DO NOTHING",
+            )?
+            .execute(params![seq, id, n, key.as_str(), sent_at, name, body, kind])?;
+        if stored == 0 {
+            return find(&self.transaction, id, key, columns).map(Some);
+        }
         room.sent += 1;
         room.stored += 1;
         room.last_sent_at = sent_at;
@@ -184,15 +174,7 @@ impl Batch<'_> {
         if room.stored == 1 {
             self.written.push(entry.room().clone());
         }
-        let Columns { kind, name, body } = entry.columns();
-        let seq = signed(entry.seq().get());
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO entries (seq, room, n, key, sent_at, name, body, kind)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?
-            .execute(params![seq, id, signed(room.sent), key.as_str(), sent_at, name, body, kind])
-            .map(|_| ())
+        Ok(None)
     }
 
     /// Trims each room that was written to, and makes the batch durable; `last` is the highest
@@ -206,7 +188,7 @@ impl Batch<'_> {
             let stored = std::mem::take(&mut room.stored);
             let over = self.trim.over(room).min(2 * stored);
             self.trim.drop_oldest(&self.transaction, room, over)?;
-            self.trim.empty_chunk(&self.transaction, room)?;
+            self.trim.empty_chunk(&self.transaction, room, 2 * stored + CHUNK)?;
             room.save(&self.transaction)?;
             if self.trim.is_due(room) {
                 self.chores.add(&name);
@@ -223,4 +205,28 @@ impl Batch<'_> {
         self.rooms.committed();
         Ok(())
     }
+}
+
+/// What is stored in the room under this key, beside what was to be stored.
+fn find(
+    connection: &Connection,
+    room: i64,
+    key: &Key,
+    sent: Columns<'_>,
+) -> Result<Found, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "SELECT seq, sent_at, kind, name, body FROM entries WHERE room = ?1 AND key = ?2",
+        )?
+        .query_row(params![room, key.as_str()], |row| {
+            let (kind, name, body) = (row.get(2)?, text(row, 3)?, text(row, 4)?);
+            Ok(Found {
+                seq: Seq::new(row.get(0)?),
+                sent_at: time(row.get(1)?).unwrap_or_default(),
+                same: match kind {
+                    TRIMMED => body.is_empty() || body == digest(sent.name, sent.body),
+                    _ => sent == Columns { kind, name, body },
+                },
+            })
+        })
 }
