@@ -21,8 +21,7 @@ impl App {
     /// Starts another build for a comparison, the one that `OTHER` names, if it does, wherever the
     /// system lets it run.
     pub fn other_with(flags: &[&str]) -> Option<Self> {
-        let binary = env::var_os("OTHER")?;
-        Some(Self::run(Command::new(binary), Arc::new(directory()), "127.0.0.1:0", flags))
+        Some(Launch::new(flags).program(env::var_os("OTHER")?).start())
     }
 
     /// Starts one there, on a given address and over the data in `home`.
