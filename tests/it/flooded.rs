@@ -156,10 +156,13 @@ async fn readers_that_catch_up_and_read_nothing_hold_nothing_that_others_need() 
         wire.until("\r\n\r\n").await;
         stuck.push(wire);
     }
-    until("each has its first page", async || {
+    let counted = async |name: &str| {
         let metrics = client().get(app.metrics_url()).send().await.unwrap().text().await.unwrap();
-        let pages = metrics.lines().find_map(|line| line.strip_prefix("hubbub_replays_total "));
-        (pages?.parse::<usize>().unwrap() >= 8).then_some(())
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name));
+        value.expect("it is counted").trim().parse::<usize>().unwrap()
+    };
+    until("each has its first page", async || {
+        (counted("hubbub_replays_total").await >= 8).then_some(())
     })
     .await;
 
@@ -173,6 +176,8 @@ async fn readers_that_catch_up_and_read_nothing_hold_nothing_that_others_need() 
     let path = "/rooms/lobby/events?last=500";
     let mut other = Reader::open(Wire::to(&app).await, path, None).await;
     other.until_count(500).await;
+    // After ten seconds the kernel would have cut them.
+    assert_eq!(counted("hubbub_evictions_total").await, 0, "and they were stuck all the time");
     app.signal("TERM");
     let begun = Instant::now();
     assert!(tokio::task::block_in_place(|| app.wait()).success());

@@ -13,7 +13,7 @@ use tokio::{
 use crate::{
     client::send,
     flood::{FLAGS, Flood, Reader, marked},
-    support::{App, soon},
+    support::{App, PATIENCE, soon},
     wire::Wire,
 };
 
@@ -90,7 +90,7 @@ async fn in_a_flooded_room_slow_readers_cost_the_others_the_senders_and_the_memo
     // Held for each of those that stopped, 1,500 messages would be 100 MB.
     assert!(grown < 30_000, "{grown} kB more");
     assert_eq!(refused, 0, "no sender waits for them");
-    timeout(Duration::from_secs(60), trickle).await.expect("it is cut").unwrap();
+    timeout(PATIENCE, trickle).await.expect("it is cut").unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

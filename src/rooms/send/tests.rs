@@ -38,8 +38,8 @@ async fn where_a_rooms_readers_are_behind_a_send_is_refused_and_other_rooms_take
     assert!(send(&hall, "there").await.is_ok());
 
     // One that waits goes on once the readers are served.
-    let (sent, ()) = join!(send(&lobby, "served"), model::serve(&tasks));
-    assert!(sent.is_ok());
+    let (served, ()) = join!(send(&lobby, "served"), model::serve(&tasks));
+    assert!(served.is_ok());
     let kept = rooms.journal().before(&lobby, None, 10).await.unwrap().messages;
     let texts: Vec<_> = kept.iter().map(|message| message.text.as_str()).collect();
     assert_eq!(texts, ["at the limit", "served"], "what was refused is not stored");

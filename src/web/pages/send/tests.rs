@@ -40,7 +40,7 @@ async fn where_a_rooms_readers_are_behind_the_draft_and_its_key_stay_in_the_form
         let page = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
         let page = str::from_utf8(&page).unwrap();
         assert!(page.contains("More is sent here than can be delivered right now."), "{page}");
-        assert!(page.contains("&lt;hi&gt; &amp; more</textarea>"), "{page}");
+        assert!(page.contains("&lt;hi&gt; &amp; more"), "{page}");
         assert!(page.contains("name=\"key\" value=\"mine\""), "{page}");
         assert_eq!(page.starts_with("<form"), htmx);
     }
