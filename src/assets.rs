@@ -3,7 +3,7 @@
 
 /// One embedded file.
 #[derive(Debug)]
-pub struct Asset {
+pub(crate) struct Asset {
     /// The name that the code knows it by, such as `app.css`.
     pub name: &'static str,
     /// Where it is served, such as `/static/app.1f2e3d4c5b6a7988.css`.
@@ -26,12 +26,12 @@ include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 ///
 /// When there is no such file, which the page's own tests would show.
 #[must_use]
-pub fn href(name: &str) -> &'static str {
+pub(crate) fn href(name: &str) -> &'static str {
     ASSETS.iter().find(|asset| asset.name == name).expect("an embedded asset").href
 }
 
 /// The file that is served at `href`.
 #[must_use]
-pub fn at(href: &str) -> Option<&'static Asset> {
+pub(crate) fn at(href: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.href == href)
 }

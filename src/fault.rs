@@ -16,7 +16,7 @@ const VARIABLE: &str = "HUBBUB_FAULT";
 
 /// Panics where [`VARIABLE`] asks for it. In release builds this is nothing.
 #[cfg(debug_assertions)]
-pub fn point(name: &str) {
+pub(crate) fn point(name: &str) {
     static FAULT: LazyLock<Option<Fault>> = LazyLock::new(|| {
         let asked = env::var(VARIABLE).ok()?;
         Some(Fault::parse(&asked).unwrap_or_else(|| panic!("{VARIABLE}={asked}: try journal:1")))

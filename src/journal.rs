@@ -30,9 +30,9 @@ use tokio_stream::Stream;
 use crate::message::{Draft, Entry, Epoch, Message, RoomName, Seq};
 use crate::metrics::Metrics;
 
-pub use holds::Hold;
-pub use sequencer::AppendError;
-pub use store::{Gap, Newest, OpenError, Page, ReadError};
+pub(crate) use holds::Hold;
+pub(crate) use sequencer::AppendError;
+pub(crate) use store::{Gap, Newest, OpenError, Page, ReadError};
 
 use followers::Followers;
 use holds::Holds;

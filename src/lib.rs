@@ -39,6 +39,8 @@
 //! journal, and a reader's cursor in it. Every task is watched over: when one ends before its time,
 //! the process says which, stops, and exits with status 1, so that a restart heals it.
 
+#![warn(unreachable_pub)] // Visibility is as small as it compiles.
+
 mod app;
 mod assets;
 pub mod config;

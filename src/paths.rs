@@ -11,57 +11,57 @@ use maud::Render;
 use crate::message::RoomName;
 
 /// The list of rooms.
-pub const ROOMS: &str = "/rooms";
+pub(crate) const ROOMS: &str = "/rooms";
 
 /// The room where everybody begins.
-pub const LOBBY: &str = "/rooms/lobby";
+pub(crate) const LOBBY: &str = "/rooms/lobby";
 
 /// An address below a room or a tab, written out where it is used: nothing is allocated for it.
 #[derive(Clone, Copy)]
-pub struct Path<'a> {
+pub(crate) struct Path<'a> {
     room: &'a str,
     tab: Option<&'a str>,
     action: &'static str,
 }
 
 /// A room's page with the join form.
-pub fn room(room: &RoomName) -> Path<'_> {
+pub(crate) fn room(room: &RoomName) -> Path<'_> {
     Path { room: room.as_str(), tab: None, action: "" }
 }
 
 /// Where the join form posts.
-pub fn join(room: &RoomName) -> Path<'_> {
+pub(crate) fn join(room: &RoomName) -> Path<'_> {
     Path { action: "/join", ..self::room(room) }
 }
 
 /// A room's messages, for scripts and for what loads older ones.
-pub fn messages(room: &RoomName) -> Path<'_> {
+pub(crate) fn messages(room: &RoomName) -> Path<'_> {
     Path { action: "/messages", ..self::room(room) }
 }
 
 /// A joined tab's page.
-pub fn tab<'a>(room: &'a RoomName, tab: &'a str) -> Path<'a> {
+pub(crate) fn tab<'a>(room: &'a RoomName, tab: &'a str) -> Path<'a> {
     Path { tab: Some(tab), ..self::room(room) }
 }
 
 impl Path<'_> {
     /// Where a tab's send form posts, and where it stands in a frame of its own.
-    pub fn send(self) -> Self {
+    pub(crate) fn send(self) -> Self {
         Self { action: "/send", ..self }
     }
 
     /// Where a tab's leave form posts.
-    pub fn leave(self) -> Self {
+    pub(crate) fn leave(self) -> Self {
         Self { action: "/leave", ..self }
     }
 
     /// What the frame of a tab without script begins with.
-    pub fn live(self) -> Self {
+    pub(crate) fn live(self) -> Self {
         Self { action: "/live", ..self }
     }
 
     /// The stream of a room, or of a tab with presence.
-    pub fn events(self) -> Self {
+    pub(crate) fn events(self) -> Self {
         Self { action: "/events", ..self }
     }
 

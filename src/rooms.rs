@@ -23,17 +23,17 @@ use crate::{
     metrics::Metrics,
 };
 
-pub use access::Denied;
-pub use limits::{Allowed, Limits, TooMuch};
-pub use listen::{Cursor, Listen};
-pub use roster::{NameTaken, Roster};
-pub use tab::Tab;
+pub(crate) use access::Denied;
+pub(crate) use limits::{Allowed, Limits, TooMuch};
+pub(crate) use listen::{Cursor, Listen};
+pub(crate) use roster::{NameTaken, Roster};
+pub(crate) use tab::Tab;
 
 use access::{Access, Action};
 
 /// A handle on all rooms; clones share it.
 #[derive(Clone)]
-pub struct Rooms(Arc<Parts>);
+pub(crate) struct Rooms(Arc<Parts>);
 
 /// What [`Rooms`] is made of.
 struct Parts {
@@ -46,14 +46,14 @@ struct Parts {
 
 /// Who asks, as far as the rules go.
 #[derive(Clone, Debug, Default)]
-pub struct Caller {
+pub(crate) struct Caller {
     /// The address that limits count by; `None` where none should apply.
     pub ip: Option<IpAddr>,
 }
 
 /// Why somebody may not do what they asked for, or it could not be done.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// More was asked for in a minute than is allowed.
     #[error("too much in a minute")]
     TooMany(Duration),
@@ -86,17 +86,17 @@ impl From<TooMuch> for Refusal {
 
 impl Rooms {
     /// Rooms whose messages come from `source`.
-    pub fn new(source: Source, roster: Roster, limits: Limits, metrics: Metrics) -> Self {
+    pub(crate) fn new(source: Source, roster: Roster, limits: Limits, metrics: Metrics) -> Self {
         Self(Arc::new(Parts { source, roster, limits, access: Access, metrics }))
     }
 
     /// The journal behind them.
-    pub fn journal(&self) -> &Journal {
+    pub(crate) fn journal(&self) -> &Journal {
         &self.0.source.journal
     }
 
     /// The fan-out to their readers.
-    pub fn hub(&self) -> &Hub {
+    pub(crate) fn hub(&self) -> &Hub {
         &self.0.source.hub
     }
 }

@@ -1,10 +1,10 @@
 //! What people see: maud functions from values to markup, and nothing else.
 
-pub mod endless;
-pub mod error;
-pub mod join;
-pub mod layout;
-pub mod message;
-pub mod presence;
-pub mod room;
-pub mod rooms;
+pub(crate) mod endless;
+pub(crate) mod error;
+pub(crate) mod join;
+pub(crate) mod layout;
+pub(crate) mod message;
+pub(crate) mod presence;
+pub(crate) mod room;
+pub(crate) mod rooms;

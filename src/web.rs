@@ -19,7 +19,7 @@ mod routes;
 mod session;
 mod state;
 
-pub use cache::PageCache;
-pub use routes::{admin, router};
-pub use session::{Secret, SecretError};
-pub use state::{AppState, Parts};
+pub(crate) use cache::PageCache;
+pub(crate) use routes::{admin, router};
+pub(crate) use session::{Secret, SecretError};
+pub(crate) use state::{AppState, Parts};

@@ -7,7 +7,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use crate::shutdown::Shutdown;
 
 /// Watches over tasks that are to run until the shutdown begins.
-pub struct Supervisor {
+pub(super) struct Supervisor {
     tasks: JoinSet<Outcome>,
     names: HashMap<Id, &'static str>,
     shutdown: Shutdown,
@@ -15,7 +15,7 @@ pub struct Supervisor {
 }
 
 /// What a task comes to that ends by itself.
-pub type Outcome = Result<(), String>;
+pub(super) type Outcome = Result<(), String>;
 
 /// A task ended before its time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,12 +29,12 @@ pub struct TaskFailed {
 
 impl Supervisor {
     /// Watches over nothing yet.
-    pub fn new(shutdown: Shutdown) -> Self {
+    pub(super) fn new(shutdown: Shutdown) -> Self {
         Self { tasks: JoinSet::new(), names: HashMap::new(), shutdown, failure: None }
     }
 
     /// Starts a task.
-    pub fn spawn(
+    pub(super) fn spawn(
         &mut self,
         name: &'static str,
         task: impl Future<Output = Outcome> + Send + 'static,
@@ -44,7 +44,7 @@ impl Supervisor {
     }
 
     /// Waits for the shutdown. The first task that ends before is the failure, and begins it.
-    pub async fn watch(&mut self) {
+    pub(super) async fn watch(&mut self) {
         let shutdown = self.shutdown.clone();
         while !shutdown.has_begun() {
             tokio::select! {
@@ -61,7 +61,7 @@ impl Supervisor {
     }
 
     /// Waits until none of these runs any more. Each may end now; none may fail.
-    pub async fn join(&mut self, names: &[&str]) {
+    pub(super) async fn join(&mut self, names: &[&str]) {
         while self.names.values().any(|name| names.contains(name))
             && let Some(ended) = self.tasks.join_next_with_id().await
         {
@@ -76,7 +76,7 @@ impl Supervisor {
     /// # Errors
     ///
     /// The first [`TaskFailed`].
-    pub fn finish(self) -> Result<(), TaskFailed> {
+    pub(super) fn finish(self) -> Result<(), TaskFailed> {
         self.failure.map_or(Ok(()), Err)
     }
 

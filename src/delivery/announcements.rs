@@ -13,7 +13,7 @@ use crate::{
 
 /// Renders each change once, whatever the number of readers, and hands it to the hub; until the
 /// changes end.
-pub async fn run(changes: impl Stream<Item = (RoomName, Arc<People>)>, hub: Hub) {
+pub(crate) async fn run(changes: impl Stream<Item = (RoomName, Arc<People>)>, hub: Hub) {
     let mut changes = pin!(changes);
     while let Some((room, people)) = changes.next().await {
         hub.announce(&room, frame::presence(&people));

@@ -18,7 +18,7 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Carries every message after `seq` to the hub, until the journal is closed. While nobody reads
 /// anywhere, there is nothing to carry, and nothing is read.
-pub async fn run(journal: Journal, hub: Hub, seq: Seq) {
+pub(crate) async fn run(journal: Journal, hub: Hub, seq: Seq) {
     let mut batches = pin!(journal.follow("feed", seq, |upto| hub.pass(upto)));
     while let Some(batch) = batches.next().await {
         match batch {

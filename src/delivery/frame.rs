@@ -29,7 +29,7 @@ use crate::{
 /// How a stream is written. In the order in which the server prefers them, where a reader takes
 /// several alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Representation {
+pub(crate) enum Representation {
     /// `text/event-stream`, for htmx and `EventSource`.
     EventStream,
     /// `application/x-ndjson`, for scripts.
@@ -42,10 +42,10 @@ pub enum Representation {
 
 impl Representation {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::EventStream, Self::NdJson, Self::Text, Self::Html];
+    pub(crate) const ALL: [Self; 4] = [Self::EventStream, Self::NdJson, Self::Text, Self::Html];
 
     /// Its name in `?format=`.
-    pub fn format(self) -> &'static str {
+    pub(crate) fn format(self) -> &'static str {
         match self {
             Self::EventStream => "sse",
             Self::NdJson => "ndjson",
@@ -55,7 +55,7 @@ impl Representation {
     }
 
     /// Its media type, without parameters.
-    pub fn media_type(self) -> &'static str {
+    pub(crate) fn media_type(self) -> &'static str {
         match self {
             Self::EventStream => "text/event-stream",
             Self::NdJson => "application/x-ndjson",
@@ -65,7 +65,7 @@ impl Representation {
     }
 
     /// What `Content-Type` says. An event stream is UTF-8 by its standard and names no charset.
-    pub fn content_type(self) -> &'static str {
+    pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Text => "text/plain; charset=utf-8",
             Self::Html => "text/html; charset=utf-8",
@@ -74,7 +74,7 @@ impl Representation {
     }
 
     /// What opens a stream of `room`.
-    pub fn opening(self, room: &RoomName) -> Bytes {
+    pub(crate) fn opening(self, room: &RoomName) -> Bytes {
         match self {
             Self::EventStream => event_stream::opening(),
             Self::NdJson | Self::Text => Bytes::new(),
@@ -83,7 +83,7 @@ impl Representation {
     }
 
     /// What keeps the connection from looking dead, and shows nothing.
-    pub fn keep_alive(self) -> Bytes {
+    pub(crate) fn keep_alive(self) -> Bytes {
         Bytes::from_static(match self {
             // A comment.
             Self::EventStream => b":\n\n",
@@ -97,7 +97,7 @@ impl Representation {
 
     /// Messages for one reader that catches up, in one piece, and before them word of what is
     /// gone: frames of their own would live too short to be shared.
-    pub fn page(self, gap: Option<Gap>, epoch: &Epoch, messages: &[Message]) -> Bytes {
+    pub(crate) fn page(self, gap: Option<Gap>, epoch: &Epoch, messages: &[Message]) -> Bytes {
         // A short text's frame has about 200 bytes.
         let mut page = String::with_capacity(messages.len() * 256);
         if let Some(gap) = gap {
@@ -117,7 +117,7 @@ impl Representation {
     /// What a reader is told when the server stops: to come back in `pause`, which is another for
     /// each, so that they do not all knock at once. Empty where a representation has no word for
     /// it.
-    pub fn farewell(self, cursor: &MessageId, pause: Duration) -> Bytes {
+    pub(crate) fn farewell(self, cursor: &MessageId, pause: Duration) -> Bytes {
         match self {
             Self::EventStream => event_stream::farewell(pause),
             Self::NdJson | Self::Text => Bytes::new(),
@@ -136,18 +136,18 @@ impl Representation {
 }
 
 /// The end of a document that has lived its time: it goes on by itself after `cursor`.
-pub fn next_document(cursor: &MessageId) -> Bytes {
+pub(crate) fn next_document(cursor: &MessageId) -> Bytes {
     html::next_document(cursor, 0)
 }
 
 /// Word of who is here, for event streams.
-pub fn presence(people: &People) -> Bytes {
+pub(crate) fn presence(people: &People) -> Bytes {
     event_stream::presence(people)
 }
 
 /// A message as it goes out. Clones share the bytes.
 #[derive(Clone)]
-pub struct Frame(Arc<Inner>);
+pub(crate) struct Frame(Arc<Inner>);
 
 struct Inner {
     message: Message,
@@ -162,7 +162,7 @@ struct Inner {
 
 impl Frame {
     /// The frame of a message, not encoded yet.
-    pub fn new(message: Message) -> Self {
+    pub(crate) fn new(message: Message) -> Self {
         Self(Arc::new(Inner {
             message,
             read_at: Instant::now(),
@@ -172,29 +172,29 @@ impl Frame {
     }
 
     /// It is to be written to the readers of so many shards.
-    pub fn due(&self, shards: usize) {
+    pub(crate) fn due(&self, shards: usize) {
         self.0.shards.store(shards, Ordering::Relaxed);
     }
 
     /// It was written to one shard's readers. Says how long the way to all of them took, if this was
     /// the last.
     #[must_use]
-    pub fn delivered_to_one(&self) -> Option<Duration> {
+    pub(crate) fn delivered_to_one(&self) -> Option<Duration> {
         (self.0.shards.fetch_sub(1, Ordering::Relaxed) == 1).then(|| self.0.read_at.elapsed())
     }
 
     /// About how many bytes it takes on the wire.
-    pub fn wire_size(&self) -> usize {
+    pub(crate) fn wire_size(&self) -> usize {
         self.0.message.text.as_str().len() + 256
     }
 
     /// Its bytes in one representation, shared.
-    pub fn bytes(&self, representation: Representation) -> Bytes {
+    pub(crate) fn bytes(&self, representation: Representation) -> Bytes {
         self.encoded(representation).clone()
     }
 
     /// Its bytes in one representation.
-    pub fn encoded(&self, representation: Representation) -> &Bytes {
+    pub(crate) fn encoded(&self, representation: Representation) -> &Bytes {
         let encode = || {
             let mut frame = String::new();
             representation.message(&mut frame, &self.0.message);

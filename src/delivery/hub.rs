@@ -13,7 +13,7 @@
 //!
 //! The hub never waits for a reader. It holds in the journal what its connected readers still lack.
 
-pub mod line;
+pub(crate) mod line;
 mod pages;
 mod ring;
 mod shard;
@@ -40,14 +40,14 @@ use crate::{
 use ring::MAX_RING_ITEMS;
 use topic::Topic;
 
-pub use pages::{CatchUp, Outcome};
-pub use subscription::{Next, Subscription};
+pub(crate) use pages::{CatchUp, Outcome};
+pub(crate) use subscription::{Next, Subscription};
 
 /// Shards of a room at most: the largest room of a large machine is as many writers' work.
 const MAX_SHARDS: usize = 8;
 
 /// What a ring holds: a shared item with its seq.
-pub trait Item: Clone {
+pub(crate) trait Item: Clone {
     /// Its seq; each pushed item's is above the one before.
     fn seq(&self) -> Seq;
 
@@ -56,17 +56,17 @@ pub trait Item: Clone {
 }
 
 /// Starts a task.
-pub type Spawn = Box<dyn Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync>;
+pub(crate) type Spawn = Box<dyn Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync>;
 
 /// A handle on the hub; clones share it.
 #[derive(Clone)]
-pub struct Hub {
+pub(crate) struct Hub {
     topics: Arc<Mutex<Topics>>,
     shared: Arc<Shared>,
 }
 
 /// What all topics are made with.
-pub struct Shared {
+pub(crate) struct Shared {
     /// Where readers catch up from.
     pub past: Arc<dyn Past>,
     /// What is counted.
@@ -95,7 +95,7 @@ struct Open {
 
 /// What tells a reader from others, for who wants to end its stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ReaderTag {
+pub(crate) struct ReaderTag {
     /// The id of its tab, where it is one.
     pub tab: Option<Box<str>>,
     /// The address that it reads from, where limits count by one.
@@ -105,7 +105,7 @@ pub struct ReaderTag {
 impl Hub {
     /// A hub without topics, to which everything up to `published` was published before. Its
     /// writers run on the runtime that it is used from.
-    pub fn new(past: Arc<dyn Past>, published: Seq, metrics: Metrics) -> Self {
+    pub(crate) fn new(past: Arc<dyn Past>, published: Seq, metrics: Metrics) -> Self {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         Self::with(
             Shared {
@@ -120,14 +120,14 @@ impl Hub {
     }
 
     /// One made of these parts.
-    pub fn with(shared: Shared, published: Seq) -> Self {
+    pub(crate) fn with(shared: Shared, published: Seq) -> Self {
         let topics = Topics { published, ended: false, by_room: HashMap::new() };
         Self { topics: Arc::new(Mutex::new(topics)), shared: Arc::new(shared) }
     }
 
     /// Hands a frame to the readers of its room. The one caller is [`feed`](super::feed), in the
     /// order of the frames' seqs.
-    pub fn publish(&self, room: &RoomName, frame: Frame) {
+    pub(crate) fn publish(&self, room: &RoomName, frame: Frame) {
         let topic = {
             let mut topics = lock(&self.topics);
             // Also where nobody reads: a topic that opens later must know that this went by.
@@ -142,7 +142,7 @@ impl Hub {
     /// Passes over everything up to `upto`, where no room has readers; answers whether it did.
     /// A topic that opens later knows that it went by.
     #[must_use]
-    pub fn pass(&self, upto: Seq) -> bool {
+    pub(crate) fn pass(&self, upto: Seq) -> bool {
         let mut topics = lock(&self.topics);
         let nobody = topics.by_room.is_empty();
         if nobody {
@@ -153,7 +153,7 @@ impl Hub {
 
     /// Hands the readers of a room a notice: something about now, which has no seq
     /// and replaces the notice before it.
-    pub fn announce(&self, room: &RoomName, notice: Bytes) {
+    pub(crate) fn announce(&self, room: &RoomName, notice: Bytes) {
         if let Some(topic) = self.topic(room) {
             {
                 let mut ring = lock(&topic.ring);
@@ -164,7 +164,7 @@ impl Hub {
     }
 
     /// Lets every reader that has everything know that time has passed.
-    pub fn tick(&self) {
+    pub(crate) fn tick(&self) {
         for topic in self.all() {
             lock(&topic.ring).ticks += 1;
             topic.pages.clear();
@@ -173,7 +173,7 @@ impl Hub {
     }
 
     /// Tells every reader, and all that will come, that it is over.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         lock(&self.topics).ended = true;
         for topic in self.all() {
             lock(&topic.ring).ended = true;
@@ -182,7 +182,7 @@ impl Hub {
     }
 
     /// Ends the streams of the readers of `room` that are `meant`, and says how many.
-    pub fn evict(&self, room: &RoomName, meant: impl Fn(&ReaderTag) -> bool) -> usize {
+    pub(crate) fn evict(&self, room: &RoomName, meant: impl Fn(&ReaderTag) -> bool) -> usize {
         let Some(topic) = self.topic(room) else { return 0 };
         let evicted = topic.active().iter().map(|shard| shard.evict(&meant)).sum();
         lock(&topic.ring).evictions += 1;
@@ -192,7 +192,7 @@ impl Hub {
 
     /// Waits until the readers of `room` are near its senders, for as long as `most`: a room's sends
     /// are taken no faster than its readers are served. `false` where that takes too long.
-    pub async fn wait_until_served(&self, room: &RoomName, most: Duration) -> bool {
+    pub(crate) async fn wait_until_served(&self, room: &RoomName, most: Duration) -> bool {
         match self.topic(room) {
             Some(topic) => topic.wait_until_served(most).await,
             None => true,
@@ -202,7 +202,7 @@ impl Hub {
     /// Opens a room for one reader, which may want notices. Everything that is published from here
     /// on passes its ring.
     #[must_use]
-    pub fn subscribe(&self, room: &RoomName, notices: bool, tag: ReaderTag) -> Subscription {
+    pub(crate) fn subscribe(&self, room: &RoomName, notices: bool, tag: ReaderTag) -> Subscription {
         let mut topics = lock(&self.topics);
         let (floor, ended) = (topics.published, topics.ended);
         let open = topics.by_room.entry(room.clone()).or_insert_with(|| Open {
@@ -216,13 +216,13 @@ impl Hub {
 
     /// Whether a room has readers.
     #[must_use]
-    pub fn has(&self, room: &RoomName) -> bool {
+    pub(crate) fn has(&self, room: &RoomName) -> bool {
         lock(&self.topics).by_room.contains_key(room)
     }
 
     /// How many rooms have readers.
     #[must_use]
-    pub fn topics(&self) -> usize {
+    pub(crate) fn topics(&self) -> usize {
         lock(&self.topics).by_room.len()
     }
 

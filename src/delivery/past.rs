@@ -8,10 +8,10 @@ use crate::{
 };
 
 /// A page that is being read.
-pub type PageFuture<'a> = Pin<Box<dyn Future<Output = Result<Page, ReadError>> + Send + 'a>>;
+pub(crate) type PageFuture<'a> = Pin<Box<dyn Future<Output = Result<Page, ReadError>> + Send + 'a>>;
 
 /// The durable past of all rooms.
-pub trait Past: Send + Sync + 'static {
+pub(crate) trait Past: Send + Sync + 'static {
     /// Up to `limit` messages of `room` after `seq`.
     fn after<'a>(&'a self, room: &'a RoomName, seq: Seq, limit: usize) -> PageFuture<'a>;
 
@@ -20,7 +20,7 @@ pub trait Past: Send + Sync + 'static {
 }
 
 /// What keeps messages from being trimmed.
-pub trait Hold: Send + Sync {
+pub(crate) trait Hold: Send + Sync {
     /// What is up to `seq` is needed no more.
     fn advance(&self, seq: Seq);
 }

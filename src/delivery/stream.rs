@@ -52,7 +52,7 @@ fn reconnect_delay() -> Duration {
 
 /// Where a reader begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
+pub(crate) enum Start {
     /// With what is sent from now on.
     Now,
     /// After the message at this seq.
@@ -62,7 +62,7 @@ pub enum Start {
 }
 
 /// What a reader gets.
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// Which room.
     pub room: RoomName,
     /// From where.
@@ -77,7 +77,7 @@ pub struct Wanted {
 
 /// What every stream is made from; clones share it.
 #[derive(Clone)]
-pub struct Source {
+pub(crate) struct Source {
     /// The past.
     pub journal: Journal,
     /// The present, and the end.
@@ -89,7 +89,7 @@ pub struct Source {
 impl Source {
     /// Opens a stream. From when this returns, nothing that is sent is missed. `held` is dropped
     /// with the stream: by it others see that this reader is there.
-    pub fn open<H: Send + 'static>(&self, wanted: Wanted, held: H) -> LiveStream {
+    pub(crate) fn open<H: Send + 'static>(&self, wanted: Wanted, held: H) -> LiveStream {
         let live = self.hub.subscribe(&wanted.room, wanted.presence, wanted.tag);
         let (sent, lost) = match wanted.start {
             // Read after subscribing: whatever is newer passes the ring.
@@ -122,7 +122,7 @@ struct Cursor {
 type CatchingUp = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// One reader's stream: its bytes, in pieces that are whole events.
-pub struct LiveStream {
+pub(crate) struct LiveStream {
     live: Subscription,
     cursor: Cursor,
     representation: Representation,
@@ -176,7 +176,7 @@ impl LiveStream {
 
     /// From now on the room's writer may write to `sink`, while the stream is parked. An endless
     /// document counts what it holds, so its own task writes it.
-    pub fn attach(&mut self, sink: Arc<dyn Sink>) {
+    pub(crate) fn attach(&mut self, sink: Arc<dyn Sink>) {
         if self.representation != Representation::Html {
             self.live.attach(sink, self.representation);
         }
@@ -184,7 +184,7 @@ impl LiveStream {
 
     /// Lets the room's writer write to the sink. All that was given out is written, and the stream
     /// has nothing more.
-    pub fn park(&mut self) {
+    pub(crate) fn park(&mut self) {
         if self.catching_up.is_none() && self.opening.is_empty() && !self.ended {
             self.live.park(self.cursor.sent);
         }

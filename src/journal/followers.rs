@@ -10,7 +10,7 @@ use crate::message::Seq;
 /// The followers there are; clones share them. What the slowest has not read is not trimmed,
 /// however little is kept: it could never be read again.
 #[derive(Clone, Default)]
-pub struct Followers(Arc<Mutex<Vec<Registered>>>);
+pub(super) struct Followers(Arc<Mutex<Vec<Registered>>>);
 
 struct Registered {
     name: &'static str,
@@ -19,7 +19,7 @@ struct Registered {
 }
 
 /// One follower's place among them. Dropped, it holds nothing back any more.
-pub struct Follower {
+pub(super) struct Follower {
     followers: Followers,
     upto: Arc<AtomicU64>,
 }
@@ -31,7 +31,7 @@ impl Followers {
     ///
     /// In debug builds, when another of that name is there: one of them was forgotten, and would
     /// keep the journal from ever being trimmed again.
-    pub fn register(&self, name: &'static str, from: Seq) -> Follower {
+    pub(super) fn register(&self, name: &'static str, from: Seq) -> Follower {
         let upto = Arc::new(AtomicU64::new(from.get()));
         let taken = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +48,7 @@ impl Followers {
     }
 
     /// Up to where all of them have read; without any, everything.
-    pub fn slowest(&self) -> Seq {
+    pub(super) fn slowest(&self) -> Seq {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let read = all.iter().map(|follower| follower.upto.load(Ordering::Relaxed));
         Seq::new(read.min().unwrap_or(u64::MAX))
@@ -57,7 +57,7 @@ impl Followers {
 
 impl Follower {
     /// Notes that it has read everything up to `seq`.
-    pub fn advance(&self, seq: Seq) {
+    pub(super) fn advance(&self, seq: Seq) {
         self.upto.fetch_max(seq.get(), Ordering::Relaxed);
     }
 }

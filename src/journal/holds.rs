@@ -12,7 +12,7 @@ use crate::message::{RoomName, Seq};
 
 /// The holds there are; clones share them.
 #[derive(Clone, Default)]
-pub struct Holds(Arc<Mutex<HashMap<RoomName, Vec<Arc<AtomicU64>>>>>);
+pub(super) struct Holds(Arc<Mutex<HashMap<RoomName, Vec<Arc<AtomicU64>>>>>);
 
 /// Keeps a room's messages after a seq from being trimmed, by number or by age, until it is
 /// dropped. What the writer was trimming at the very moment it was made may still go.
@@ -24,7 +24,7 @@ pub struct Hold {
 
 impl Holds {
     /// Holds what `room` has after `seq`.
-    pub fn hold(&self, room: &RoomName, seq: Seq) -> Hold {
+    pub(super) fn hold(&self, room: &RoomName, seq: Seq) -> Hold {
         let after = Arc::new(AtomicU64::new(seq.get()));
         let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         rooms.entry(room.clone()).or_default().push(Arc::clone(&after));
@@ -32,7 +32,7 @@ impl Holds {
     }
 
     /// Up to where `room` may be trimmed.
-    pub fn lowest(&self, room: &RoomName) -> Seq {
+    pub(super) fn lowest(&self, room: &RoomName) -> Seq {
         let rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let seqs = rooms.get(room).into_iter().flatten().map(|hold| hold.load(Ordering::Relaxed));
         Seq::new(seqs.min().unwrap_or(u64::MAX))

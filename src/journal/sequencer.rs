@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::{Appended, store::Writer};
 use crate::message::{Draft, Epoch, Seq};
 
-pub use local::Local;
+pub(crate) use local::Local;
 
 /// Why a draft was not stored, or is not known to be.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -36,14 +36,14 @@ pub enum AppendError {
 
 /// A handle on the sequencer; clones share it.
 #[derive(Clone)]
-pub enum Sequencer {
+pub(super) enum Sequencer {
     /// This process alone.
     Local(Local),
 }
 
 impl Sequencer {
     /// The epoch that its seqs belong to.
-    pub fn epoch(&self) -> &Epoch {
+    pub(super) fn epoch(&self) -> &Epoch {
         match self {
             Self::Local(local) => local.epoch(),
         }
@@ -51,28 +51,28 @@ impl Sequencer {
 
     /// The newest seq that is durable in this node's store, and word of each newer one; word of
     /// the end when nothing is written any more.
-    pub fn committed(&self) -> watch::Receiver<Seq> {
+    pub(super) fn committed(&self) -> watch::Receiver<Seq> {
         match self {
             Self::Local(local) => local.committed(),
         }
     }
 
     /// Gives a draft its seq, and answers once it is durable.
-    pub async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
+    pub(super) async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
         match self {
             Self::Local(local) => local.append(draft).await,
         }
     }
 
     /// Whether a draft could be stored now.
-    pub fn ready(&self) -> bool {
+    pub(super) fn ready(&self) -> bool {
         match self {
             Self::Local(local) => local.ready(),
         }
     }
 
     /// Completes when nothing is written any more: it was closed, or it failed.
-    pub async fn ended(&self) {
+    pub(super) async fn ended(&self) {
         match self {
             Self::Local(local) => local.ended().await,
         }
@@ -80,7 +80,7 @@ impl Sequencer {
 
     /// Stores what was accepted, ends, and gives the store's writer back; `None` where that was
     /// done before, or where it had ended by itself.
-    pub async fn close(&self) -> Option<Writer> {
+    pub(super) async fn close(&self) -> Option<Writer> {
         match self {
             Self::Local(local) => local.close().await,
         }

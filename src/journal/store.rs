@@ -26,10 +26,10 @@ use crate::message::{DecodeError, Epoch};
 
 use lane::Lanes;
 
-pub use lane::Lane;
-pub use open::{LOCK_TIMEOUT, OpenError};
-pub use read::{Gap, Newest, Page, Reader};
-pub use write::Writer;
+pub(crate) use lane::Lane;
+pub(crate) use open::{LOCK_TIMEOUT, OpenError};
+pub(crate) use read::{Gap, Newest, Page, Reader};
+pub(crate) use write::Writer;
 
 /// The file cannot be read, or not now.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +55,7 @@ pub enum ReadError {
 
 /// The reading side of the open file; clones share it.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
+pub(super) struct Store(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
@@ -67,7 +67,7 @@ struct Inner {
 
 impl Store {
     /// The reading side of the file that a [`Writer`] has open, whose ids bear `epoch`.
-    pub fn open(path: &Path, epoch: Epoch) -> Result<Self, OpenError> {
+    pub(super) fn open(path: &Path, epoch: Epoch) -> Result<Self, OpenError> {
         let store = Self(Arc::new(Inner {
             path: path.to_owned(),
             epoch,
@@ -81,7 +81,7 @@ impl Store {
     }
 
     /// Runs one reading on a thread that may block, when its lane has room for it.
-    pub async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         lane: Lane,
         read: impl FnOnce(&Reader<'_>) -> Result<T, ReadError> + Send + 'static,
@@ -99,7 +99,7 @@ impl Store {
     }
 
     /// Waits for the readings under way, refuses later ones and closes their connections.
-    pub async fn close(&self) {
+    pub(super) async fn close(&self) {
         self.0.lanes.close().await;
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

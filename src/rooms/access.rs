@@ -7,7 +7,7 @@ use crate::message::RoomName;
 
 /// What somebody wants to do in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(super) enum Action {
     /// Read what was said, and who is here.
     Read,
     /// Hold a stream.
@@ -20,12 +20,12 @@ pub enum Action {
 
 /// The rules of access.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Access;
+pub(super) struct Access;
 
 /// Somebody may not do this here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not allowed")]
-pub struct Denied;
+pub(crate) struct Denied;
 
 impl Access {
     /// Whether `caller` may do `action` in `room`.
@@ -38,7 +38,12 @@ impl Access {
         clippy::unused_self,
         reason = "the place of rules that are to come"
     )]
-    pub fn check(self, caller: &Caller, action: Action, room: &RoomName) -> Result<(), Denied> {
+    pub(super) fn check(
+        self,
+        caller: &Caller,
+        action: Action,
+        room: &RoomName,
+    ) -> Result<(), Denied> {
         let _ = (caller, action, room);
         Ok(())
     }

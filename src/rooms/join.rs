@@ -10,7 +10,7 @@ impl Rooms {
     /// # Errors
     ///
     /// [`Refusal`], by the limits, the names that are here, or the rules of access.
-    pub fn join(&self, caller: &Caller, room: RoomName, name: Name) -> Result<Tab, Refusal> {
+    pub(crate) fn join(&self, caller: &Caller, room: RoomName, name: Name) -> Result<Tab, Refusal> {
         self.0.limits.join(caller.ip)?;
         self.0.roster.check(&room, &name)?;
         self.0.access.check(caller, Action::Join, &room)?;
@@ -21,14 +21,14 @@ impl Rooms {
     }
 
     /// A tab leaves: its name is free and its streams end at once, also those of a twin of the page.
-    pub fn leave(&self, tab: &Tab) {
+    pub(crate) fn leave(&self, tab: &Tab) {
         self.0.roster.leave(&tab.room, &tab.id);
         self.evict(&tab.room, |reader| reader.tab.as_deref() == Some(tab.id.as_str()));
     }
 
     /// A tab says whether it is hidden. A hidden one is here, though it may have let go of its
     /// stream, for as long as it says so again and again.
-    pub fn set_hidden(&self, tab: &Tab, hidden: bool) {
+    pub(crate) fn set_hidden(&self, tab: &Tab, hidden: bool) {
         if hidden {
             self.0.roster.hide(&tab.room, &tab.id, &tab.name);
         } else {

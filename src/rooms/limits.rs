@@ -43,11 +43,11 @@ pub struct Allowed {
 /// More was asked for than is allowed. The time is how long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too much was asked for")]
-pub struct TooMuch(pub Duration);
+pub(crate) struct TooMuch(pub Duration);
 
 /// What is counted; clones share it.
 #[derive(Clone)]
-pub struct Limits(Arc<Inner>);
+pub(crate) struct Limits(Arc<Inner>);
 
 struct Inner {
     allowed: Allowed,
@@ -60,7 +60,7 @@ struct Inner {
 }
 
 /// One open stream, counted until it is dropped.
-pub struct StreamPermit {
+pub(crate) struct StreamPermit {
     limits: Limits,
     address: Option<IpAddr>,
 }
@@ -71,7 +71,7 @@ const FULL_RETRY_DELAY: Duration = Duration::from_secs(10);
 impl Limits {
     /// Nothing asked for yet.
     #[must_use]
-    pub fn new(allowed: Allowed) -> Self {
+    pub(crate) fn new(allowed: Allowed) -> Self {
         Self(Arc::new(Inner {
             allowed,
             tab_sends: Rate::per_minute(allowed.tab_sends),
@@ -87,7 +87,7 @@ impl Limits {
     /// # Errors
     ///
     /// [`TooMuch`] says when it may.
-    pub fn tab_send(&self, tab: &str) -> Result<(), TooMuch> {
+    pub(crate) fn tab_send(&self, tab: &str) -> Result<(), TooMuch> {
         self.0.tab_sends.as_ref().map_or(Ok(()), |rate| rate.take(&tab.to_owned()))
     }
 
@@ -96,7 +96,7 @@ impl Limits {
     /// # Errors
     ///
     /// [`TooMuch`] says when it may.
-    pub fn send(&self, address: Option<IpAddr>) -> Result<(), TooMuch> {
+    pub(crate) fn send(&self, address: Option<IpAddr>) -> Result<(), TooMuch> {
         take(self.0.sends.as_ref(), address)
     }
 
@@ -105,7 +105,7 @@ impl Limits {
     /// # Errors
     ///
     /// [`TooMuch`] says when it may.
-    pub fn join(&self, address: Option<IpAddr>) -> Result<(), TooMuch> {
+    pub(crate) fn join(&self, address: Option<IpAddr>) -> Result<(), TooMuch> {
         take(self.0.joins.as_ref(), address)
     }
 
@@ -114,7 +114,7 @@ impl Limits {
     /// # Errors
     ///
     /// [`TooMuch`] where all are taken, or all of this address.
-    pub fn stream(&self, address: Option<IpAddr>) -> Result<StreamPermit, TooMuch> {
+    pub(crate) fn stream(&self, address: Option<IpAddr>) -> Result<StreamPermit, TooMuch> {
         let Allowed { streams, address_streams, .. } = self.0.allowed;
         let before = self.0.streams.fetch_add(1, Ordering::Relaxed);
         // Gives the permit back where it ends in an error.
@@ -141,7 +141,7 @@ impl Limits {
     /// # Errors
     ///
     /// [`TooMuch`] where too many have.
-    pub fn room(&self, open: usize) -> Result<(), TooMuch> {
+    pub(crate) fn room(&self, open: usize) -> Result<(), TooMuch> {
         let rooms = self.0.allowed.rooms;
         if rooms > 0 && open >= rooms { Err(TooMuch(FULL_RETRY_DELAY)) } else { Ok(()) }
     }

@@ -13,7 +13,7 @@ use crate::{
 
 /// Where a reader wants to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cursor {
+pub(crate) enum Cursor {
     /// With what is sent from now on.
     Now,
     /// After this message.
@@ -25,7 +25,7 @@ pub enum Cursor {
 }
 
 /// What a reader asks for.
-pub struct Listen {
+pub(crate) struct Listen {
     /// From where.
     pub cursor: Cursor,
     /// How it is written.
@@ -41,7 +41,7 @@ impl Rooms {
     /// # Errors
     ///
     /// [`Refusal`], by the limits, the rules of access, or where the journal cannot be read.
-    pub async fn listen(
+    pub(crate) async fn listen(
         &self,
         caller: &Caller,
         room: &RoomName,
@@ -64,7 +64,7 @@ impl Rooms {
     /// # Errors
     ///
     /// As [`Rooms::listen`].
-    pub async fn listen_as(
+    pub(crate) async fn listen_as(
         &self,
         caller: &Caller,
         tab: &Tab,
@@ -85,7 +85,7 @@ impl Rooms {
 
     /// Ends the streams in `room` whose reader is one of those meant, and says how many: for access
     /// that is taken back.
-    pub fn evict(&self, room: &RoomName, meant: impl Fn(&ReaderTag) -> bool) -> usize {
+    pub(crate) fn evict(&self, room: &RoomName, meant: impl Fn(&ReaderTag) -> bool) -> usize {
         self.hub().evict(room, meant)
     }
 

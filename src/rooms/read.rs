@@ -12,7 +12,7 @@ use crate::{
 
 /// What the list of rooms says of one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// How many people are there.
     pub here: usize,
     /// When its newest message was sent, where it has one.
@@ -25,7 +25,7 @@ impl Rooms {
     /// # Errors
     ///
     /// [`Refusal`], by the rules of access.
-    pub fn check_read(&self, caller: &Caller, room: &RoomName) -> Result<(), Refusal> {
+    pub(crate) fn check_read(&self, caller: &Caller, room: &RoomName) -> Result<(), Refusal> {
         Ok(self.0.access.check(caller, Action::Read, room)?)
     }
 
@@ -34,7 +34,7 @@ impl Rooms {
     /// # Errors
     ///
     /// [`Refusal`], by the rules of access or where the journal cannot be read.
-    pub async fn messages(
+    pub(crate) async fn messages(
         &self,
         caller: &Caller,
         room: &RoomName,
@@ -50,7 +50,7 @@ impl Rooms {
     /// # Errors
     ///
     /// [`Refusal`], by the rules of access.
-    pub fn people(&self, caller: &Caller, room: &RoomName) -> Result<Arc<People>, Refusal> {
+    pub(crate) fn people(&self, caller: &Caller, room: &RoomName) -> Result<Arc<People>, Refusal> {
         self.check_read(caller, room)?;
         Ok(self.0.roster.people(room))
     }
@@ -61,7 +61,7 @@ impl Rooms {
     /// # Errors
     ///
     /// [`Refusal`] where the journal cannot be read.
-    pub async fn list(
+    pub(crate) async fn list(
         &self,
         caller: &Caller,
         limit: usize,

@@ -49,7 +49,7 @@ const LEFT_TAB_TTL: Duration = HIDDEN_LEASE;
 const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Names that a list carries; the rest is a number.
-pub const MAX_LISTED_NAMES: usize = 50;
+pub(super) const MAX_LISTED_NAMES: usize = 50;
 
 /// What the sweep does before it lets others have the lock: a fraction of a millisecond, also where
 /// ten thousand tabs are cut off at once.
@@ -61,7 +61,7 @@ type TabId = Arc<str>;
 /// Somebody else in the room bears this name, or one that looks like it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("somebody in the room bears this name")]
-pub struct NameTaken;
+pub(crate) struct NameTaken;
 
 /// A handle on who is where; clones share it.
 ///
@@ -70,11 +70,11 @@ pub struct NameTaken;
 /// A std mutex: what is done under it takes microseconds whatever the number of tabs, and never
 /// awaits.
 #[derive(Clone, Default)]
-pub struct Roster(Arc<Mutex<State>>);
+pub(crate) struct Roster(Arc<Mutex<State>>);
 
 /// One open stream; dropped with it, and then the tab is here for a grace, or the reader gone.
 #[must_use = "the stream counts for as long as this is held"]
-pub struct Guard {
+pub(crate) struct Guard {
     roster: Roster,
     held: Held,
 }
@@ -88,7 +88,7 @@ enum Held {
 impl Roster {
     /// Nobody, anywhere.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
@@ -98,7 +98,7 @@ impl Roster {
     /// # Errors
     ///
     /// [`NameTaken`] when a tab has the name, or one that looks like it.
-    pub fn join(&self, room: &RoomName, tab: &str, name: &Name) -> Result<(), NameTaken> {
+    pub(crate) fn join(&self, room: &RoomName, tab: &str, name: &Name) -> Result<(), NameTaken> {
         let (key, skeleton) = (Key::new(room, tab), skeleton(name));
         self.lock().join(&key, name, skeleton, Instant::now())
     }
@@ -108,58 +108,58 @@ impl Roster {
     /// # Errors
     ///
     /// [`NameTaken`] when a tab has the name, or one that looks like it.
-    pub fn check(&self, room: &RoomName, name: &Name) -> Result<(), NameTaken> {
+    pub(crate) fn check(&self, room: &RoomName, name: &Name) -> Result<(), NameTaken> {
         let skeleton = skeleton(name);
         self.lock().check(room, &skeleton)
     }
 
     /// A tab's stream opened. One that left comes anew by this.
-    pub fn enter(&self, room: &RoomName, tab: &str, name: &Name) -> Guard {
+    pub(crate) fn enter(&self, room: &RoomName, tab: &str, name: &Name) -> Guard {
         let (key, skeleton) = (Key::new(room, tab), skeleton(name));
         let generation = self.lock().enter(&key, name, skeleton, Instant::now());
         Guard { roster: self.clone(), held: Held::Tab(key, generation) }
     }
 
     /// A stream opened for somebody without a name.
-    pub fn watch(&self, room: &RoomName) -> Guard {
+    pub(crate) fn watch(&self, room: &RoomName) -> Guard {
         self.lock().watch(room);
         Guard { roster: self.clone(), held: Held::Watching(room.clone()) }
     }
 
     /// A tab says that it is hidden; that holds for a while, and is to be said again. It is here
     /// by that, whether it has a stream or not; but one that left does not come back by it.
-    pub fn hide(&self, room: &RoomName, tab: &str, name: &Name) {
+    pub(crate) fn hide(&self, room: &RoomName, tab: &str, name: &Name) {
         let (key, skeleton) = (Key::new(room, tab), skeleton(name));
         self.lock().hide(&key, name, skeleton, Instant::now());
     }
 
     /// A tab says that it is not hidden, or no more: it is here by its stream, and for a grace.
-    pub fn show(&self, room: &RoomName, tab: &str) {
+    pub(crate) fn show(&self, room: &RoomName, tab: &str) {
         self.lock().show(&Key::new(room, tab), Instant::now());
     }
 
     /// A tab left by itself: its name is free at once, and guards of streams that are still open
     /// change nothing any more.
-    pub fn leave(&self, room: &RoomName, tab: &str) {
+    pub(crate) fn leave(&self, room: &RoomName, tab: &str) {
         self.lock().leave(Key::new(room, tab), Instant::now());
     }
 
     /// Who is in a room. The same value is given, and not a copy, until what it says changes.
     #[must_use]
-    pub fn people(&self, room: &RoomName) -> Arc<People> {
+    pub(crate) fn people(&self, room: &RoomName) -> Arc<People> {
         self.lock().people(room)
     }
 
     /// How many names are in a room.
     #[must_use]
-    pub fn count(&self, room: &RoomName) -> usize {
+    pub(crate) fn count(&self, room: &RoomName) -> usize {
         self.lock().count(room)
     }
 
     /// The rooms with most names in them, and how many, `limit` rooms at most. Ties are in the
     /// order of the rooms' names.
     #[must_use]
-    pub fn occupied(&self, limit: usize) -> Vec<(RoomName, usize)> {
+    pub(crate) fn occupied(&self, limit: usize) -> Vec<(RoomName, usize)> {
         self.lock().occupied(limit)
     }
 
@@ -167,7 +167,7 @@ impl Roster {
     /// twice a second at most. It never ends.
     ///
     /// It is to be read by one, all the time: reading it is what ends graces and leases.
-    pub fn changes(&self) -> impl Stream<Item = (RoomName, Arc<People>)> + Send + use<> {
+    pub(crate) fn changes(&self) -> impl Stream<Item = (RoomName, Arc<People>)> + Send + use<> {
         let roster = self.clone();
         async_stream::stream! {
             let mut sweeps = time::interval(SWEEP_INTERVAL);

@@ -18,7 +18,7 @@ impl Rooms {
     /// # Errors
     ///
     /// [`Refusal`], by the limits, the rules of access, or the journal.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         caller: &Caller,
         tab: &Tab,
@@ -36,7 +36,7 @@ impl Rooms {
     /// # Errors
     ///
     /// As [`Rooms::send`], and where a tab in the room has the name.
-    pub async fn send_as(&self, caller: &Caller, draft: Draft) -> Result<Appended, Refusal> {
+    pub(crate) async fn send_as(&self, caller: &Caller, draft: Draft) -> Result<Appended, Refusal> {
         let roster = &self.0.roster;
         self.append(caller, draft, |room, name| Ok(roster.check(room, name)?)).await
     }

@@ -2,7 +2,7 @@ use crate::message::{Name, RoomName};
 
 /// A tab: one open page that joined a room under a name. Whoever holds one has proved it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tab {
+pub(crate) struct Tab {
     /// The room that it is in.
     pub room: RoomName,
     /// What tells it from other tabs: 32 hexadecimal digits.

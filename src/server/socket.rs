@@ -46,7 +46,7 @@ const KEEP_ALIVE_PROBE_INTERVAL: Duration = Duration::from_secs(5);
 /// # Errors
 ///
 /// The operating system's. The connection works without.
-pub fn configure(socket: &TcpStream) -> io::Result<()> {
+pub(super) fn configure(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
     let socket = SockRef::from(socket);
     let keep_alive = TcpKeepalive::new()
@@ -63,11 +63,11 @@ pub fn configure(socket: &TcpStream) -> io::Result<()> {
 
 /// A TCP socket that others may write to as well. Its halves know nothing of each other's writes:
 /// whoever writes next has to know that the other's are whole.
-pub struct SharedSocket(Arc<TcpStream>);
+pub(super) struct SharedSocket(Arc<TcpStream>);
 
 impl DeadlineSocket<TcpStream> {
     /// Lets somebody else write to the socket as well.
-    pub fn share(self) -> (DeadlineSocket<SharedSocket>, Arc<dyn Sink>) {
+    pub(super) fn share(self) -> (DeadlineSocket<SharedSocket>, Arc<dyn Sink>) {
         let socket = Arc::new(self.inner);
         let shared = SharedSocket(Arc::clone(&socket));
         (DeadlineSocket::new(shared, self.metrics), socket)
@@ -131,7 +131,7 @@ impl AsyncWrite for SharedSocket {
 /// Under back-pressure hyper stops polling a body, so that a timeout inside of that would never
 /// fire: the deadline belongs here, for pages and streams alike. It wraps TCP itself, below any
 /// encryption, where progress can be seen.
-pub struct DeadlineSocket<S> {
+pub(super) struct DeadlineSocket<S> {
     inner: S,
     metrics: Metrics,
     /// Set while a write waits: an idle tab, whose every write goes through at once, has no timer.
@@ -140,7 +140,7 @@ pub struct DeadlineSocket<S> {
 
 impl<S> DeadlineSocket<S> {
     /// Watches over `inner`.
-    pub fn new(inner: S, metrics: Metrics) -> Self {
+    pub(super) fn new(inner: S, metrics: Metrics) -> Self {
         Self { inner, metrics, deadline: None }
     }
 

@@ -14,7 +14,7 @@ const PAD_CHARS: usize = 600;
 
 /// Everything up to where messages are appended. The elements stay open: the end of the stream
 /// is the end of the document.
-pub fn opening(room: &RoomName) -> Markup {
+pub(crate) fn opening(room: &RoomName) -> Markup {
     html! {
         (DOCTYPE)
         (PreEscaped("<html lang=\"en\">"))
@@ -32,7 +32,7 @@ const ENTRANCE_SECONDS: u32 = 1;
 
 /// A document that ends, shows the same, and goes on to the endless one at `stream` by itself. A
 /// page is loaded only when its frames are; what a frame goes on to later does not hold it up.
-pub fn entrance(room: &RoomName, messages: &[Message], stream: &str) -> Markup {
+pub(crate) fn entrance(room: &RoomName, messages: &[Message], stream: &str) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -66,7 +66,7 @@ fn head(room: &RoomName) -> Markup {
 
 /// Ends this document and opens the next one after so many seconds, from `cursor`, under the same
 /// address: a tab's stays the tab's.
-pub fn next_document(cursor: &MessageId, seconds: u64) -> Markup {
+pub(crate) fn next_document(cursor: &MessageId, seconds: u64) -> Markup {
     html! {
         meta http-equiv="refresh" content={ (seconds) ";url=?format=html&after=" (cursor) };
     }

@@ -7,7 +7,7 @@ use super::layout;
 /// `title` names the problem, `sentence` says what it means for the one who sees it. `request` is
 /// what the operator finds it by, where it is the server's own.
 #[must_use]
-pub fn page(title: &str, sentence: &str, request: Option<&str>) -> Markup {
+pub(crate) fn page(title: &str, sentence: &str, request: Option<&str>) -> Markup {
     layout::page(
         title,
         false,

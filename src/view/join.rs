@@ -8,7 +8,7 @@ use crate::{message::RoomName, paths};
 /// The page with the join form. `username` is what was entered before, `problem` why it was not
 /// taken.
 #[must_use]
-pub fn page(room: &RoomName, username: &str, problem: Option<&str>) -> Markup {
+pub(crate) fn page(room: &RoomName, username: &str, problem: Option<&str>) -> Markup {
     layout::page(
         &format!("Join #{room}"),
         false,

@@ -34,7 +34,7 @@ static SCRIPTS: LazyLock<Markup> = LazyLock::new(|| {
 const PAGE_BYTES_BESIDE_BODY: usize = 2048;
 
 /// Bytes that follow, at most or nearly so: a page that grows as it is written is moved each time.
-pub struct Reserve(pub usize);
+pub(crate) struct Reserve(pub usize);
 
 impl Render for Reserve {
     fn render_to(&self, page: &mut String) {
@@ -44,7 +44,7 @@ impl Render for Reserve {
 
 /// A whole page. `scripted` pages load htmx and our script; the others are complete without.
 #[must_use]
-pub fn page(title: &str, scripted: bool, body: &Markup) -> Markup {
+pub(crate) fn page(title: &str, scripted: bool, body: &Markup) -> Markup {
     html! {
         (Reserve(PAGE_BYTES_BESIDE_BODY + body.0.len()))
         (DOCTYPE)

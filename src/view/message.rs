@@ -11,7 +11,7 @@ use crate::{
 /// The fragment of a message. No whitespace of ours stands inside the text, which is shown with
 /// its own line breaks.
 #[must_use]
-pub fn fragment(message: &Message) -> Markup {
+pub(crate) fn fragment(message: &Message) -> Markup {
     html! {
         p id={ "m" (message.seq()) } data-key=(message.id) class="message" {
             strong { (message.name) ":" } " "
@@ -48,7 +48,7 @@ fn is_web(address: &str) -> bool {
 /// Messages in a list, and before them the way to older ones, where there are any. `page` is the
 /// address under which a browser without script finds those.
 #[must_use]
-pub fn list(messages: &[Message], older: bool, page: &str) -> Markup {
+pub(crate) fn list(messages: &[Message], older: bool, page: &str) -> Markup {
     html! {
         @if older && let Some(oldest) = messages.first() {
             (way_to_older(&oldest.room, &oldest.id, page))
@@ -59,20 +59,20 @@ pub fn list(messages: &[Message], older: bool, page: &str) -> Markup {
 
 /// Messages, one after another.
 #[must_use]
-pub fn fragments(messages: &[Message]) -> Markup {
+pub(crate) fn fragments(messages: &[Message]) -> Markup {
     html! { @for message in messages { (fragment(message)) } }
 }
 
 /// The way to what is older than a message.
 #[must_use]
-pub fn way_to_older(room: &RoomName, oldest: &MessageId, page: &str) -> Markup {
+pub(crate) fn way_to_older(room: &RoomName, oldest: &MessageId, page: &str) -> Markup {
     let before = format!("?before={oldest}");
     way(Some(format!("{page}{before}")), Some(format!("{}{before}", paths::messages(room))))
 }
 
 /// The same without addresses, for a script to put them in.
 #[must_use]
-pub fn way_to_any() -> Markup {
+pub(crate) fn way_to_any() -> Markup {
     way(None, None)
 }
 
@@ -89,14 +89,14 @@ fn way(page: Option<String>, alone: Option<String>) -> Markup {
 /// The line that stands where messages are missing for good. It names the journal's epoch: what a
 /// page shows of another one is not in this journal.
 #[must_use]
-pub fn gap(number: Option<u64>, epoch: &Epoch) -> Markup {
+pub(crate) fn gap(number: Option<u64>, epoch: &Epoch) -> Markup {
     html! {
         p class="gap" data-epoch=(epoch.as_str()) { (gone(number)) }
     }
 }
 
 /// That messages are gone, in words; `None` where their number is not known.
-pub fn gone(number: Option<u64>) -> String {
+pub(crate) fn gone(number: Option<u64>) -> String {
     match number {
         Some(1) => "1 earlier message is no longer kept.".into(),
         Some(number) => format!("{number} earlier messages are no longer kept."),

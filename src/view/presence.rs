@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::message::{People, Person};
 
 /// The list of who is here. `replace` makes htmx put it in the place of the one that a page has.
-pub fn list(people: &People, replace: bool) -> Markup {
+pub(crate) fn list(people: &People, replace: bool) -> Markup {
     let People { count, names, watching } = people;
     html! {
         p #presence hx-swap-oob=[replace.then_some("true")] {

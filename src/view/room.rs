@@ -8,7 +8,7 @@ use crate::message::{Key, Message, MessageId, Name, RoomName};
 use crate::paths::{self, Path};
 
 /// What the joined page of a tab shows.
-pub struct Tab<'a> {
+pub(crate) struct Tab<'a> {
     /// The room.
     pub room: &'a RoomName,
     /// The tab's address, `/rooms/{room}/tabs/{tab}`.
@@ -38,7 +38,7 @@ const MAX_RECONNECT_DELAY_MS: u32 = 8_000;
 
 /// The joined page.
 #[must_use]
-pub fn tab(tab: &Tab<'_>) -> Markup {
+pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
     let Tab { room, path, name, messages, people, older, cursor, form } = tab;
     let stream = cursor.map(|cursor| html! { (path.events()) "?after=" (cursor) });
     layout::page(
@@ -102,12 +102,12 @@ pub fn tab(tab: &Tab<'_>) -> Markup {
 }
 
 /// The page inside the frame that holds the send form, for a browser without script.
-pub fn send_frame(form: &SendForm<'_>) -> Markup {
+pub(crate) fn send_frame(form: &SendForm<'_>) -> Markup {
     layout::page("Write a message", false, &html! { main.send { (send_form(form)) } })
 }
 
 /// The form to send with.
-pub struct SendForm<'a> {
+pub(crate) struct SendForm<'a> {
     /// The tab's address.
     pub path: Path<'a>,
     /// The key that this draft is sent under, however often.
@@ -123,7 +123,7 @@ pub struct SendForm<'a> {
 /// The send form. Only an answer that says so replaces it (`HX-Reswap`): the error page of a
 /// proxy must not take the draft away.
 #[must_use]
-pub fn send_form(form: &SendForm<'_>) -> Markup {
+pub(crate) fn send_form(form: &SendForm<'_>) -> Markup {
     let SendForm { path, key, text, problem, framed } = form;
     let key = PreEscaped(key.as_str());
     html! {
@@ -156,7 +156,7 @@ pub fn send_form(form: &SendForm<'_>) -> Markup {
 /// The answer to a send by htmx: an empty form, and the message for the outbox, where it stands
 /// until the stream brings it to its place.
 #[must_use]
-pub fn sent(form: &SendForm<'_>, sent: &Message) -> Markup {
+pub(crate) fn sent(form: &SendForm<'_>, sent: &Message) -> Markup {
     html! {
         (send_form(form))
         div hx-swap-oob="beforeend:#outbox" { (message::fragment(sent)) }

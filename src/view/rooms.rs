@@ -7,7 +7,7 @@ use super::layout;
 use crate::{message::RoomName, paths};
 
 /// What the list says of a room.
-pub struct Room {
+pub(crate) struct Room {
     /// Its name.
     pub name: RoomName,
     /// How many people are there.
@@ -18,7 +18,7 @@ pub struct Room {
 
 /// The rooms, and a form to open another. `entered` is what stood in the form, `problem` why it
 /// names no room.
-pub fn page(rooms: &[Room], entered: &str, problem: Option<&str>) -> Markup {
+pub(crate) fn page(rooms: &[Room], entered: &str, problem: Option<&str>) -> Markup {
     layout::page(
         "Rooms",
         false,

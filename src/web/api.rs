@@ -1,6 +1,6 @@
 //! What scripts ask for, and what watches over the process.
 
-pub mod events;
-pub mod messages;
-pub mod presence;
-pub mod probes;
+pub(super) mod events;
+pub(super) mod messages;
+pub(super) mod presence;
+pub(super) mod probes;

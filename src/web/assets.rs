@@ -9,7 +9,7 @@ use super::{error::Error, negotiate::accepts_encoding};
 use crate::assets;
 
 /// One file, in the smallest encoding that the browser takes.
-pub async fn show(uri: Uri, headers: HeaderMap) -> Result<impl IntoResponse, Error> {
+pub(super) async fn show(uri: Uri, headers: HeaderMap) -> Result<impl IntoResponse, Error> {
     let asset = assets::at(uri.path()).ok_or(Error::NotFound)?;
     let (encoding, bytes) = if accepts_encoding(&headers, "br") {
         (Some("br"), asset.brotli)

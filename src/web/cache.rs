@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How many messages a page has unless it is asked for another number: some screens full.
-pub const PAGE_MESSAGES: usize = 50;
+pub(super) const PAGE_MESSAGES: usize = 50;
 
 /// How long messages are shown without a look whether the journal still keeps them all: what grows
 /// too old goes away without anything being sent.
@@ -30,7 +30,7 @@ const MAX_ROOM_BYTES: usize = 128 * 1024;
 
 /// A handle on the cache; clones share it.
 #[derive(Clone, Default)]
-pub struct PageCache(Arc<Caches>);
+pub(crate) struct PageCache(Arc<Caches>);
 
 #[derive(Default)]
 struct Caches {
@@ -59,7 +59,7 @@ struct List {
 }
 
 /// A part of the past on a page.
-pub struct Past {
+pub(crate) struct Past {
     /// The messages' fragments, oldest first.
     pub messages: Markup,
     /// The oldest of them, where there are older ones.
@@ -70,7 +70,7 @@ pub struct Past {
 
 impl Past {
     /// Reads and renders what a page shows.
-    pub async fn read(
+    pub(crate) async fn read(
         rooms: &Rooms,
         caller: &Caller,
         room: &RoomName,
@@ -93,7 +93,7 @@ impl PageCache {
     /// # Errors
     ///
     /// By the rules of access, or where the journal cannot be read.
-    pub async fn newest(
+    pub(crate) async fn newest(
         &self,
         rooms: &Rooms,
         caller: &Caller,
@@ -114,7 +114,7 @@ impl PageCache {
     }
 
     /// The list of a room's people.
-    pub fn people(&self, room: &RoomName, people: &Arc<People>) -> Arc<Markup> {
+    pub(crate) fn people(&self, room: &RoomName, people: &Arc<People>) -> Arc<Markup> {
         let is_current = |list: &List| Arc::ptr_eq(&list.of, people);
         if let Some(list) = lock(&self.0.people).get(room).filter(|list| is_current(list)) {
             return Arc::clone(&list.rendered);

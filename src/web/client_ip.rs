@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 /// The client's address: the last one on the way here that a trusted proxy vouches for. Whatever
 /// stands before an address that is not trusted may be made up.
-pub fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
+pub(super) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let trusts = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let last = |hops: Vec<Option<IpAddr>>| {
         let mut last = peer;

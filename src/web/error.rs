@@ -21,7 +21,7 @@ use crate::{delivery::frame::Representation, journal::AppendError, rooms::Refusa
 
 /// What a request can come to, but for success.
 #[derive(Clone, Debug)]
-pub enum Error {
+pub(crate) enum Error {
     /// 404: no such page, no such room name, no such file.
     NotFound,
     /// 405: the page exists, the method does not.
@@ -61,12 +61,12 @@ pub enum Error {
 
 impl Error {
     /// A bug, or a disk that cannot be read.
-    pub fn internal(why: &impl ToString) -> Self {
+    pub(crate) fn internal(why: &impl ToString) -> Self {
         Self::Internal(why.to_string().into())
     }
 
     /// The cause, for the log only.
-    pub fn internal_cause(&self) -> Option<Arc<str>> {
+    pub(crate) fn internal_cause(&self) -> Option<Arc<str>> {
         match self {
             Self::Unavailable(why) | Self::Internal(why) => Some(Arc::clone(why)),
             _ => None,
@@ -74,7 +74,7 @@ impl Error {
     }
 
     /// The status that it is answered with.
-    pub fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -104,7 +104,7 @@ impl Error {
     }
 
     /// Lets an answer tell it in words of its own, such as a form's.
-    pub fn told_by(&self, mut answer: Response<Body>) -> Response<Body> {
+    pub(crate) fn told_by(&self, mut answer: Response<Body>) -> Response<Body> {
         answer.headers_mut().extend(self.retry_after());
         let (reason, internal) = (self.reason(), self.internal_cause());
         answer.extensions_mut().insert(Refused { reason, internal });
@@ -112,7 +112,7 @@ impl Error {
     }
 
     /// One word for it, to count by.
-    pub fn reason(&self) -> &'static str {
+    pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method",
@@ -156,7 +156,7 @@ impl Error {
     }
 
     /// What it means for the one who asked.
-    pub fn sentence(&self) -> &str {
+    pub(crate) fn sentence(&self) -> &str {
         match self {
             Self::NotFound => {
                 "No page has this address. A room's name has lowercase letters, digits and hyphens."
@@ -191,7 +191,7 @@ impl Error {
 /// In the extensions of an answer that refuses in words of its own: why, to count by, and the cause,
 /// for the log.
 #[derive(Clone)]
-pub struct Refused {
+pub(super) struct Refused {
     /// One word.
     pub reason: &'static str,
     /// The cause, where it is ours.
@@ -199,7 +199,7 @@ pub struct Refused {
 }
 
 /// A field that cannot be taken, for the reason that its parser gave.
-pub fn invalid(why: impl std::error::Error) -> Error {
+pub(super) fn invalid(why: impl std::error::Error) -> Error {
     Error::Invalid(why.to_string())
 }
 
@@ -236,7 +236,7 @@ impl From<NotAcceptable> for Error {
 
 /// How an error is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wording {
+pub(super) enum Wording {
     /// A plain sentence: for our own script, which shows it beside the form, and for who reads a
     /// stream as text.
     Text,
@@ -248,7 +248,7 @@ pub enum Wording {
 
 impl Wording {
     /// As the one who asks can read it.
-    pub fn of(route: Route, request: &Request) -> Self {
+    pub(super) fn of(route: Route, request: &Request) -> Self {
         match route.audience {
             _ if request.headers().contains_key("hx-request") => Self::Text,
             Audience::Page => Self::Html,
@@ -267,7 +267,7 @@ impl Wording {
 
 /// Puts the [`Error`] in a response into words. Where it is ours, they name the request, for who
 /// asks the operator about it.
-pub fn present(
+pub(super) fn present(
     error: &Error,
     wording: Wording,
     request: RequestId,
@@ -293,13 +293,13 @@ pub fn present(
 }
 
 /// The answer to a post from another site's page.
-pub fn foreign(_: ProtectionError) -> Response<Body> {
+pub(super) fn foreign(_: ProtectionError) -> Response<Body> {
     Error::Foreign.into_response()
 }
 
 /// The answer to a request whose handler panicked.
 #[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
-pub fn panicked(why: Box<dyn std::any::Any + Send>) -> Response<Body> {
+pub(super) fn panicked(why: Box<dyn std::any::Any + Send>) -> Response<Body> {
     let said = why.downcast_ref::<String>().map(String::as_str);
     let said = said.or_else(|| why.downcast_ref::<&str>().copied()).unwrap_or("no message");
     Error::internal(&format!("a handler panicked: {said}")).into_response()

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The room that a URL names; every other shape is a page that does not exist.
-pub struct Room(pub RoomName);
+pub(super) struct Room(pub RoomName);
 
 impl<S: Send + Sync> FromRequestParts<S> for Room {
     type Rejection = Error;
@@ -45,7 +45,7 @@ impl FromRequestParts<AppState> for Caller {
 }
 
 /// Who asks at a tab's address: the tab itself, when the request proves it, or somebody else.
-pub struct Visitor {
+pub(super) struct Visitor {
     /// The room.
     pub room: RoomName,
     /// The tab, where its cookie came with the request.

@@ -19,7 +19,7 @@ const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A posted form, with errors that are ours. Fields that are missing are empty: the same sentence
 /// answers both.
-pub struct Posted<T>(pub T);
+pub(super) struct Posted<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Posted<T> {
     type Rejection = Error;
@@ -36,7 +36,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Posted<T> {
 }
 
 /// The client's key, or one of ours where it sent none.
-pub fn key(raw: &str) -> Result<Key, Error> {
+pub(super) fn key(raw: &str) -> Result<Key, Error> {
     if raw.is_empty() { Ok(Key::fresh()) } else { Key::parse(raw).map_err(invalid) }
 }
 

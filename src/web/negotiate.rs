@@ -6,10 +6,10 @@ use crate::delivery::frame::Representation;
 
 /// There is no representation that the reader takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotAcceptable;
+pub(crate) struct NotAcceptable;
 
 /// The representation asked for; an event stream where nothing is said.
-pub fn representation(
+pub(super) fn representation(
     headers: &HeaderMap,
     format: Option<&str>,
 ) -> Result<Representation, NotAcceptable> {
@@ -25,14 +25,14 @@ pub fn representation(
 }
 
 /// Whether JSON is wanted rather than HTML.
-pub fn prefers_json(headers: &HeaderMap) -> bool {
+pub(super) fn prefers_json(headers: &HeaderMap) -> bool {
     let accept = joined(headers, &header::ACCEPT);
     media_quality(&accept, "application/json") > media_quality(&accept, "text/html")
 }
 
 /// Whether a content coding is named, or meant by `*`, and not refused with `q=0` (RFC 9110,
 /// section 12.5.3).
-pub fn accepts_encoding(headers: &HeaderMap, coding: &str) -> bool {
+pub(super) fn accepts_encoding(headers: &HeaderMap, coding: &str) -> bool {
     let accept = joined(headers, &header::ACCEPT_ENCODING);
     quality(&accept, |name| match name {
         _ if name == coding => 2,

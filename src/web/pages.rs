@@ -1,9 +1,9 @@
 //! What people see: pages and the forms on them.
 
-pub mod join;
-pub mod rooms;
-pub mod send;
-pub mod tab;
+pub(super) mod join;
+pub(super) mod rooms;
+pub(super) mod send;
+pub(super) mod tab;
 
 use axum::{
     http::StatusCode,

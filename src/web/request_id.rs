@@ -10,14 +10,14 @@ use std::{
 
 /// What tells a request from every other of this process, and nearly surely of others.
 #[derive(Clone, Copy)]
-pub struct RequestId(u64);
+pub(super) struct RequestId(u64);
 
 /// Four random bytes a process; a number would begin anew with each.
 static PROCESS: LazyLock<u32> = LazyLock::new(rand::random);
 
 impl RequestId {
     /// The next one.
-    pub fn next() -> Self {
+    pub(super) fn next() -> Self {
         static REQUESTS: AtomicU64 = AtomicU64::new(1);
         Self(REQUESTS.fetch_add(1, Ordering::Relaxed))
     }

@@ -31,7 +31,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 3] = [
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What [`finish`] works with.
-pub struct Respond {
+pub(super) struct Respond {
     /// The table of URLs.
     pub routes: Routes,
     /// Where requests are counted.
@@ -39,7 +39,7 @@ pub struct Respond {
 }
 
 /// Finishes every answer. Neither the span nor a line holds a text, a name, a cookie or a query.
-pub async fn finish(
+pub(super) async fn finish(
     State(shared): State<Arc<Respond>>,
     request: Request,
     next: Next,
@@ -101,6 +101,6 @@ fn status_class(status: u16) -> &'static str {
 
 /// Pages change with every message: a browser may keep one to go back to, and must ask before it
 /// shows it as new.
-pub fn not_stored() -> [(HeaderName, HeaderValue); 1] {
+pub(super) fn not_stored() -> [(HeaderName, HeaderValue); 1] {
     [(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))]
 }

@@ -4,7 +4,7 @@ use matchit::Router as Matcher;
 
 /// Whom a URL is for, which decides how its errors are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
+pub(super) enum Audience {
     /// People: always HTML.
     Page,
     /// Scripts: always JSON.
@@ -15,7 +15,7 @@ pub enum Audience {
 
 /// A URL's template, and whom it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Route {
+pub(super) struct Route {
     /// The template, such as `/rooms/{room}`; it stands in logs and metrics.
     pub template: &'static str,
     /// Whom it is for.
@@ -27,7 +27,7 @@ const UNKNOWN: Route = Route { template: "unknown", audience: Audience::Page };
 
 /// Finds the route of a path before the router does: an error is put into words, counted and
 /// logged by its route, also where no handler was reached.
-pub struct Routes(Matcher<Route>);
+pub(super) struct Routes(Matcher<Route>);
 
 impl Routes {
     /// These.
@@ -35,7 +35,7 @@ impl Routes {
     /// # Panics
     ///
     /// Where two templates are in conflict, which the first test that starts a router shows.
-    pub fn of(routes: impl Iterator<Item = Route>) -> Self {
+    pub(super) fn of(routes: impl Iterator<Item = Route>) -> Self {
         let mut matcher = Matcher::new();
         for route in routes {
             matcher.insert(route.template, route).expect("axum takes the same templates");
@@ -44,7 +44,7 @@ impl Routes {
     }
 
     /// The route that a path has.
-    pub fn find(&self, path: &str) -> Route {
+    pub(super) fn find(&self, path: &str) -> Route {
         self.0.at(path).map_or(UNKNOWN, |found| *found.value)
     }
 }

@@ -76,7 +76,7 @@ fn stream(
 
 /// Every URL that hubbub answers. A body has at most `max_body` bytes, or any number where that is
 /// 0.
-pub fn router(state: AppState, max_body: usize) -> impl HttpService {
+pub(crate) fn router(state: AppState, max_body: usize) -> impl HttpService {
     let body_limit = match max_body {
         0 => DefaultBodyLimit::disable(),
         most => DefaultBodyLimit::max(most),
@@ -85,7 +85,7 @@ pub fn router(state: AppState, max_body: usize) -> impl HttpService {
 }
 
 /// What the operator's own address answers.
-pub fn admin(state: AppState) -> impl HttpService {
+pub(crate) fn admin(state: AppState) -> impl HttpService {
     build(admin_table(), state, DefaultBodyLimit::max(0))
 }
 

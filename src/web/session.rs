@@ -12,17 +12,17 @@ use crate::{
     rooms::Tab,
 };
 
-pub use secret::{Secret, SecretError};
+pub(crate) use secret::{Secret, SecretError};
 
 /// The header that gives or takes a tab's cookie.
-pub type SetCookie = [(HeaderName, String); 1];
+pub(super) type SetCookie = [(HeaderName, String); 1];
 
 /// The cookie's name.
 const COOKIE_NAME: &str = "hubbub";
 
 /// The cookie that proves `tab`. The signature covers the value only, so the value says which tab of
 /// which room it is for: moved to another path, it proves nothing.
-pub fn give(tab: &Tab, secret: &Secret, over_tls: bool) -> SetCookie {
+pub(super) fn give(tab: &Tab, secret: &Secret, over_tls: bool) -> SetCookie {
     let mut cookie = Cookie::new(COOKIE_NAME, format!("{}.{}.{}", tab.room, tab.id, tab.name));
     cookie.set_path(paths::tab(&tab.room, &tab.id).to_string());
     cookie.set_http_only(true);
@@ -32,7 +32,7 @@ pub fn give(tab: &Tab, secret: &Secret, over_tls: bool) -> SetCookie {
 }
 
 /// Takes the cookie of `tab` away.
-pub fn take(tab: &Tab) -> SetCookie {
+pub(super) fn take(tab: &Tab) -> SetCookie {
     let path = paths::tab(&tab.room, &tab.id).to_string();
     let mut cookie = Cookie::build(COOKIE_NAME).path(path).build();
     cookie.make_removal();
@@ -40,7 +40,7 @@ pub fn take(tab: &Tab) -> SetCookie {
 }
 
 /// The tab `id` of `room`, where `cookie` proves it.
-pub fn tab(secret: &Secret, cookie: Cookie<'_>, room: &RoomName, id: &str) -> Option<Tab> {
+pub(super) fn tab(secret: &Secret, cookie: Cookie<'_>, room: &RoomName, id: &str) -> Option<Tab> {
     if cookie.name() != COOKIE_NAME {
         return None;
     }

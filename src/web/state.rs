@@ -9,10 +9,10 @@ use crate::{metrics::Metrics, rooms::Rooms, shutdown::Shutdown};
 
 /// What handlers work with. Clones share it, and cost one count: each request takes several.
 #[derive(Clone)]
-pub struct AppState(Arc<Parts>);
+pub(crate) struct AppState(Arc<Parts>);
 
 /// What an [`AppState`] consists of.
-pub struct Parts {
+pub(crate) struct Parts {
     /// What one may do.
     pub rooms: Rooms,
     /// What pages of the same room share.
@@ -29,7 +29,7 @@ pub struct Parts {
 
 impl AppState {
     /// Shares them.
-    pub fn new(parts: Parts) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
     }
 }

@@ -13,23 +13,23 @@ use crate::{
 
 /// How long to wait before coming back, in milliseconds, and a comment, so that whatever buffers
 /// in between sees bytes at once.
-pub fn opening() -> Bytes {
+pub(super) fn opening() -> Bytes {
     Bytes::from_static(b"retry: 1000\n: hubbub\n\n")
 }
 
 /// Id, `NewMessage`, and the message's HTML.
-pub fn message(out: &mut String, message: &Message) {
+pub(super) fn message(out: &mut String, message: &Message) {
     let html = view::message::fragment(message).into_string();
     event(out, Some(&message.id), "NewMessage", &html);
 }
 
 /// `Gap`, which moves no cursor and so has no id.
-pub fn gap(out: &mut String, gap: Gap, epoch: &Epoch) {
+pub(super) fn gap(out: &mut String, gap: Gap, epoch: &Epoch) {
     event(out, None, "Gap", &view::message::gap(gap.gone, epoch).into_string());
 }
 
 /// `PresenceChanged`, which is about now and so has no id.
-pub fn presence(people: &People) -> Bytes {
+pub(super) fn presence(people: &People) -> Bytes {
     let mut frame = String::new();
     let list = view::presence::list(people, true).into_string();
     event(&mut frame, None, "PresenceChanged", &list);
@@ -38,7 +38,7 @@ pub fn presence(people: &People) -> Bytes {
 
 /// When to come back. With a name, since htmx passes over a `retry:` that is no part of an event;
 /// and without data, so that `EventSource` dispatches none.
-pub fn farewell(pause: Duration) -> Bytes {
+pub(super) fn farewell(pause: Duration) -> Bytes {
     format!("event: Closing\nretry: {}\n\n", pause.as_millis()).into()
 }
 

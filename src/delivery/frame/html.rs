@@ -9,23 +9,23 @@ use crate::{
 };
 
 /// The document's head, and its body up to where messages are appended.
-pub fn opening(room: &RoomName) -> Bytes {
+pub(super) fn opening(room: &RoomName) -> Bytes {
     view::endless::opening(room).into_string().into()
 }
 
 /// The message's fragment, the same bytes as everywhere.
-pub fn message(out: &mut String, message: &Message) {
+pub(super) fn message(out: &mut String, message: &Message) {
     out.push_str(&view::message::fragment(message).into_string());
     out.push('\n');
 }
 
 /// The line that stands where messages are missing for good.
-pub fn gap(out: &mut String, gap: Gap, epoch: &Epoch) {
+pub(super) fn gap(out: &mut String, gap: Gap, epoch: &Epoch) {
     out.push_str(&view::message::gap(gap.gone, epoch).into_string());
     out.push('\n');
 }
 
 /// What ends the document and makes the browser go on with the next, after so many seconds.
-pub fn next_document(cursor: &MessageId, seconds: u64) -> Bytes {
+pub(super) fn next_document(cursor: &MessageId, seconds: u64) -> Bytes {
     view::endless::next_document(cursor, seconds).into_string().into()
 }

@@ -11,7 +11,7 @@ const INDENT: &str = "    ";
 /// but what parts lines for other programs (U+2028, U+2029) is indented as well.
 ///
 /// [`Text`]: crate::message::Text
-pub fn message(out: &mut String, message: &Message) {
+pub(super) fn message(out: &mut String, message: &Message) {
     let at = message.sent_at.strftime("%Y-%m-%dT%H:%M:%SZ");
     let _ = write!(out, "{at} {}: ", message.name);
     for c in message.text.as_str().chars() {
@@ -24,6 +24,6 @@ pub fn message(out: &mut String, message: &Message) {
 }
 
 /// A line that no message looks like.
-pub fn gap(out: &mut String, gap: Gap) {
+pub(super) fn gap(out: &mut String, gap: Gap) {
     let _ = writeln!(out, "--- {}", view::message::gone(gap.gone));
 }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Frames that follow each other and go out in one write.
-pub struct Batch {
+pub(crate) struct Batch {
     /// Who stands here, or after it, has missed nothing before these.
     pub after: Seq,
     /// Who has had these stands here.
@@ -34,12 +34,12 @@ pub struct Batch {
 
 impl Batch {
     /// `frames` are all that a room has after `after` and up to `upto`.
-    pub fn new(after: Seq, upto: Seq, frames: Vec<Frame>) -> Self {
+    pub(crate) fn new(after: Seq, upto: Seq, frames: Vec<Frame>) -> Self {
         Self { after, upto, frames, joined: Default::default() }
     }
 
     /// Its frames.
-    pub fn frames(&self) -> &[Frame] {
+    pub(crate) fn frames(&self) -> &[Frame] {
         &self.frames
     }
 
@@ -68,7 +68,7 @@ fn join(frames: &[Frame], representation: Representation) -> Bytes {
 }
 
 /// A reader's line, shared by its task and its room's writer.
-pub struct Line {
+pub(crate) struct Line {
     sink: Arc<dyn Sink>,
     representation: Representation,
     /// A std mutex: it is held for one write that does not wait.
@@ -87,7 +87,7 @@ struct State {
 
 /// What became of an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Offered {
+pub(crate) enum Offered {
     /// It was written, or the reader had it.
     Taken,
     /// The reader's task has to look after it.
@@ -96,14 +96,14 @@ pub enum Offered {
 
 impl Line {
     /// A line that its task writes to.
-    pub fn new(sink: Arc<dyn Sink>, representation: Representation) -> Self {
+    pub(crate) fn new(sink: Arc<dyn Sink>, representation: Representation) -> Self {
         let state = State { parked: false, cursor: Seq::ZERO, rest: Bytes::new(), hold: None };
         Self { sink, representation, state: Mutex::new(state) }
     }
 
     /// Writes a batch, where the line is parked. What the socket does not take is left to the
     /// reader's task; `hold` makes what keeps from then on what the reader lacks.
-    pub fn offer(&self, batch: &Batch, hold: impl Fn(Seq) -> Box<dyn Hold>) -> Offered {
+    pub(crate) fn offer(&self, batch: &Batch, hold: impl Fn(Seq) -> Box<dyn Hold>) -> Offered {
         let mut state = lock(&self.state);
         if !state.parked {
             return Offered::Wake;
@@ -130,7 +130,7 @@ impl Line {
 
     /// Gives the line to the room's writer at `cursor`, where `current` says that the writer is not
     /// past that. All that the task had was written.
-    pub fn park(&self, cursor: Seq, current: impl Fn() -> bool) -> bool {
+    pub(crate) fn park(&self, cursor: Seq, current: impl Fn() -> bool) -> bool {
         let mut state = lock(&self.state);
         state.parked = true;
         state.cursor = cursor;
@@ -141,7 +141,7 @@ impl Line {
 
     /// Takes the line back; gives the cursor, what is still to be written, and what the writer made
     /// to hold what the reader lacks. `None` where it is not the writer's.
-    pub fn unpark(&self, hold: impl Fn(Seq) -> Box<dyn Hold>) -> Option<Unparked> {
+    pub(crate) fn unpark(&self, hold: impl Fn(Seq) -> Box<dyn Hold>) -> Option<Unparked> {
         let mut state = lock(&self.state);
         let writers = state.hold.take();
         if !state.parked && writers.is_none() {
@@ -155,7 +155,7 @@ impl Line {
 }
 
 /// What a task gets with its line.
-pub struct Unparked {
+pub(crate) struct Unparked {
     /// Up to where the reader was written to.
     pub cursor: Seq,
     /// What is to be written before anything else.

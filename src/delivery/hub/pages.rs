@@ -29,7 +29,7 @@ const MAX_PAGE_MESSAGES: usize = 512;
 const MAX_KEPT_PAGES: usize = 4;
 
 /// What a room has after a cursor, rendered once in each representation that somebody reads.
-pub struct CatchUp {
+pub(crate) struct CatchUp {
     /// What is missing for good, before the first message.
     pub gap: Option<Gap>,
     /// The messages.
@@ -47,13 +47,13 @@ impl CatchUp {
 
     /// Its messages in one representation, in one piece, and before them word of the gap, where
     /// there is one.
-    pub fn bytes(&self, representation: Representation, epoch: &Epoch) -> Bytes {
+    pub(crate) fn bytes(&self, representation: Representation, epoch: &Epoch) -> Bytes {
         let encode = || representation.page(self.gap, epoch, &self.messages);
         self.encoded[representation as usize].get_or_init(encode).clone()
     }
 
     /// Its messages without the gap, for who was told of it before.
-    pub fn bytes_without_gap(&self, representation: Representation, epoch: &Epoch) -> Bytes {
+    pub(crate) fn bytes_without_gap(&self, representation: Representation, epoch: &Epoch) -> Bytes {
         match self.gap {
             None => self.bytes(representation, epoch),
             Some(_) => representation.page(None, epoch, &self.messages),
@@ -61,19 +61,19 @@ impl CatchUp {
     }
 
     /// Its messages as frames.
-    pub fn frames(&self) -> Vec<Frame> {
+    pub(crate) fn frames(&self) -> Vec<Frame> {
         self.messages.iter().cloned().map(Frame::new).collect()
     }
 }
 
 /// What a reading came to.
-pub type Outcome = Result<Arc<CatchUp>, Arc<ReadError>>;
+pub(crate) type Outcome = Result<Arc<CatchUp>, Arc<ReadError>>;
 
 /// A page that is read, or being read.
-pub type Reading = watch::Receiver<Option<Outcome>>;
+pub(super) type Reading = watch::Receiver<Option<Outcome>>;
 
 /// The pages of one room.
-pub struct Pages {
+pub(super) struct Pages {
     past: Arc<dyn Past>,
     room: RoomName,
     /// A std mutex: it is held to find a page or to note one.
@@ -83,12 +83,12 @@ pub struct Pages {
 }
 
 impl Pages {
-    pub fn new(past: Arc<dyn Past>, room: RoomName) -> Self {
+    pub(super) fn new(past: Arc<dyn Past>, room: RoomName) -> Self {
         Self { past, room, readings: Mutex::default(), turn: Arc::default() }
     }
 
     /// The page after `seq`: the one that somebody asked for already, or a reading of its own.
-    pub fn after(&self, seq: Seq, spawn: &Spawn) -> Reading {
+    pub(super) fn after(&self, seq: Seq, spawn: &Spawn) -> Reading {
         let mut readings = lock(&self.readings);
         // One that failed is tried again.
         readings.retain(|(_, reading)| {
@@ -121,7 +121,7 @@ impl Pages {
     }
 
     /// Lets go of what is read.
-    pub fn clear(&self) {
+    pub(super) fn clear(&self) {
         lock(&self.readings).retain(|(_, reading)| !is_read(reading));
     }
 }
@@ -131,7 +131,7 @@ fn is_read(reading: &Reading) -> bool {
 }
 
 /// Waits for a page.
-pub async fn read(mut reading: Reading) -> Outcome {
+pub(super) async fn read(mut reading: Reading) -> Outcome {
     let outcome = reading.wait_for(Option::is_some).await;
     outcome.ok().and_then(|outcome| outcome.clone()).unwrap_or(Err(Arc::new(ReadError::Closed)))
 }

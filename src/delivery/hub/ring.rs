@@ -35,7 +35,7 @@ pub(super) struct Ring<T> {
 
 impl<T: Item> Ring<T> {
     /// An empty one of a room to which everything up to `floor` was published before.
-    pub fn new(max_items: usize, floor: Seq, ended: bool) -> Self {
+    pub(super) fn new(max_items: usize, floor: Seq, ended: bool) -> Self {
         Self {
             max_items,
             bytes: 0,
@@ -49,7 +49,7 @@ impl<T: Item> Ring<T> {
     }
 
     /// Adds the next item, and lets the oldest go where there are too many.
-    pub fn push(&mut self, item: T) {
+    pub(super) fn push(&mut self, item: T) {
         self.bytes += item.size();
         // One item stays, however large: live readers have it from here.
         while (self.items.len() == self.max_items || self.bytes > MAX_RING_BYTES)
@@ -62,18 +62,18 @@ impl<T: Item> Ring<T> {
     }
 
     /// The seq up to which everything was pushed.
-    pub fn newest(&self) -> Seq {
+    pub(super) fn newest(&self) -> Seq {
         self.items.back().map_or(self.floor, Item::seq)
     }
 
     /// The items after `seq`, which is not below the floor.
-    pub fn all_after(&self, seq: Seq) -> std::collections::vec_deque::Iter<'_, T> {
+    pub(super) fn all_after(&self, seq: Seq) -> std::collections::vec_deque::Iter<'_, T> {
         let start = self.items.partition_point(|item| item.seq() <= seq);
         self.items.range(start..)
     }
 
     /// The first item after `seq`. Nearly always none, or the newest.
-    pub fn after(&self, seq: Seq) -> Option<&T> {
+    pub(super) fn after(&self, seq: Seq) -> Option<&T> {
         let newest = self.items.back().filter(|item| item.seq() > seq)?;
         match self.items.len().checked_sub(2) {
             Some(before) if self.items[before].seq() > seq => {

@@ -22,7 +22,7 @@ use super::{
 use crate::{delivery::past::Hold, message::Seq};
 
 /// A share of a room's readers.
-pub struct Shard {
+pub(super) struct Shard {
     /// Up to where the writer has served it, or is about to. See [`Line::park`] for its order.
     position: AtomicU64,
     /// Wakes the writer.
@@ -48,7 +48,7 @@ struct Reader {
 
 impl Shard {
     /// One without readers, served up to `position`.
-    pub fn new(position: Seq) -> Self {
+    pub(super) fn new(position: Seq) -> Self {
         Self {
             position: AtomicU64::new(position.get()),
             news: Notify::new(),
@@ -57,18 +57,18 @@ impl Shard {
     }
 
     /// Up to where it is served.
-    pub fn position(&self) -> Seq {
+    pub(super) fn position(&self) -> Seq {
         Seq::new(self.position.load(SeqCst))
     }
 
     /// Notes that it is about to be served up to `seq`.
-    pub fn set_position(&self, seq: Seq) {
+    pub(super) fn set_position(&self, seq: Seq) {
         self.position.store(seq.get(), SeqCst);
     }
 
     /// Offers a batch to the readers in up to `count` slots from `from` on, and wakes those that did
     /// not take it. Answers where to go on, if anywhere.
-    pub fn offer(
+    pub(super) fn offer(
         &self,
         batch: &Batch,
         from: usize,
@@ -89,7 +89,7 @@ impl Shard {
     }
 
     /// Wakes every reader's task. Under the lock: a reader registers its waker once.
-    pub fn wake_all(&self) {
+    pub(super) fn wake_all(&self) {
         for reader in lock(&self.state).slots.iter().flatten() {
             if let Some(waker) = &reader.waker {
                 waker.wake_by_ref();
@@ -98,7 +98,7 @@ impl Shard {
     }
 
     /// Marks the readers that are meant, and says how many were marked now.
-    pub fn evict(&self, meant: impl Fn(&ReaderTag) -> bool) -> usize {
+    pub(super) fn evict(&self, meant: impl Fn(&ReaderTag) -> bool) -> usize {
         let mut state = lock(&self.state);
         let all = state.slots.iter_mut().flatten();
         let evicted = all.filter(|reader| !reader.evicted && meant(&reader.tag));
@@ -107,7 +107,7 @@ impl Shard {
 }
 
 /// One reader's slot, free again when dropped.
-pub struct Slot {
+pub(super) struct Slot {
     shard: Arc<Shard>,
     number: usize,
     /// Who is woken; here as well, to see without the lock that it is still the same.
@@ -116,7 +116,7 @@ pub struct Slot {
 
 impl Slot {
     /// One more, with nobody to wake yet.
-    pub fn new(shard: &Arc<Shard>, tag: ReaderTag) -> Self {
+    pub(super) fn new(shard: &Arc<Shard>, tag: ReaderTag) -> Self {
         let mut state = lock(&shard.state);
         let reader = Some(Reader { tag, waker: None, line: None, evicted: false });
         let number = if let Some(number) = state.free.pop() {
@@ -130,19 +130,19 @@ impl Slot {
     }
 
     /// Its shard.
-    pub fn shard(&self) -> &Shard {
+    pub(super) fn shard(&self) -> &Shard {
         &self.shard
     }
 
     /// From now on the writer offers to this line.
-    pub fn attach(&self, line: Arc<Line>) {
+    pub(super) fn attach(&self, line: Arc<Line>) {
         if let Some(reader) = &mut lock(&self.shard.state).slots[self.number] {
             reader.line = Some(line);
         }
     }
 
     /// From when this returns, `waker` is woken.
-    pub fn register(&mut self, waker: &Waker) {
+    pub(super) fn register(&mut self, waker: &Waker) {
         if self.waker.as_ref().is_some_and(|mine| mine.will_wake(waker)) {
             return;
         }
@@ -155,7 +155,7 @@ impl Slot {
     }
 
     /// Whether this reader was evicted.
-    pub fn is_evicted(&self) -> bool {
+    pub(super) fn is_evicted(&self) -> bool {
         lock(&self.shard.state).slots[self.number].as_ref().is_some_and(|reader| reader.evicted)
     }
 }

@@ -33,7 +33,7 @@ const MAX_HOLD_TIME: Duration = Duration::from_secs(30);
 
 /// What comes next for a reader.
 #[derive(Clone)]
-pub enum Next {
+pub(crate) enum Next {
     /// The next frame after its cursor.
     Frame(Frame),
     /// It stands below the ring's floor and lacks what is not here.
@@ -49,7 +49,7 @@ pub enum Next {
 }
 
 /// One reader's hold on a topic; the topic goes away with its last one.
-pub struct Subscription {
+pub(crate) struct Subscription {
     hub: Hub,
     topic: Arc<Topic>,
     slot: Slot,
@@ -74,13 +74,13 @@ impl Subscription {
     }
 
     /// What is after `cursor` is kept from now on.
-    pub fn hold(&mut self, cursor: Seq) {
+    pub(crate) fn hold(&mut self, cursor: Seq) {
         let hold = self.topic.shared().past.hold(&self.topic.room, cursor);
         self.hold = Some((hold, Instant::now()));
     }
 
     /// From now on the room's writer may write to `sink`, while it is parked.
-    pub fn attach(&mut self, sink: Arc<dyn Sink>, representation: Representation) {
+    pub(crate) fn attach(&mut self, sink: Arc<dyn Sink>, representation: Representation) {
         let line = Arc::new(Line::new(sink, representation));
         self.slot.attach(Arc::clone(&line));
         self.line = Some(line);
@@ -88,7 +88,7 @@ impl Subscription {
 
     /// Takes the line back, if it is parked: then `cursor` becomes where the reader stands, and what
     /// is returned is to be written before anything else.
-    pub fn unpark(&mut self, cursor: &mut Seq) -> Bytes {
+    pub(crate) fn unpark(&mut self, cursor: &mut Seq) -> Bytes {
         let Some(line) = &self.line else { return Bytes::new() };
         let (past, room) = (&self.topic.shared().past, &self.topic.room);
         let Some(unparked) = line.unpark(|seq| past.hold(room, seq)) else { return Bytes::new() };
@@ -99,7 +99,7 @@ impl Subscription {
 
     /// Gives the line to the room's writer. All that was given out is written, and `poll_next` has
     /// just said that there is nothing more.
-    pub fn park(&mut self, cursor: Seq) {
+    pub(crate) fn park(&mut self, cursor: Seq) {
         if let Some(line) = &self.line
             && line.park(cursor, || self.slot.shard().position() <= cursor)
         {
@@ -108,7 +108,7 @@ impl Subscription {
     }
 
     /// What comes next for a reader that has everything up to `cursor`; its line is not parked.
-    pub fn poll_next(&mut self, cursor: Seq, context: &mut Context<'_>) -> Poll<Next> {
+    pub(crate) fn poll_next(&mut self, cursor: Seq, context: &mut Context<'_>) -> Poll<Next> {
         // Before it looks: what comes after the look wakes it.
         self.slot.register(context.waker());
         let ring = lock(&self.topic.ring);
@@ -149,7 +149,7 @@ impl Subscription {
     }
 
     /// What was up to `cursor` is written: it need not be kept for this reader.
-    pub fn advance(&mut self, cursor: Seq) {
+    pub(crate) fn advance(&mut self, cursor: Seq) {
         self.hold.take_if(|(hold, since)| {
             hold.advance(cursor);
             since.elapsed() > MAX_HOLD_TIME
@@ -157,7 +157,7 @@ impl Subscription {
     }
 
     /// The page after `cursor`, shared with all who stand there.
-    pub fn catch_up(&self, cursor: Seq) -> impl Future<Output = Outcome> + Send + use<> {
+    pub(crate) fn catch_up(&self, cursor: Seq) -> impl Future<Output = Outcome> + Send + use<> {
         pages::read(self.topic.pages.after(cursor, &self.topic.shared().spawn))
     }
 }

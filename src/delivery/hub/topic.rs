@@ -36,7 +36,7 @@ const MAX_BATCH_BYTES: usize = 16 * 1024;
 const MAX_UNSERVED: usize = 128;
 
 /// A room that has readers.
-pub struct Topic {
+pub(super) struct Topic {
     pub room: RoomName,
     /// A std mutex: it is held to push one frame or to clone some, never across an await.
     pub ring: Mutex<Ring<Frame>>,
@@ -55,7 +55,7 @@ pub struct Topic {
 }
 
 /// What comes next for a writer.
-pub enum Work {
+pub(super) enum Work {
     /// These.
     Batch(Batch),
     /// The ring lacks some of it.
@@ -65,7 +65,7 @@ pub enum Work {
 }
 
 impl Topic {
-    pub fn new(shared: &Arc<Shared>, room: &RoomName, floor: Seq, ended: bool) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, room: &RoomName, floor: Seq, ended: bool) -> Self {
         let shards = (0..shared.shards).map(|_| Arc::new(Shard::new(floor))).collect();
         Self {
             room: room.clone(),
@@ -81,13 +81,13 @@ impl Topic {
     }
 
     /// What readers share.
-    pub fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &Shared {
         &self.shared
     }
 
     /// A slot for the reader that is the `number`-th, with a writer behind it. Called under the
     /// hub's lock, so one at a time.
-    pub fn slot(self: &Arc<Self>, number: usize, tag: ReaderTag) -> Slot {
+    pub(super) fn slot(self: &Arc<Self>, number: usize, tag: ReaderTag) -> Slot {
         let writers = self.writers.load(SeqCst);
         if writers == 0 || (writers < self.shards.len() && number > writers * READERS_PER_SHARD) {
             let shard = Arc::clone(&self.shards[writers]);
@@ -104,12 +104,12 @@ impl Topic {
     }
 
     /// The shards that have a writer.
-    pub fn active(&self) -> &[Arc<Shard>] {
+    pub(super) fn active(&self) -> &[Arc<Shard>] {
         &self.shards[..self.writers.load(SeqCst)]
     }
 
     /// Hands a frame to the writers.
-    pub fn push(&self, frame: Frame) {
+    pub(super) fn push(&self, frame: Frame) {
         let shards = {
             let mut ring = lock(&self.ring);
             let shards = self.active();
@@ -123,19 +123,19 @@ impl Topic {
     }
 
     /// The seq up to which everything was pushed.
-    pub fn newest(&self) -> Seq {
+    pub(super) fn newest(&self) -> Seq {
         lock(&self.ring).newest()
     }
 
     /// Wakes every reader's task.
-    pub fn wake_all(&self) {
+    pub(super) fn wake_all(&self) {
         for shard in self.active() {
             shard.wake_all();
         }
     }
 
     /// The last reader has left.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.closed.store(true, SeqCst);
         for shard in &self.shards {
             shard.news.notify_one();
@@ -144,12 +144,12 @@ impl Topic {
     }
 
     /// Whether the last reader has left.
-    pub fn is_closed(&self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.closed.load(SeqCst)
     }
 
     /// What a writer that stands at `position` does next.
-    pub fn work(&self, position: Seq) -> Work {
+    pub(super) fn work(&self, position: Seq) -> Work {
         let ring = lock(&self.ring);
         if position < ring.floor {
             return Work::Behind;
@@ -170,7 +170,7 @@ impl Topic {
     }
 
     /// A shard was served.
-    pub fn note_served(&self, batch: &Batch) {
+    pub(super) fn note_served(&self, batch: &Batch) {
         let lowest = self.active().iter().map(|shard| shard.position()).min();
         self.hold.advance(lowest.unwrap_or(batch.upto));
         for frame in batch.frames() {
@@ -191,7 +191,7 @@ impl Topic {
     }
 
     /// Waits until its readers are near its senders; `false` where that takes too long.
-    pub async fn wait_until_served(&self, most: Duration) -> bool {
+    pub(super) async fn wait_until_served(&self, most: Duration) -> bool {
         let served = async {
             loop {
                 let mut served = std::pin::pin!(self.served.notified());

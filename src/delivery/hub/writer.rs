@@ -15,7 +15,7 @@ use super::{
 const LINES_PER_TURN: usize = 64;
 
 /// Serves `shard` until the topic is closed.
-pub async fn run(topic: Arc<Topic>, shard: Arc<Shard>) {
+pub(super) async fn run(topic: Arc<Topic>, shard: Arc<Shard>) {
     while !topic.is_closed() {
         let position = shard.position();
         let batch = match topic.work(position) {

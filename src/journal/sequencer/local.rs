@@ -64,7 +64,7 @@ const _: () = assert!(LOCK_TIMEOUT.as_secs() < APPEND_TIMEOUT.as_secs());
 
 /// A handle on the writing thread; clones share it.
 #[derive(Clone)]
-pub struct Local {
+pub(crate) struct Local {
     epoch: Epoch,
     queue: SyncSender<Command>,
     committed: watch::Receiver<Seq>,
@@ -97,7 +97,7 @@ impl Drop for Running {
 
 impl Local {
     /// Settles the epoch of what `writer` has open at `path`, and starts the thread that writes.
-    pub fn start(path: &Path, writer: Writer, metrics: Metrics) -> Result<Self, OpenError> {
+    pub(crate) fn start(path: &Path, writer: Writer, metrics: Metrics) -> Result<Self, OpenError> {
         let sqlite = |why| OpenError::sqlite(path, why);
         let io = |why| OpenError::Io { path: path.to_owned(), why };
         let mut mark = Mark::new(writer.lock().file().map_err(io)?);
@@ -125,16 +125,16 @@ impl Local {
     }
 
     /// The journal's own epoch, born with its file.
-    pub fn epoch(&self) -> &Epoch {
+    pub(crate) fn epoch(&self) -> &Epoch {
         &self.epoch
     }
 
     /// The newest durable seq, and word of each newer one.
-    pub fn committed(&self) -> watch::Receiver<Seq> {
+    pub(crate) fn committed(&self) -> watch::Receiver<Seq> {
         self.committed.clone()
     }
 
-    pub async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
+    pub(crate) async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
         let (answer, answered) = oneshot::channel();
         match self.queue.try_send(Command::Append(Waiting { draft, answer })) {
             Ok(()) => {}
@@ -148,19 +148,19 @@ impl Local {
         }
     }
 
-    pub fn ready(&self) -> bool {
+    pub(crate) fn ready(&self) -> bool {
         self.writable.load(Ordering::Relaxed)
     }
 
     /// Completes when the thread has ended, by a panic as well.
-    pub async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         let mut ended = self.ended.clone();
         while ended.changed().await.is_ok() {}
     }
 
     /// Stores what is in the queue, ends the thread and gives the writer back; `None` where that
     /// was done before.
-    pub async fn close(&self) -> Option<Writer> {
+    pub(crate) async fn close(&self) -> Option<Writer> {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         let queue = self.queue.clone();
         // The queue may be full and the last commit may take its time: not on an async thread.

@@ -15,7 +15,7 @@ use tokio::sync::{oneshot, watch};
 
 /// What a reading is for.
 #[derive(Clone, Copy, Debug)]
-pub enum Lane {
+pub(crate) enum Lane {
     /// A follower's next batch.
     Follow,
     /// A reader that catches up.
@@ -54,7 +54,7 @@ struct State {
 type Job = Box<dyn FnOnce() + Send>;
 
 impl Lanes {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         // More than there are processors would only queue in SQLite.
         let processors = thread::available_parallelism().map_or(2, usize::from).max(2);
         let lane = |most| Arc::new(Bounded::new(most));
@@ -62,7 +62,7 @@ impl Lanes {
     }
 
     /// Runs a job on a thread that may block; `None` where it was closed first, or panicked.
-    pub async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         lane: Lane,
         job: impl FnOnce() -> T + Send + 'static,
@@ -83,7 +83,7 @@ impl Lanes {
     }
 
     /// Refuses what waits and what comes later, and waits for what runs.
-    pub async fn close(&self) {
+    pub(super) async fn close(&self) {
         let lanes = [&self.follow, &self.replay, &self.page];
         for lane in lanes {
             lane.refuse();

@@ -11,7 +11,7 @@ use super::migrate::{self, SCHEMA_VERSION};
 
 /// How long a statement waits for a lock. Only a backup or a repair by hand can hold one. Senders
 /// wait as well, a little longer than this, so that the lock alone refuses none of them.
-pub const LOCK_TIMEOUT: Duration = Duration::from_secs(9);
+pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// Why the journal cannot be opened, in words for the operator who reads it on stderr.
 #[derive(Debug, thiserror::Error)]
@@ -67,11 +67,11 @@ impl OpenError {
 ///
 /// A file of its own: closing any handle on a database file would drop the locks that SQLite
 /// holds on it (POSIX advisory locks belong to the process).
-pub struct Lock(File);
+pub(crate) struct Lock(File);
 
 impl Lock {
     /// Takes it.
-    pub fn take(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn take(path: &Path) -> Result<Self, OpenError> {
         let io = |why| OpenError::Io { path: path.to_owned(), why };
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
@@ -84,7 +84,7 @@ impl Lock {
     }
 
     /// The file, for what is noted in it. The lock is held for as long as either is.
-    pub fn file(&self) -> io::Result<File> {
+    pub(crate) fn file(&self) -> io::Result<File> {
         self.0.try_clone()
     }
 }

@@ -5,7 +5,7 @@ use super::ReadError;
 use crate::message::{Columns, Entry, Epoch, Message, MessageId, Place, RoomName, Seq};
 
 /// A reading at one moment.
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     moment: Transaction<'a>,
     epoch: &'a Epoch,
 }
@@ -67,7 +67,7 @@ impl<'a> Reader<'a> {
     }
 
     /// See [`Journal::after`](crate::journal::Journal::after).
-    pub fn after(&self, name: &RoomName, seq: Seq, limit: usize) -> Result<Page, ReadError> {
+    pub(crate) fn after(&self, name: &RoomName, seq: Seq, limit: usize) -> Result<Page, ReadError> {
         let last = self.last()?;
         let Some(room) = self.room(name)? else {
             return Ok(Page { gap: None, messages: Vec::new(), upto: last.max(seq) });
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
     }
 
     /// See [`Journal::before`](crate::journal::Journal::before).
-    pub fn before(
+    pub(crate) fn before(
         &self,
         name: &RoomName,
         seq: Option<Seq>,
@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
     }
 
     /// See [`Journal::before_newest`](crate::journal::Journal::before_newest).
-    pub fn before_newest(&self, name: &RoomName, count: usize) -> Result<Seq, ReadError> {
+    pub(crate) fn before_newest(&self, name: &RoomName, count: usize) -> Result<Seq, ReadError> {
         let Some(room) = self.room(name)? else { return self.last() };
         let mut statement = self.moment.prepare_cached(
             "SELECT seq FROM entries WHERE room = ?1 AND seq > ?2
@@ -123,7 +123,7 @@ impl<'a> Reader<'a> {
     }
 
     /// See [`Journal::rooms`](crate::journal::Journal::rooms).
-    pub fn rooms(&self, limit: usize) -> Result<Vec<(RoomName, Timestamp)>, ReadError> {
+    pub(crate) fn rooms(&self, limit: usize) -> Result<Vec<(RoomName, Timestamp)>, ReadError> {
         let mut statement = self.moment.prepare_cached(SELECT_ROOMS)?;
         let mut rows = statement.query([limit])?;
         let mut rooms = Vec::new();
@@ -134,7 +134,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Up to `limit` entries of all rooms after `seq`.
-    pub fn follow(&self, seq: Seq, limit: usize) -> Result<Vec<Entry>, ReadError> {
+    pub(crate) fn follow(&self, seq: Seq, limit: usize) -> Result<Vec<Entry>, ReadError> {
         let mut statement = self.moment.prepare_cached(&format!(
             "SELECT {COLUMNS}, r.name FROM entries e JOIN rooms r ON r.id = e.room
              WHERE e.seq > ?1 AND e.kind <> 0 ORDER BY e.seq LIMIT ?2"

@@ -42,7 +42,7 @@ macro_rules! room_columns {
         "id, name, sent, dropped, dropped_seq, emptied_seq, last_sent_at, oldest_sent_at"
     };
 }
-pub(super) use room_columns;
+pub(crate) use room_columns;
 
 impl Room {
     fn new(name: &RoomName) -> Self {
@@ -60,7 +60,7 @@ impl Room {
         }
     }
 
-    pub fn from_row(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+    pub(super) fn from_row(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
         let (dropped, dropped_seq, emptied_seq) = (row.get(3)?, row.get(4)?, row.get(5)?);
         Ok(Self {
             id: Some(row.get(0)?),
@@ -78,7 +78,7 @@ impl Room {
     }
 
     /// Reads it, or gives one without a row.
-    pub fn load(connection: &Connection, name: &RoomName) -> Result<Self, rusqlite::Error> {
+    pub(super) fn load(connection: &Connection, name: &RoomName) -> Result<Self, rusqlite::Error> {
         let mut statement = connection.prepare_cached(concat!(
             "SELECT ",
             room_columns!(),
@@ -89,7 +89,7 @@ impl Room {
     }
 
     /// Makes its row, and gives the number of it.
-    pub fn create(&mut self, connection: &Connection) -> Result<i64, rusqlite::Error> {
+    pub(super) fn create(&mut self, connection: &Connection) -> Result<i64, rusqlite::Error> {
         if let Some(id) = self.id {
             return Ok(id);
         }
@@ -104,7 +104,7 @@ impl Room {
     }
 
     /// Writes what changes with every batch.
-    pub fn save(&self, connection: &Connection) -> Result<(), rusqlite::Error> {
+    pub(super) fn save(&self, connection: &Connection) -> Result<(), rusqlite::Error> {
         connection
             .prepare_cached(
                 "UPDATE rooms SET sent = ?2, dropped = ?3, dropped_seq = ?4, emptied_seq = ?5,
@@ -122,7 +122,7 @@ impl Room {
     }
 
     /// Writes what changes when a room is trimmed by age.
-    pub fn save_trimmed(&self, connection: &Connection) -> Result<(), rusqlite::Error> {
+    pub(super) fn save_trimmed(&self, connection: &Connection) -> Result<(), rusqlite::Error> {
         connection
             .prepare_cached(
                 "UPDATE rooms SET dropped = ?2, dropped_seq = ?3, emptied_seq = ?4,
@@ -139,7 +139,7 @@ impl Room {
     }
 
     /// Writes its oldest message's time, which rarely changes and has an index to be kept.
-    pub fn save_oldest(&self, connection: &Connection) -> Result<(), rusqlite::Error> {
+    pub(super) fn save_oldest(&self, connection: &Connection) -> Result<(), rusqlite::Error> {
         connection
             .prepare_cached("UPDATE rooms SET oldest_sent_at = ?2 WHERE id = ?1")?
             .execute(params![self.id, self.oldest_sent_at])
@@ -147,7 +147,7 @@ impl Room {
     }
 
     /// How many messages it has.
-    pub fn kept(&self) -> u64 {
+    pub(super) fn kept(&self) -> u64 {
         self.sent - self.dropped
     }
 }
@@ -170,7 +170,7 @@ struct Known {
 
 impl Rooms {
     /// A batch begins. Where the one before was not committed, nothing is known any more.
-    pub fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         if self.unsure {
             self.known.clear();
             self.round.clear();
@@ -189,17 +189,17 @@ impl Rooms {
     }
 
     /// It changes a room.
-    pub fn change(&mut self) {
+    pub(super) fn change(&mut self) {
         self.unsure = true;
     }
 
     /// It was committed.
-    pub fn committed(&mut self) {
+    pub(super) fn committed(&mut self) {
         self.unsure = false;
     }
 
     /// A room, read from the file where it is not known.
-    pub fn get(
+    pub(super) fn get(
         &mut self,
         connection: &Connection,
         name: &RoomName,
@@ -215,7 +215,7 @@ impl Rooms {
     }
 
     /// A room, if it is known: for what goes through all rooms, and should push none out.
-    pub fn peek(&mut self, name: &RoomName) -> Option<&mut Room> {
+    pub(super) fn peek(&mut self, name: &RoomName) -> Option<&mut Room> {
         self.known.get_mut(name).map(|known| &mut known.room)
     }
 }

@@ -47,7 +47,7 @@ pub(super) const SELECT_OLD: &str = concat!(
 );
 
 /// What there is to do, as far as is known.
-pub struct Chores {
+pub(super) struct Chores {
     /// Rooms that have something, in turn.
     due: VecDeque<RoomName>,
     known: HashSet<RoomName>,
@@ -74,7 +74,7 @@ impl Default for Chores {
 
 impl Chores {
     /// Notes a room that has something.
-    pub fn add(&mut self, room: &RoomName) {
+    pub(super) fn add(&mut self, room: &RoomName) {
         if self.known.contains(room) {
             return;
         }
@@ -96,7 +96,7 @@ impl Chores {
 impl Writer {
     /// One step of it; answers whether another would come further now. Where somebody else has
     /// the file locked, there is nothing to do: it is tried again the next time.
-    pub fn tend(&mut self, now: Timestamp) -> Result<bool, rusqlite::Error> {
+    pub(crate) fn tend(&mut self, now: Timestamp) -> Result<bool, rusqlite::Error> {
         self.connection.busy_timeout(Duration::ZERO)?;
         let outcome = self.step(now);
         self.connection.busy_timeout(LOCK_TIMEOUT)?;

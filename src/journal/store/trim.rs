@@ -64,18 +64,18 @@ pub(super) struct Trim<'a> {
 
 impl Trim<'_> {
     /// How many messages a room has beyond what is kept.
-    pub fn over(&self, room: &Room) -> u64 {
+    pub(super) fn over(&self, room: &Room) -> u64 {
         room.kept().saturating_sub(self.keep)
     }
 
     /// Whether there is something to do in a room when there is time.
-    pub fn is_due(&self, room: &Room) -> bool {
+    pub(super) fn is_due(&self, room: &Room) -> bool {
         room.pending > 0 || self.over(room) > 0
     }
 
     /// Takes up to `count` oldest entries of a room out of it, no more than were followed and are
     /// not held; answers how many. The room's row is the caller's to write.
-    pub fn drop_oldest(
+    pub(super) fn drop_oldest(
         &self,
         connection: &Connection,
         room: &mut Room,
@@ -105,7 +105,7 @@ impl Trim<'_> {
 
     /// Makes tombstones of what was taken out, where a chunk of it has gathered; no more than
     /// `most`.
-    pub fn empty_chunk(
+    pub(super) fn empty_chunk(
         &self,
         connection: &Connection,
         room: &mut Room,
@@ -116,7 +116,7 @@ impl Trim<'_> {
 
     /// Makes tombstones of what was taken out, no more than `most`, and forgets the oldest of
     /// those there were. The room's row is the caller's to write.
-    pub fn empty(
+    pub(super) fn empty(
         &self,
         connection: &Connection,
         room: &mut Room,

@@ -21,7 +21,7 @@ const TRIMMED: i64 = 0;
 const MAX_STATEMENTS: usize = 64;
 
 /// The writing side: there is one, and it holds the only connection that writes.
-pub struct Writer {
+pub(crate) struct Writer {
     pub(super) connection: Connection,
     pub(super) retention: Retention,
     pub(super) chores: Chores,
@@ -32,7 +32,7 @@ pub struct Writer {
 }
 
 /// What stands under a key.
-pub struct Found {
+pub(crate) struct Found {
     /// The entry's place.
     pub seq: Seq,
     /// When it was sent.
@@ -42,7 +42,7 @@ pub struct Found {
 }
 
 /// Changes that become visible and durable together.
-pub struct Batch<'a> {
+pub(crate) struct Batch<'a> {
     pub(super) transaction: Transaction<'a>,
     pub(super) rooms: &'a mut Rooms,
     pub(super) chores: &'a mut Chores,
@@ -53,7 +53,7 @@ pub struct Batch<'a> {
 
 impl Writer {
     /// Opens the file at `path` and makes what is missing.
-    pub fn open(
+    pub(crate) fn open(
         path: &Path,
         retention: Retention,
         followers: Followers,
@@ -69,17 +69,17 @@ impl Writer {
     }
 
     /// What keeps other processes from writing.
-    pub fn lock(&self) -> &Lock {
+    pub(crate) fn lock(&self) -> &Lock {
         &self.lock
     }
 
     /// The highest seq that was ever stored, trimmed or not.
-    pub fn last(&self) -> Result<Seq, rusqlite::Error> {
+    pub(crate) fn last(&self) -> Result<Seq, rusqlite::Error> {
         self.connection.query_row("SELECT last FROM journal", [], |row| row.get(0)).map(Seq::new)
     }
 
     /// The epoch that it was told; `None` in a new file, or where none can be read.
-    pub fn epoch(&self) -> Result<Option<Epoch>, rusqlite::Error> {
+    pub(crate) fn epoch(&self) -> Result<Option<Epoch>, rusqlite::Error> {
         let found: Option<String> = self
             .connection
             .query_row("SELECT epoch FROM journal", [], |row| row.get(0))
@@ -88,12 +88,12 @@ impl Writer {
     }
 
     /// Tells it the epoch that its seqs belong to.
-    pub fn set_epoch(&self, epoch: &Epoch) -> Result<(), rusqlite::Error> {
+    pub(crate) fn set_epoch(&self, epoch: &Epoch) -> Result<(), rusqlite::Error> {
         self.connection.execute("UPDATE journal SET epoch = ?1", [epoch.as_str()]).map(|_| ())
     }
 
     /// Begins a batch, when nobody else writes. Dropped without [`Batch::commit`], it never was.
-    pub fn batch(&mut self) -> Result<Batch<'_>, rusqlite::Error> {
+    pub(crate) fn batch(&mut self) -> Result<Batch<'_>, rusqlite::Error> {
         let immediate = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(immediate)?;
         self.rooms.begin();
@@ -111,14 +111,14 @@ impl Writer {
     }
 
     /// Proves that the disk takes a write, by making one that changes nothing.
-    pub fn probe(&mut self) -> Result<(), rusqlite::Error> {
+    pub(crate) fn probe(&mut self) -> Result<(), rusqlite::Error> {
         let batch = self.batch()?;
         batch.transaction.execute("UPDATE journal SET last = last", [])?;
         batch.commit_without_seq()
     }
 
     /// Moves the log into the file, so that it is whole by itself.
-    pub fn close(self) -> Result<(), rusqlite::Error> {
+    pub(crate) fn close(self) -> Result<(), rusqlite::Error> {
         self.connection.close().map_err(|(_, why)| why)
     }
 }
@@ -144,7 +144,11 @@ impl Writer {
 impl Batch<'_> {
     /// Stores `entry` at its seq, which must be above every seq stored before; or answers what
     /// stands under its key in its room already.
-    pub fn insert(&mut self, key: &Key, entry: &Entry) -> Result<Option<Found>, rusqlite::Error> {
+    pub(crate) fn insert(
+        &mut self,
+        key: &Key,
+        entry: &Entry,
+    ) -> Result<Option<Found>, rusqlite::Error> {
         self.rooms.change();
         let room = self.rooms.get(&self.transaction, entry.room())?;
         let id = room.create(&self.transaction)?;
@@ -182,7 +186,7 @@ impl Batch<'_> {
     ///
     /// Two messages at most go for each one that came, so that a room that is over the number kept
     /// catches up, and no send waits for it.
-    pub fn commit(mut self, last: Seq) -> Result<(), rusqlite::Error> {
+    pub(crate) fn commit(mut self, last: Seq) -> Result<(), rusqlite::Error> {
         for name in self.written.drain(..) {
             let room = self.rooms.get(&self.transaction, &name)?;
             let stored = std::mem::take(&mut room.stored);

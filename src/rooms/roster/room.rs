@@ -14,7 +14,7 @@ use super::{
 };
 use crate::message::{Name, People, Person};
 
-pub struct Room {
+pub(super) struct Room {
     tabs: HashMap<TabId, Tab>,
     /// The names that are listed.
     names: BTreeMap<Name, Tally>,
@@ -42,14 +42,14 @@ impl Tally {
 }
 
 /// A tab's deadline, before a change and after it.
-pub struct Deadlines {
+pub(super) struct Deadlines {
     pub before: Option<Instant>,
     pub after: Option<Instant>,
 }
 
 impl Room {
     /// A room in which `nobody` is.
-    pub fn new(nobody: &Arc<People>) -> Self {
+    pub(super) fn new(nobody: &Arc<People>) -> Self {
         Self {
             tabs: HashMap::new(),
             names: BTreeMap::new(),
@@ -62,33 +62,33 @@ impl Room {
     }
 
     /// How many names are listed.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.names.len()
     }
 
-    pub fn lists_anybody(&self) -> bool {
+    pub(super) fn lists_anybody(&self) -> bool {
         !self.names.is_empty() || self.watching > 0
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.tabs.is_empty() && self.watching == 0
     }
 
     /// Whether what is listed may have changed since somebody last asked.
-    pub fn is_stale(&self) -> bool {
+    pub(super) fn is_stale(&self) -> bool {
         self.stale
     }
 
-    pub fn holds(&self, skeleton: &str) -> bool {
+    pub(super) fn holds(&self, skeleton: &str) -> bool {
         self.skeletons.contains_key(skeleton)
     }
 
-    pub fn tab(&self, id: &TabId) -> Option<&Tab> {
+    pub(super) fn tab(&self, id: &TabId) -> Option<&Tab> {
         self.tabs.get(id)
     }
 
     /// Adds a tab, unless one is there under its id.
-    pub fn insert(&mut self, id: TabId, tab: Tab) {
+    pub(super) fn insert(&mut self, id: TabId, tab: Tab) {
         if let Entry::Vacant(place) = self.tabs.entry(id) {
             *self.skeletons.entry(Arc::clone(&tab.skeleton)).or_default() += 1;
             place.insert(tab); // It has not come yet, so no name is to be counted.
@@ -96,7 +96,7 @@ impl Room {
     }
 
     /// Changes a tab, if it is there.
-    pub fn update<R>(
+    pub(super) fn update<R>(
         &mut self,
         id: &TabId,
         change: impl FnOnce(&mut Tab) -> R,
@@ -111,7 +111,7 @@ impl Room {
     }
 
     /// Removes a tab, if it is there.
-    pub fn remove(&mut self, id: &TabId) -> Option<Tab> {
+    pub(super) fn remove(&mut self, id: &TabId) -> Option<Tab> {
         let tab = self.tabs.remove(id)?;
         self.recount(&tab.name, tab.standing(), Standing::Unlisted);
         if let Some(tabs) = self.skeletons.get_mut(&tab.skeleton) {
@@ -124,19 +124,19 @@ impl Room {
     }
 
     /// A reader without a name came.
-    pub fn watch(&mut self) {
+    pub(super) fn watch(&mut self) {
         self.watching += 1;
         self.stale = true;
     }
 
     /// A reader without a name left.
-    pub fn unwatch(&mut self) {
+    pub(super) fn unwatch(&mut self) {
         self.watching -= 1;
         self.stale = true;
     }
 
     /// Who is here: the same value until what it says changes.
-    pub fn people(&mut self) -> &Arc<People> {
+    pub(super) fn people(&mut self) -> &Arc<People> {
         if self.stale {
             let people = self.list();
             if people != *self.snapshot {
@@ -148,7 +148,7 @@ impl Room {
     }
 
     /// Who is here, where that is not what was given here before.
-    pub fn unannounced(&mut self) -> Option<Arc<People>> {
+    pub(super) fn unannounced(&mut self) -> Option<Arc<People>> {
         let people = Arc::clone(self.people());
         let before = mem::replace(&mut self.announced, Arc::clone(&people));
         // By value too: it may have changed there and back, and been asked for in between.

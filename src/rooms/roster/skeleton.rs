@@ -8,7 +8,7 @@ use crate::message::Name;
 
 /// The skeleton of a name: case and width folded, and confusable spellings mapped to one (Unicode
 /// Technical Standard 39, section 4). Two names with one skeleton look alike.
-pub fn skeleton(name: &Name) -> Arc<str> {
+pub(super) fn skeleton(name: &Name) -> Arc<str> {
     let folded: String = name.as_str().nfkc().flat_map(char::to_lowercase).collect();
     let skeleton: String = unicode_security::skeleton(&folded).collect();
     // The skeleton may hold capitals again (a confusable's prototype).

@@ -14,19 +14,19 @@ use crate::message::{Name, People, RoomName};
 
 /// A tab of a room.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
+pub(super) struct Key {
     pub room: RoomName,
     pub tab: TabId,
 }
 
 impl Key {
-    pub fn new(room: &RoomName, tab: &str) -> Self {
+    pub(super) fn new(room: &RoomName, tab: &str) -> Self {
         Self { room: room.clone(), tab: tab.into() }
     }
 }
 
 #[derive(Default)]
-pub struct State {
+pub(super) struct State {
     rooms: HashMap<RoomName, Room>,
     /// Rooms in which names are listed, those with most of them first.
     by_count: BTreeSet<(Reverse<usize>, RoomName)>,
@@ -43,12 +43,12 @@ pub struct State {
 }
 
 impl State {
-    pub fn check(&self, room: &RoomName, skeleton: &str) -> Result<(), NameTaken> {
+    pub(super) fn check(&self, room: &RoomName, skeleton: &str) -> Result<(), NameTaken> {
         let taken = self.rooms.get(room).is_some_and(|room| room.holds(skeleton));
         if taken { Err(NameTaken) } else { Ok(()) }
     }
 
-    pub fn join(
+    pub(super) fn join(
         &mut self,
         key: &Key,
         name: &Name,
@@ -61,7 +61,13 @@ impl State {
     }
 
     /// Gives the tab's generation, which its guard needs to close the stream again.
-    pub fn enter(&mut self, key: &Key, name: &Name, skeleton: Arc<str>, now: Instant) -> u64 {
+    pub(super) fn enter(
+        &mut self,
+        key: &Key,
+        name: &Name,
+        skeleton: Arc<str>,
+        now: Instant,
+    ) -> u64 {
         self.insert(key, name, skeleton, now);
         let generation = self.update(key, |tab| {
             tab.open_stream();
@@ -70,7 +76,7 @@ impl State {
         generation.unwrap_or_default() // It is there.
     }
 
-    pub fn exit(&mut self, key: &Key, generation: u64, now: Instant) {
+    pub(super) fn exit(&mut self, key: &Key, generation: u64, now: Instant) {
         if self.tab(key).is_some_and(|tab| tab.generation == generation) {
             self.update(key, |tab| tab.close_stream(now));
         }
@@ -78,7 +84,7 @@ impl State {
 
     /// Also for a tab that is not known: after a restart of the server, or of a machine that slept
     /// for longer than the lease.
-    pub fn hide(&mut self, key: &Key, name: &Name, skeleton: Arc<str>, now: Instant) {
+    pub(super) fn hide(&mut self, key: &Key, name: &Name, skeleton: Arc<str>, now: Instant) {
         if self.left.contains_key(key) {
             return;
         }
@@ -86,11 +92,11 @@ impl State {
         self.update(key, |tab| tab.hide(now));
     }
 
-    pub fn show(&mut self, key: &Key, now: Instant) {
+    pub(super) fn show(&mut self, key: &Key, now: Instant) {
         self.update(key, |tab| tab.show(now));
     }
 
-    pub fn leave(&mut self, key: Key, now: Instant) {
+    pub(super) fn leave(&mut self, key: Key, now: Instant) {
         self.remove(&key);
         let until = now + LEFT_TAB_TTL;
         if let Some(before) = self.left.insert(key.clone(), until) {
@@ -99,31 +105,31 @@ impl State {
         self.due.insert((until, key));
     }
 
-    pub fn watch(&mut self, room: &RoomName) {
+    pub(super) fn watch(&mut self, room: &RoomName) {
         self.open(room);
         self.change(room, Room::watch);
     }
 
-    pub fn unwatch(&mut self, room: &RoomName) {
+    pub(super) fn unwatch(&mut self, room: &RoomName) {
         self.change(room, Room::unwatch);
     }
 
-    pub fn people(&mut self, room: &RoomName) -> Arc<People> {
+    pub(super) fn people(&mut self, room: &RoomName) -> Arc<People> {
         let room = self.rooms.get_mut(room).filter(|room| room.lists_anybody());
         Arc::clone(room.map_or(&self.nobody, Room::people))
     }
 
-    pub fn count(&self, room: &RoomName) -> usize {
+    pub(super) fn count(&self, room: &RoomName) -> usize {
         self.rooms.get(room).map_or(0, Room::count)
     }
 
-    pub fn occupied(&self, limit: usize) -> Vec<(RoomName, usize)> {
+    pub(super) fn occupied(&self, limit: usize) -> Vec<(RoomName, usize)> {
         let most = self.by_count.iter().take(limit);
         most.map(|(Reverse(count), room)| (room.clone(), *count)).collect()
     }
 
     /// Does what is due by `now`, `most` at most; gives how much that was.
-    pub fn elapse(&mut self, now: Instant, most: usize) -> usize {
+    pub(super) fn elapse(&mut self, now: Instant, most: usize) -> usize {
         for done in 0..most {
             if self.due.first().is_none_or(|(at, _)| *at > now) {
                 return done;
@@ -138,12 +144,12 @@ impl State {
         most
     }
 
-    pub fn take_changed(&mut self) -> HashSet<RoomName> {
+    pub(super) fn take_changed(&mut self) -> HashSet<RoomName> {
         mem::take(&mut self.changed)
     }
 
     /// Who is in a room, where that was not announced; and forgets a room that is empty.
-    pub fn unannounced(&mut self, name: &RoomName) -> Option<Arc<People>> {
+    pub(super) fn unannounced(&mut self, name: &RoomName) -> Option<Arc<People>> {
         let room = self.rooms.get_mut(name)?;
         let people = room.unannounced();
         if room.is_empty() {

@@ -8,7 +8,7 @@ use super::{HIDDEN_LEASE, PRESENCE_GRACE};
 use crate::message::Name;
 
 /// A tab that has its name.
-pub struct Tab {
+pub(super) struct Tab {
     pub name: Name,
     /// What the name looks like; see [`skeleton`](super::skeleton::skeleton).
     pub skeleton: Arc<str>,
@@ -35,7 +35,7 @@ struct Hidden {
 
 /// How a tab counts in the list of its room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub(super) enum Standing {
     /// It joined and has not come yet.
     Unlisted,
     Here,
@@ -44,7 +44,7 @@ pub enum Standing {
 
 impl Tab {
     /// A tab that joins now.
-    pub fn new(name: Name, skeleton: Arc<str>, generation: u64, now: Instant) -> Self {
+    pub(super) fn new(name: Name, skeleton: Arc<str>, generation: u64, now: Instant) -> Self {
         Self {
             name,
             skeleton,
@@ -57,7 +57,7 @@ impl Tab {
         }
     }
 
-    pub fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> Standing {
         match &self.hidden {
             _ if !self.arrived => Standing::Unlisted,
             Some(hidden) if hidden.away => Standing::Away,
@@ -66,43 +66,43 @@ impl Tab {
     }
 
     /// A stream opened. A hidden tab that keeps its stream says that it is hidden after this.
-    pub fn open_stream(&mut self) {
+    pub(super) fn open_stream(&mut self) {
         self.streams += 1;
         self.arrived = true;
         self.hidden = None;
     }
 
-    pub fn close_stream(&mut self, now: Instant) {
+    pub(super) fn close_stream(&mut self, now: Instant) {
         self.streams -= 1;
         self.grace_until = now + PRESENCE_GRACE;
     }
 
-    pub fn hide(&mut self, now: Instant) {
+    pub(super) fn hide(&mut self, now: Instant) {
         self.arrived = true;
         let hidden =
             self.hidden.get_or_insert(Hidden { since: now, lease_until: now, away: false });
         hidden.lease_until = now + HIDDEN_LEASE;
     }
 
-    pub fn show(&mut self, now: Instant) {
+    pub(super) fn show(&mut self, now: Instant) {
         self.grace_until = now + PRESENCE_GRACE;
         self.hidden = None;
     }
 
     /// Does what has become due by `now`.
-    pub fn elapse(&mut self, now: Instant) {
+    pub(super) fn elapse(&mut self, now: Instant) {
         if let Some(hidden) = &mut self.hidden {
             hidden.away |= hidden.away_at() <= now;
         }
     }
 
     /// Whether nothing keeps it here any more.
-    pub fn has_ended(&self, now: Instant) -> bool {
+    pub(super) fn has_ended(&self, now: Instant) -> bool {
         self.ends_at().is_some_and(|end| end <= now)
     }
 
     /// When something about it changes by itself.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         let hidden = self.hidden.as_ref().filter(|hidden| !hidden.away);
         self.ends_at().into_iter().chain(hidden.map(Hidden::away_at)).min()
     }

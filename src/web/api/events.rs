@@ -23,14 +23,14 @@ const MAX_LAST: usize = 10_000;
 
 /// What the address says.
 #[derive(Deserialize)]
-pub struct StreamQuery {
+pub(crate) struct StreamQuery {
     after: Option<String>,
     last: Option<String>,
     format: Option<String>,
 }
 
 /// The stream for whoever asks.
-pub async fn of_room(
+pub(crate) async fn of_room(
     Room(room): Room,
     caller: Caller,
     State(state): State<AppState>,
@@ -44,7 +44,7 @@ pub async fn of_room(
 }
 
 /// The same stream for a tab that joined, which thereby is here.
-pub async fn of_tab(
+pub(crate) async fn of_tab(
     tab: Tab,
     caller: Caller,
     State(state): State<AppState>,

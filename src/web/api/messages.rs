@@ -29,14 +29,14 @@ const MAX_PAGE_MESSAGES: usize = 200;
 
 /// Which part of the past is asked for.
 #[derive(Deserialize)]
-pub struct PageQuery {
+pub(crate) struct PageQuery {
     before: Option<String>,
     limit: Option<String>,
 }
 
 impl PageQuery {
     /// The seq before which the messages are asked for.
-    pub fn before(&self, state: &AppState) -> Result<Option<Seq>, Error> {
+    pub(crate) fn before(&self, state: &AppState) -> Result<Option<Seq>, Error> {
         let Some(raw) = &self.before else { return Ok(None) };
         let id: MessageId = raw.parse().map_err(|_| {
             Error::Invalid("before= takes the id of a message, such as k3v9x2mq-17.".into())
@@ -57,7 +57,7 @@ impl PageQuery {
 }
 
 /// `GET`: the fragment that goes before what a page has, or an array for scripts; oldest first.
-pub async fn list(
+pub(crate) async fn list(
     Room(room): Room,
     caller: Caller,
     State(state): State<AppState>,
@@ -78,7 +78,7 @@ pub async fn list(
 
 /// A script's fields.
 #[derive(Deserialize)]
-pub struct Fields {
+pub(crate) struct Fields {
     #[serde(default)]
     username: String,
     #[serde(default)]
@@ -88,7 +88,7 @@ pub struct Fields {
 }
 
 /// `POST`: from a script, which says who it is.
-pub async fn create(
+pub(crate) async fn create(
     Room(room): Room,
     caller: Caller,
     State(state): State<AppState>,

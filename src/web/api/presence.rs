@@ -16,7 +16,7 @@ use crate::rooms::{Caller, Tab};
 /// `GET /rooms/{room}/presence`: the fragment that a page shows, or
 /// `{"count":2,"names":["ann","bob"]}`, with `"away":["bob"]` where somebody is, and `"watching"`
 /// where somebody reads along without a name.
-pub async fn show(
+pub(crate) async fn show(
     Room(room): Room,
     caller: Caller,
     State(state): State<AppState>,
@@ -45,14 +45,14 @@ pub async fn show(
 
 /// What a tab says of itself.
 #[derive(Deserialize)]
-pub struct Fields {
+pub(crate) struct Fields {
     #[serde(default)]
     hidden: bool,
 }
 
 /// `POST /rooms/{room}/tabs/{tab}/presence`: a tab says whether it is hidden. A hidden one lets
 /// go of its stream over HTTP/1.1, and says so once a minute to be here all the same.
-pub async fn update(
+pub(crate) async fn update(
     tab: Tab,
     State(state): State<AppState>,
     Posted(Fields { hidden }): Posted<Fields>,

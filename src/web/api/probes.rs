@@ -9,13 +9,13 @@ use axum::{
 use super::super::state::AppState;
 
 /// `GET /healthz`: 200 while the process answers at all.
-pub async fn alive() -> &'static str {
+pub(crate) async fn alive() -> &'static str {
     "alive\n"
 }
 
 /// `GET /readyz`: 200 while messages can be stored and delivered. From the moment that the process
 /// stops, by a signal or since a part of it failed, it is 503.
-pub async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
+pub(crate) async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
     if state.shutdown.has_begun() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
     } else if state.rooms.journal().ready() {
@@ -26,7 +26,7 @@ pub async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) 
 }
 
 /// `GET /metrics`: everything that is counted, as OpenMetrics text.
-pub async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
+pub(crate) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
     let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, media_type)], state.metrics.encode(state.rooms.hub().topics()))
 }

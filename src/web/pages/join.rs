@@ -18,20 +18,20 @@ use super::super::{
 use crate::{message::Name, paths, rooms::Caller, view};
 
 /// `GET /rooms/{room}`: the join form.
-pub async fn show(Room(room): Room) -> Markup {
+pub(crate) async fn show(Room(room): Room) -> Markup {
     view::join::page(&room, "", None)
 }
 
 /// The join form's field.
 #[derive(Deserialize)]
-pub struct Fields {
+pub(crate) struct Fields {
     #[serde(default)]
     username: String,
 }
 
 /// `POST /rooms/{room}/join`: makes the tab and sends the browser there, or shows the form again
 /// and says why not.
-pub async fn create(
+pub(crate) async fn create(
     Room(room): Room,
     caller: Caller,
     State(state): State<AppState>,

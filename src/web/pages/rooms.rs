@@ -14,24 +14,24 @@ use crate::{message::RoomName, paths, rooms::Caller, view};
 const MAX_LISTED_ROOMS: usize = 200;
 
 /// `GET /`: everybody starts in the lobby.
-pub async fn lobby() -> Redirect {
+pub(crate) async fn lobby() -> Redirect {
     Redirect::to(paths::LOBBY)
 }
 
 /// `GET /rooms`: the rooms that have people or messages, and a form to open another.
-pub async fn list(caller: Caller, State(state): State<AppState>) -> Result<Response, Error> {
+pub(crate) async fn list(caller: Caller, State(state): State<AppState>) -> Result<Response, Error> {
     listing(&state, &caller, StatusCode::OK, "", None).await
 }
 
 /// The form's field.
 #[derive(Deserialize)]
-pub struct Fields {
+pub(crate) struct Fields {
     #[serde(default)]
     room: String,
 }
 
 /// `POST /rooms`: a room begins when somebody goes there.
-pub async fn open(
+pub(crate) async fn open(
     caller: Caller,
     State(state): State<AppState>,
     Posted(Fields { room }): Posted<Fields>,

@@ -27,7 +27,7 @@ use crate::{
 
 /// The send form's fields.
 #[derive(Deserialize)]
-pub struct Fields {
+pub(crate) struct Fields {
     #[serde(default)]
     text: String,
     #[serde(default)]
@@ -36,12 +36,12 @@ pub struct Fields {
 
 /// Whether the form stands in a frame of its own, for a browser without script.
 #[derive(Deserialize)]
-pub struct Place {
+pub(crate) struct Place {
     frame: Option<String>,
 }
 
 /// `GET /rooms/{room}/tabs/{tab}/send`: the form in a frame of its own.
-pub async fn frame(tab: Tab) -> impl IntoResponse {
+pub(crate) async fn frame(tab: Tab) -> impl IntoResponse {
     let path = paths::tab(&tab.room, &tab.id);
     let form = SendForm { path, key: &Key::fresh(), text: "", problem: None, framed: true };
     (not_stored(), send_frame(&form))
@@ -50,7 +50,7 @@ pub async fn frame(tab: Tab) -> impl IntoResponse {
 /// `POST /rooms/{room}/tabs/{tab}/send`: from the send form, by htmx, plainly, or in its frame.
 ///
 /// What cannot be sent comes back in the form, under the key that it had.
-pub async fn create(
+pub(crate) async fn create(
     tab: Tab,
     caller: Caller,
     State(state): State<AppState>,

@@ -26,7 +26,7 @@ use crate::{
 
 /// `GET /rooms/{room}/tabs/{tab}`: the joined page, live, or with `?before=` a part of the past;
 /// who has not joined is redirected to the join page.
-pub async fn show(
+pub(crate) async fn show(
     Visitor { room, tab }: Visitor,
     caller: Caller,
     State(state): State<AppState>,
@@ -43,7 +43,7 @@ pub async fn show(
 }
 
 /// `GET /rooms/{room}/tabs/{tab}/live`: what the frame of a page without script begins with.
-pub async fn live(
+pub(crate) async fn live(
     tab: Tab,
     caller: Caller,
     State(state): State<AppState>,
@@ -57,7 +57,7 @@ pub async fn live(
 }
 
 /// The joined page as it is now, with a draft in its form.
-pub async fn page(
+pub(crate) async fn page(
     state: &AppState,
     caller: &Caller,
     tab: &Tab,
@@ -102,7 +102,7 @@ fn with_own_name(people: &Arc<People>, tab: &Tab) -> Option<People> {
 
 /// `POST /rooms/{room}/tabs/{tab}/leave`: forgets the name. It answers whoever asks: leaving twice
 /// is leaving.
-pub async fn leave(
+pub(crate) async fn leave(
     Visitor { room, tab }: Visitor,
     State(state): State<AppState>,
 ) -> (Option<SetCookie>, Redirect) {

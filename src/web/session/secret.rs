@@ -12,7 +12,7 @@ const SECRET_BYTES: usize = 64;
 
 /// What the tabs' cookies are signed with. Made at the first start and kept beside the data,
 /// readable by nobody else; a copy of the journal does not carry it.
-pub struct Secret(Key);
+pub(crate) struct Secret(Key);
 
 /// The secret's file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ impl Secret {
     /// # Errors
     ///
     /// [`SecretError`] names the file and what is wrong with it.
-    pub fn load(data: &Path) -> Result<Self, SecretError> {
+    pub(crate) fn load(data: &Path) -> Result<Self, SecretError> {
         let mut path = data.as_os_str().to_owned();
         path.push(".secret");
         let path = PathBuf::from(path);

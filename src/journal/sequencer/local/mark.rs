@@ -8,7 +8,7 @@ use crate::message::{Epoch, Seq};
 /// another machine, which would give ids again that readers have for other messages. Such a
 /// journal gets a new epoch. It stands in the file that locks the data, as `SEQ EPOCH`; that of
 /// schema version 1 had the seq alone.
-pub struct Mark {
+pub(super) struct Mark {
     file: File,
     /// Whether something was noted since it was synced.
     unsynced: bool,
@@ -22,13 +22,13 @@ const MAX_BYTES: usize = DIGITS + 1 + 32;
 
 impl Mark {
     /// The mark in this file.
-    pub fn new(file: File) -> Self {
+    pub(super) fn new(file: File) -> Self {
         Self { file, unsynced: false }
     }
 
     /// Whether data of this epoch that goes up to `last` is what was left here. Data that is not
     /// empty beside a mark that is has come from elsewhere.
-    pub fn vouches_for(&self, epoch: &Epoch, last: Seq) -> bool {
+    pub(super) fn vouches_for(&self, epoch: &Epoch, last: Seq) -> bool {
         let mut bytes = [0; MAX_BYTES];
         let length = self.file.read_at(&mut bytes, 0).unwrap_or(0);
         let noted = str::from_utf8(&bytes[..length]).unwrap_or_default();
@@ -40,7 +40,7 @@ impl Mark {
     }
 
     /// Begins anew, for data at `path`; synced, with its name.
-    pub fn begin(&mut self, path: &Path, epoch: &Epoch, last: Seq) -> io::Result<()> {
+    pub(super) fn begin(&mut self, path: &Path, epoch: &Epoch, last: Seq) -> io::Result<()> {
         let mark = format!("{:>DIGITS$} {}\n", last.get(), epoch.as_str());
         self.file.write_all_at(mark.as_bytes(), 0)?;
         self.file.set_len(mark.len() as u64)?;
@@ -51,7 +51,7 @@ impl Mark {
 
     /// Notes the highest seq, after it was committed. After a power cut it may be lower than the
     /// truth by what was sent since [`Self::sync`], never higher.
-    pub fn note(&mut self, last: Seq) {
+    pub(super) fn note(&mut self, last: Seq) {
         let digits = format!("{:>DIGITS$}", last.get());
         match self.file.write_all_at(digits.as_bytes(), 0) {
             Ok(()) => self.unsynced = true,
@@ -60,7 +60,7 @@ impl Mark {
     }
 
     /// Brings what was noted to disk.
-    pub fn sync(&mut self) {
+    pub(super) fn sync(&mut self) {
         if std::mem::take(&mut self.unsynced)
             && let Err(why) = self.file.sync_data()
         {
