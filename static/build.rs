@@ -31,7 +31,8 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let npm = node_modules(&out);
 
-    let mut code = String::from("/// Every embedded file.\npub static ASSETS: &[Asset] = &[\n");
+    let mut code =
+        String::from("/// Every embedded file.\npub(crate) static ASSETS: &[Asset] = &[\n");
     for (name, place, media_type) in FILES {
         let path = if let Some(inside) = place.strip_prefix("npm/") {
             npm.join(inside)
