@@ -112,13 +112,14 @@ async fn send_all(
                 return sent;
             };
             match answer.status() {
-                StatusCode::CREATED => match answer.json().await {
-                    Ok(message) => break message,
-                    Err(_) => {
+                StatusCode::CREATED => {
+                    if let Ok(message) = answer.json().await {
+                        break message;
+                    } else {
                         sent.open.push(mark);
                         return sent;
                     }
-                },
+                }
                 StatusCode::TOO_MANY_REQUESTS => {
                     assert_eq!(answer.headers()[header::RETRY_AFTER], "1");
                     sent.refused += 1;
