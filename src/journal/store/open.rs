@@ -125,6 +125,9 @@ pub(super) fn writable(path: &Path) -> Result<Connection, OpenError> {
     // that many commits changed is then copied once. Nothing larger is left behind.
     connection.pragma_update(None, "wal_autocheckpoint", 4000).map_err(sqlite)?;
     connection.pragma_update(None, "journal_size_limit", 16 << 20).map_err(sqlite)?;
+    // What a full room of the default size changes with each send, and some more: 16 MB, where
+    // SQLite's own 2 are read again and again.
+    connection.pragma_update(None, "cache_size", -(16 << 10)).map_err(sqlite)?;
     Ok(connection)
 }
 

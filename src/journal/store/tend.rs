@@ -47,7 +47,7 @@ pub(super) const SELECT_OLD: &str = concat!(
 );
 
 /// What there is to do, as far as is known.
-pub(super) struct Chores {
+pub(in crate::journal) struct Chores {
     /// Rooms that have something, in turn.
     due: VecDeque<RoomName>,
     known: HashSet<RoomName>,
@@ -74,7 +74,7 @@ impl Default for Chores {
 
 impl Chores {
     /// Notes a room that has something.
-    pub(super) fn add(&mut self, room: &RoomName) {
+    pub(in crate::journal) fn add(&mut self, room: &RoomName) {
         if self.known.contains(room) {
             return;
         }
@@ -96,9 +96,18 @@ impl Chores {
 impl Writer {
     /// One step of it; answers whether another would come further now. Where somebody else has
     /// the file locked, there is nothing to do: it is tried again the next time.
-    pub(crate) fn tend(&mut self, now: Timestamp) -> Result<bool, rusqlite::Error> {
+    ///
+    /// It is not synced, but by the next batch: what a power cut undoes of it is done again.
+    ///
+    /// # Panics
+    ///
+    /// When batches could no longer be synced.
+    pub(in crate::journal) fn tend(&mut self, now: Timestamp) -> Result<bool, rusqlite::Error> {
         self.connection.busy_timeout(Duration::ZERO)?;
+        self.connection.pragma_update(None, "synchronous", "normal")?;
         let outcome = self.step(now);
+        let synced = self.connection.pragma_update(None, "synchronous", "full");
+        synced.expect("outside of a transaction it can be set");
         self.connection.busy_timeout(LOCK_TIMEOUT)?;
         match outcome {
             Err(why) if why.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),

@@ -253,6 +253,7 @@ fn where_somebody_else_has_the_file_locked_tending_waits_for_another_time() {
     assert!(begun.elapsed() < open::LOCK_TIMEOUT / 2, "sends would wait with it");
     other.execute_batch("ROLLBACK").unwrap();
     assert!(bench.writer.tend(at(NOW)).unwrap());
+    assert_eq!(bench.number("PRAGMA synchronous"), 2, "batches are synced again");
 }
 
 #[test]

@@ -10,12 +10,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{super::holds::Holds, read::signed, rooms::Room};
 use crate::message::Seq;
 
-/// Messages that become tombstones together. A lone sender pays a sixty-fourth of four pages a
+/// Messages that become tombstones together. A lone sender pays a hundredth of four pages a
 /// message instead of four; more would not be felt.
-pub(super) const CHUNK: u64 = 64;
+pub(super) const CHUNK: u64 = 128;
 
 /// Messages that are trimmed at most before somebody else gets a turn.
-pub(super) const MAX_AT_ONCE: u64 = 2 * CHUNK;
+pub(super) const MAX_AT_ONCE: u64 = CHUNK;
 
 /// How many trimmed messages per room are remembered by place and key (about 130 bytes each), or
 /// as many as are kept, whichever is more: long enough for a tab that slept over a busy day to be
