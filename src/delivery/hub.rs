@@ -6,7 +6,7 @@
 //! first. So there is no position to hand out and no lag to report: whether a reader can be live
 //! follows from its own cursor, at the first open, after a reconnect and after it fell behind alike.
 //!
-//! Most readers have their line *parked* ([`line`]): the room's writer writes to their sockets, and
+//! Most readers have their line *parked* ([`mod@line`]): the room's writer writes to their sockets, and
 //! a message takes one task's work, not a wake-up of each reader's. A reader's own task is woken
 //! for what is not that: a full socket, a notice, a tick, a catch-up, the end. All of these it hears
 //! from here, so its task waits for one thing.

@@ -1,7 +1,6 @@
 //! One connection: what is known of it, and the task that serves it.
 
 use std::{
-    any::Any,
     convert::Infallible,
     future::poll_fn,
     net::SocketAddr,
@@ -160,15 +159,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for StreamTask<S> {
 fn contain_panic(mut task: impl Future<Output = ()> + Unpin) -> impl Future<Output = ()> {
     poll_fn(move |context| {
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut task).poll(context)));
-        polled.unwrap_or_else(|why| {
-            tracing::error!("a connection's task panicked: {}", message(&*why));
+        polled.unwrap_or_else(|_| {
+            // Where, is in the line before; what it says may quote what somebody wrote.
+            tracing::error!("a connection's task panicked");
             Poll::Ready(())
         })
     })
-}
-
-/// What a panic says.
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let message = panic.downcast_ref::<String>().map(String::as_str);
-    message.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }

@@ -2,10 +2,11 @@
 //! request proves.
 
 use axum::{
-    extract::{FromRequestParts, RawPathParams},
+    extract::{FromRequestParts, Query, RawPathParams},
     http::{header, request::Parts},
 };
 use cookie::Cookie;
+use serde::de::DeserializeOwned;
 
 use super::{client_ip, error::Error, session, state::AppState};
 use crate::{
@@ -41,6 +42,23 @@ impl FromRequestParts<AppState> for Caller {
         let missing = || Error::internal(&"the server sets what is known of a connection");
         let peer = connection.ok_or_else(missing)?.peer.ip().to_canonical();
         Ok(Self { ip: client_ip::of(peer, &parts.headers, &state.trusted_proxies) })
+    }
+}
+
+/// What stands behind the `?`, with errors that are ours.
+pub(crate) struct Params<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let Query(params) = Query::from_request_parts(parts, state).await.map_err(|why| {
+            // It names fields of ours, such as a doubled one, and nothing that came.
+            let why = why.body_text();
+            let why = why.rsplit_once(": ").map_or(why.as_str(), |(_, why)| why);
+            Error::Invalid(format!("What stands behind the ? cannot be read: {why}."))
+        })?;
+        Ok(Self(params))
     }
 }
 

@@ -46,11 +46,12 @@ pub(super) async fn finish(
 ) -> Response<Body> {
     let begun = Instant::now();
     let request_id = RequestId::next();
-    let method = request.method().clone();
+    let is_head = *request.method() == Method::HEAD;
+    let method = method_name(request.method());
     let route = shared.routes.find(request.uri().path());
     let wording = Wording::of(route, &request);
     let id = tracing::field::display(request_id);
-    let span = tracing::debug_span!("request", %id, %method, route = route.template);
+    let span = tracing::debug_span!("request", %id, method, route = route.template);
     let mut response = next.run(request).instrument(span.clone()).await;
 
     let mut internal = None;
@@ -62,7 +63,7 @@ pub(super) async fn finish(
         shared.metrics.refused(why.reason());
         response = error::present(&why, wording, request_id, response);
         internal = why.internal_cause();
-        if method == Method::HEAD {
+        if is_head {
             *response.body_mut() = Body::empty();
         }
     }
@@ -81,11 +82,28 @@ pub(super) async fn finish(
     let template = route.template;
     if let Some(why) = internal {
         // Once, here, where the request's id is known: what is answered says no more than that.
-        tracing::error!(%id, %method, route = template, status, ms, %why, "failed");
+        tracing::error!(%id, method, route = template, status, ms, %why, "failed");
+    } else if status >= 500 {
+        // No fault, and named in the answer all the same: no room for more, or not ready.
+        tracing::info!(%id, method, route = template, status, ms, "refused");
     } else {
-        tracing::debug!(%id, %method, route = template, status, ms, "answered");
+        tracing::debug!(%id, method, route = template, status, ms, "answered");
     }
     response
+}
+
+/// The method as it stands in the log: what a client made up does not.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }
 
 /// `2xx` and so on, as metrics label it.

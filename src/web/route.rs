@@ -22,29 +22,30 @@ pub(super) struct Route {
     pub audience: Audience,
 }
 
-/// What no template matches.
-const UNKNOWN: Route = Route { template: "unknown", audience: Audience::Page };
-
 /// Finds the route of a path before the router does: an error is put into words, counted and
 /// logged by its route, also where no handler was reached.
-pub(super) struct Routes(Matcher<Route>);
+pub(super) struct Routes {
+    matcher: Matcher<Route>,
+    /// What no template matches.
+    unknown: Route,
+}
 
 impl Routes {
-    /// These.
+    /// These; what is none of them is for `others`.
     ///
     /// # Panics
     ///
     /// Where two templates are in conflict, which the first test that starts a router shows.
-    pub(super) fn of(routes: impl Iterator<Item = Route>) -> Self {
+    pub(super) fn of(routes: impl Iterator<Item = Route>, others: Audience) -> Self {
         let mut matcher = Matcher::new();
         for route in routes {
             matcher.insert(route.template, route).expect("axum takes the same templates");
         }
-        Self(matcher)
+        Self { matcher, unknown: Route { template: "unknown", audience: others } }
     }
 
     /// The route that a path has.
     pub(super) fn find(&self, path: &str) -> Route {
-        self.0.at(path).map_or(UNKNOWN, |found| *found.value)
+        self.matcher.at(path).map_or(self.unknown, |found| *found.value)
     }
 }

@@ -81,20 +81,21 @@ pub(crate) fn router(state: AppState, max_body: usize) -> impl HttpService {
         0 => DefaultBodyLimit::disable(),
         most => DefaultBodyLimit::max(most),
     };
-    build(table(), state, body_limit)
+    build(table(), Audience::Page, state, body_limit)
 }
 
 /// What the operator's own address answers.
 pub(crate) fn admin(state: AppState) -> impl HttpService {
-    build(admin_table(), state, DefaultBodyLimit::max(0))
+    build(admin_table(), Audience::Script, state, DefaultBodyLimit::max(0))
 }
 
 fn build(
     table: Vec<(Route, MethodRouter<AppState>)>,
+    others: Audience,
     state: AppState,
     body_limit: DefaultBodyLimit,
 ) -> impl HttpService {
-    let routes = Routes::of(table.iter().map(|(route, _)| *route));
+    let routes = Routes::of(table.iter().map(|(route, _)| *route), others);
     let respond = Arc::new(Respond { routes, metrics: state.metrics.clone() });
     let handlers = table
         .into_iter()
@@ -121,7 +122,7 @@ mod tests {
 
     #[test]
     fn every_address_that_is_built_is_in_the_table() {
-        let routes = Routes::of(table().into_iter().map(|(route, _)| route));
+        let routes = Routes::of(table().into_iter().map(|(route, _)| route), Audience::Page);
         let room = RoomName::parse("kitchen").unwrap();
         let tab = paths::tab(&room, "0123");
         for (path, template) in [

@@ -115,10 +115,9 @@ async fn send_all(
                 StatusCode::CREATED => {
                     if let Ok(message) = answer.json().await {
                         break message;
-                    } else {
-                        sent.open.push(mark);
-                        return sent;
                     }
+                    sent.open.push(mark);
+                    return sent;
                 }
                 StatusCode::TOO_MANY_REQUESTS => {
                     assert_eq!(answer.headers()[header::RETRY_AFTER], "1");

@@ -171,7 +171,7 @@ impl Local {
         });
         let writer = closing.await.ok().flatten();
         if writer.is_none() {
-            tracing::error!("the journal's thread had ended by itself");
+            tracing::debug!("the journal's thread had ended by itself");
         }
         writer
     }

@@ -65,7 +65,8 @@ pub(super) fn body(shared: Shared) -> impl Stream<Item = io::Result<Bytes>> + Se
                 yield frame;
             }
             let outcome = task.await.map_err(|why| {
-                tracing::error!("a stream failed: {why}");
+                // What a panic says may quote what somebody wrote.
+                tracing::error!("a stream's task failed");
                 io::Error::other(why)
             })?;
             outcome.map_err(|why| io::Error::new(io::ErrorKind::TimedOut, why))?;

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, HeaderName, header},
     response::Response,
 };
 use serde::Deserialize;
 
-use super::super::{error::Error, extract::Room, negotiate, state::AppState};
+use super::super::{
+    error::Error,
+    extract::{Params, Room},
+    negotiate,
+    state::AppState,
+};
 use crate::{
     delivery::{frame::Representation, stream::LiveStream},
     message::MessageId,
@@ -35,7 +40,7 @@ pub(crate) async fn of_room(
     caller: Caller,
     State(state): State<AppState>,
     headers: HeaderMap,
-    Query(query): Query<StreamQuery>,
+    Params(query): Params<StreamQuery>,
 ) -> Result<Response, Error> {
     let listen = query.parse(&headers)?;
     let representation = listen.representation;
@@ -49,7 +54,7 @@ pub(crate) async fn of_tab(
     caller: Caller,
     State(state): State<AppState>,
     headers: HeaderMap,
-    Query(query): Query<StreamQuery>,
+    Params(query): Params<StreamQuery>,
 ) -> Result<Response, Error> {
     let listen = query.parse(&headers)?;
     let representation = listen.representation;

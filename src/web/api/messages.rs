@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::super::{
     cache::PAGE_MESSAGES,
     error::{Error, invalid},
-    extract::Room,
+    extract::{Params, Room},
     form::{Posted, key},
     negotiate,
     respond::not_stored,
@@ -62,7 +62,7 @@ pub(crate) async fn list(
     caller: Caller,
     State(state): State<AppState>,
     headers: HeaderMap,
-    Query(query): Query<PageQuery>,
+    Params(query): Params<PageQuery>,
 ) -> Result<Response, Error> {
     let (before, limit) = (query.before(&state)?, query.limit()?);
     let past = state.rooms.messages(&caller, &room, before, limit).await?;

@@ -1,7 +1,7 @@
 //! The send form: a draft comes in, and is answered once the message is durable.
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, HeaderName, StatusCode},
     response::{IntoResponse, Redirect, Response},
 };
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{
     super::{
         error::{Error, invalid},
+        extract::Params,
         form::{Posted, key},
         respond::not_stored,
         state::AppState,
@@ -54,7 +55,7 @@ pub(crate) async fn create(
     tab: Tab,
     caller: Caller,
     State(state): State<AppState>,
-    Query(Place { frame }): Query<Place>,
+    Params(Place { frame }): Params<Place>,
     headers: HeaderMap,
     Posted(fields): Posted<Fields>,
 ) -> Result<Response, Error> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     response::{IntoResponse, Redirect, Response},
 };
 use maud::Markup;
@@ -12,7 +12,7 @@ use super::super::{
     api::messages::PageQuery,
     cache::{PAGE_MESSAGES, Past},
     error::Error,
-    extract::Visitor,
+    extract::{Params, Visitor},
     respond::not_stored,
     session::{self, SetCookie},
     state::AppState,
@@ -30,7 +30,7 @@ pub(crate) async fn show(
     Visitor { room, tab }: Visitor,
     caller: Caller,
     State(state): State<AppState>,
-    Query(query): Query<PageQuery>,
+    Params(query): Params<PageQuery>,
 ) -> Result<Response, Error> {
     let Some(tab) = tab else {
         return Ok(Redirect::to(&paths::room(&room).to_string()).into_response());

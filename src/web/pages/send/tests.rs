@@ -30,7 +30,7 @@ async fn where_a_rooms_readers_are_behind_the_draft_and_its_key_stay_in_the_form
         if htmx {
             headers.insert("hx-request", "true".parse().unwrap());
         }
-        let place = Query(Place { frame: frame.map(str::to_owned) });
+        let place = Params(Place { frame: frame.map(str::to_owned) });
         let fields = Posted(Fields { text: "<hi> & more".into(), key: "mine".into() });
         let (state, caller) = (State(state.clone()), Caller::default());
         let answer = create(tab.clone(), caller, state, place, headers, fields).await;
