@@ -256,6 +256,6 @@ mod tests {
         let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
         let lines: Vec<_> = log.lines().filter(|line| line.contains("panicked")).collect();
         assert_eq!(lines.len(), 1, "{log}");
-        assert!(lines[0].contains("ERROR") && lines[0].contains("on purpose"), "{log}");
+        assert!(lines[0].contains("ERROR") && !lines[0].contains("on purpose"), "{log}");
     }
 }

@@ -60,6 +60,18 @@ async fn errors_are_in_the_language_of_the_route_whatever_is_accepted() {
             _ => assert!(body.starts_with("<!DOCTYPE html>"), "{body}"),
         }
     }
+    // A doubled parameter is refused in the same way, and named.
+    for (path, expected) in [
+        ("/rooms/lobby/messages?limit=2&limit=3", json),
+        ("/rooms/lobby/events?last=1&last=2", json),
+        ("/rooms/lobby/events?last=1&last=2&format=text", text),
+        ("/rooms/lobby/tabs/1?before=a&before=b", html),
+    ] {
+        let (status, media_type, body) = get(&app, path, &[]).await;
+        assert_eq!((status, media_type.as_str()), (422, expected), "{path}");
+        let field = path.split_once('?').unwrap().1.split('=').next().unwrap();
+        assert!(body.contains(&format!("duplicate field `{field}`")), "{body}");
+    }
     // What our own script asks for, it shows as it is.
     let (_, media_type, body) = get(&app, "/rooms/BAD", &[("hx-request", "true")]).await;
     assert_eq!(media_type, text);
@@ -136,12 +148,36 @@ async fn an_error_of_ours_has_an_id_in_its_answer_and_in_one_line_of_the_log() {
 }
 
 #[tokio::test]
+async fn a_503_that_is_no_fault_has_its_line_at_the_default_level_too() {
+    let app = App::with(&["--max-rooms", "1", "--log-format", "json"]);
+    let _one = crate::client::Events::open(&app, "/rooms/a/events", None).await;
+    let other = client().get(app.url("/rooms/b/events")).send().await.unwrap();
+    assert_eq!(other.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let id = other.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let line = until("a line with the id", async || {
+        app.log().lines().find(|line| line.contains(&id)).map(log_line)
+    })
+    .await;
+    assert_eq!((&line["level"], &line["status"]), (&"INFO".into(), &503.into()), "{line}");
+}
+
+#[tokio::test]
+async fn the_operators_address_answers_in_json_where_there_is_nothing() {
+    let app = TestApp::with(&["--admin", "127.0.0.1:0"]);
+    let nowhere = app.metrics_url().replace("/metrics", "/nowhere");
+    let answer = client().get(nowhere).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+    assert!(answer.text().await.unwrap().starts_with("{\"error\":"));
+}
+
+#[tokio::test]
 async fn each_request_is_one_line_at_debug_without_what_was_written_or_who_wrote_it() {
     let app = App::with(&["--log", "hubbub=debug", "--log-format", "json"]);
     let tab = Tab::join(&app, "kitchen", "walter").await;
     let sent = tab.post("/send", &[("text", "a secret")]).send().await.unwrap();
     assert_eq!(sent.status(), 303);
-    client().get(app.url("/nowhere?name=walter")).send().await.unwrap();
+    let made_up = Method::from_bytes(b"WALTER").unwrap();
+    client().request(made_up, app.url("/nowhere?name=walter")).send().await.unwrap();
     let answered = |log: &str| -> Vec<serde_json::Value> {
         let lines = log.lines().filter(|line| line.contains("\"answered\""));
         lines.map(log_line).collect()
@@ -158,7 +194,7 @@ async fn each_request_is_one_line_at_debug_without_what_was_written_or_who_wrote
         [
             "\"POST\" \"/rooms/{room}/join\" 303",
             "\"POST\" \"/rooms/{room}/tabs/{tab}/send\" 303",
-            "\"GET\" \"unknown\" 404"
+            "\"other\" \"unknown\" 404"
         ]
     );
     let ids: std::collections::HashSet<_> = lines.iter().map(|line| line["id"].as_str()).collect();
