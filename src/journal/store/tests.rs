@@ -19,6 +19,8 @@ struct Bench {
     followers: Followers,
     holds: Holds,
     seq: u64,
+    /// What each message says.
+    text: String,
 }
 
 /// A moment in 2026.
@@ -43,7 +45,7 @@ impl Bench {
         let (followers, holds) = (Followers::default(), Holds::default());
         let path = home.path().join("hubbub.db");
         let writer = Writer::open(&path, retention, followers.clone(), holds.clone()).unwrap();
-        Self { home, writer, followers, holds, seq }
+        Self { home, writer, followers, holds, seq, text: "hi".to_owned() }
     }
 
     fn reopen(self, retention: Retention) -> Self {
@@ -61,7 +63,7 @@ impl Bench {
                 id: MessageId::new(Epoch::parse("e").unwrap(), Seq::new(self.seq)),
                 room: room(name),
                 name: Name::parse("ann").unwrap(),
-                text: Text::parse("hi").unwrap(),
+                text: Text::parse(&self.text).unwrap(),
                 sent_at: at(sent_at),
             };
             batch.insert(&Key::fresh(), &Entry::Message(message)).unwrap();
@@ -137,11 +139,13 @@ fn a_batch_that_fails_leaves_no_trace_in_what_is_known_of_rooms() {
 fn what_is_trimmed_becomes_tombstones_by_the_chunk_or_when_there_is_time() {
     let mut bench = Bench::new(Retention { keep: 10, ttl: None });
     let texts = "SELECT count(*) FROM entries WHERE kind <> 0";
-    for _ in 0..50 {
+    let chunk = i64::try_from(trim::CHUNK).unwrap();
+    for _ in 1..10 + chunk {
         bench.send([("lobby", NOW)]);
     }
-    assert_eq!((bench.kept("lobby"), bench.number(texts)), (10, 50), "one statement for many");
-    for _ in 0..30 {
+    let counted = (bench.kept("lobby"), bench.number(texts));
+    assert_eq!(counted, (10, 9 + chunk), "one statement for many");
+    for _ in 0..7 {
         bench.send([("lobby", NOW)]);
     }
     assert_eq!((bench.kept("lobby"), bench.number(texts)), (10, 16));
@@ -153,7 +157,22 @@ fn what_is_trimmed_becomes_tombstones_by_the_chunk_or_when_there_is_time() {
     bench.tend(NOW);
     assert_eq!(bench.number(texts), 10, "also after a restart");
     let trimmed = "SELECT count(*) FROM entries WHERE kind = 0 AND name = '' AND body <> 'hi'";
-    assert_eq!(bench.number(trimmed), 72);
+    assert_eq!(bench.number(trimmed), chunk + 8);
+}
+
+#[test]
+fn tombstones_of_long_texts_take_no_more_room_than_others() {
+    let mut bench = Bench::new(Retention { keep: 10, ttl: None });
+    bench.text = "€".repeat(Text::MAX_CHARS);
+    for _ in 0..2000 {
+        bench.send([("lobby", NOW)]);
+    }
+    bench.tend(NOW);
+    assert_eq!(bench.number("SELECT count(*) FROM entries WHERE octet_length(body) > 16"), 10);
+    assert_eq!(bench.number("SELECT count(*) FROM entries WHERE kind = 0"), 1990);
+    let used = bench.number("PRAGMA page_count") - bench.number("PRAGMA freelist_count");
+    // 10 texts of 3 pages, and a tenth of a page for each tombstone and its places in two indexes.
+    assert!(used < 30 + 200 + 20, "{used} pages");
 }
 
 #[test]
