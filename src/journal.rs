@@ -37,7 +37,7 @@ pub use store::{Gap, Newest, OpenError, Page, ReadError};
 use followers::Followers;
 use holds::Holds;
 use sequencer::{Local, Sequencer};
-use store::{Store, Writer};
+use store::{Lane, Store, Writer};
 
 /// How much of the past is kept.
 #[derive(Clone, Copy, Debug)]
@@ -116,7 +116,7 @@ impl Journal {
     /// [`ReadError`] when the file cannot be read.
     pub async fn after(&self, room: &RoomName, seq: Seq, limit: usize) -> Result<Page, ReadError> {
         let room = room.clone();
-        self.store.read(move |reader| reader.after(&room, seq, limit)).await
+        self.store.read(Lane::Replay, move |reader| reader.after(&room, seq, limit)).await
     }
 
     /// Up to `limit` messages of `room`, the newest before `seq` or of all, oldest first.
@@ -131,7 +131,7 @@ impl Journal {
         limit: usize,
     ) -> Result<Newest, ReadError> {
         let room = room.clone();
-        self.store.read(move |reader| reader.before(&room, seq, limit)).await
+        self.store.read(Lane::Page, move |reader| reader.before(&room, seq, limit)).await
     }
 
     /// The place after which the `count` newest messages of `room` stand, or all that are kept.
@@ -141,7 +141,7 @@ impl Journal {
     /// [`ReadError`] when the file cannot be read.
     pub async fn before_newest(&self, room: &RoomName, count: usize) -> Result<Seq, ReadError> {
         let room = room.clone();
-        self.store.read(move |reader| reader.before_newest(&room, count)).await
+        self.store.read(Lane::Page, move |reader| reader.before_newest(&room, count)).await
     }
 
     /// Up to `limit` rooms that were written to, those with the newest messages first, and when
@@ -151,7 +151,7 @@ impl Journal {
     ///
     /// [`ReadError`] when the file cannot be read.
     pub async fn rooms(&self, limit: usize) -> Result<Vec<(RoomName, Timestamp)>, ReadError> {
-        self.store.read(move |reader| reader.rooms(limit)).await
+        self.store.read(Lane::Page, move |reader| reader.rooms(limit)).await
     }
 
     /// Every entry after `seq`, of all rooms, in order, and then each new one as soon as it is
@@ -186,7 +186,7 @@ impl Journal {
                         follower.advance(seq);
                         break;
                     }
-                    match store.read(move |reader| reader.follow(seq, MAX_BATCH)).await {
+                    match store.read(Lane::Follow, move |reader| reader.follow(seq, MAX_BATCH)).await {
                         Ok(entries) => {
                             // Trimmed before it registered: nothing is left to pass on up to there.
                             let Some(newest) = entries.last() else { break };

@@ -47,6 +47,13 @@ impl App {
         Some(Self::run(process::on_server(binary), home, "127.0.0.1:0", flags))
     }
 
+    /// Starts another build for a comparison, the one that `OTHER` names, if it does, wherever the
+    /// system lets it run.
+    pub fn other_with(flags: &[&str]) -> Option<Self> {
+        let binary = env::var_os("OTHER")?;
+        Some(Self::run(Command::new(binary), Arc::new(directory()), "127.0.0.1:0", flags))
+    }
+
     /// Starts one there, on a given address and over the data in `home`.
     pub fn pinned_at(listen: &str, home: Arc<TempDir>, flags: &[&str]) -> Self {
         Self::run(process::on_server(env!("CARGO_BIN_EXE_hubbub")), home, listen, flags)

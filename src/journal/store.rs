@@ -3,24 +3,31 @@
 //! One [`Writer`] changes the file, in WAL mode, so that [`Reader`]s never wait for it; each
 //! reading is one transaction and sees one moment. This module chooses no seq and no epoch.
 
+mod digest;
+mod lane;
 mod migrate;
 mod open;
 mod read;
+mod rooms;
+mod tend;
+#[cfg(test)]
+mod tests;
 mod trim;
 mod write;
 
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    thread,
 };
 
 use rusqlite::Connection;
-use tokio::sync::Semaphore;
 
 use crate::message::{DecodeError, Epoch};
 
-pub use open::OpenError;
+use lane::Lanes;
+
+pub use lane::Lane;
+pub use open::{LOCK_TIMEOUT, OpenError};
 pub use read::{Gap, Newest, Page, Reader};
 pub use write::Writer;
 
@@ -53,24 +60,19 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     epoch: Epoch,
+    lanes: Lanes,
     /// Idle connections. A std mutex, since it is held only to push or pop.
     idle: Mutex<Vec<Connection>>,
-    /// Readings under way at once: more than there are processors would only queue in SQLite.
-    turns: Semaphore,
-    /// How many those are.
-    most: u32,
 }
 
 impl Store {
     /// The reading side of the file that a [`Writer`] has open, whose ids bear `epoch`.
     pub fn open(path: &Path, epoch: Epoch) -> Result<Self, OpenError> {
-        let processors = thread::available_parallelism().map_or(2, usize::from).max(2);
         let store = Self(Arc::new(Inner {
             path: path.to_owned(),
             epoch,
+            lanes: Lanes::new(),
             idle: Mutex::default(),
-            turns: Semaphore::new(processors),
-            most: u32::try_from(processors).unwrap_or(u32::MAX),
         }));
         // The first page must not pay for opening, and a file that cannot be read fails the start.
         let reader = open::readable(path).map_err(|why| OpenError::sqlite(path, why))?;
@@ -78,14 +80,14 @@ impl Store {
         Ok(store)
     }
 
-    /// Runs one reading on a thread that may block.
+    /// Runs one reading on a thread that may block, when its lane has room for it.
     pub async fn read<T: Send + 'static>(
         &self,
+        lane: Lane,
         read: impl FnOnce(&Reader<'_>) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, ReadError> {
-        let _turn = self.0.turns.acquire().await.map_err(|_| ReadError::Closed)?;
         let store = self.clone();
-        let reading = tokio::task::spawn_blocking(move || {
+        let reading = self.0.lanes.run(lane, move || {
             let mut connection = store.take()?;
             let outcome = Reader::begin(&mut connection, &store.0.epoch).and_then(|r| read(&r));
             if outcome.is_ok() {
@@ -93,13 +95,12 @@ impl Store {
             }
             outcome
         });
-        reading.await.map_err(|_| ReadError::Closed)?
+        reading.await.unwrap_or(Err(ReadError::Closed))
     }
 
     /// Waits for the readings under way, refuses later ones and closes their connections.
     pub async fn close(&self) {
-        let _all = self.0.turns.acquire_many(self.0.most).await;
-        self.0.turns.close();
+        self.0.lanes.close().await;
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 

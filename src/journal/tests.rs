@@ -50,6 +50,8 @@ contract! {
         a_repeated_key_is_the_first_message_also_after_reopening
         a_key_used_for_another_text_or_name_is_refused
         a_trimmed_message_is_not_stored_again_under_its_key
+        a_trimmed_messages_key_is_refused_for_another_text_or_name
+        a_lock_of_somebody_elses_refuses_no_send
         many_senders_at_once_get_seqs_without_a_hole
         an_answered_message_is_readable_at_once
         closing_stores_what_was_accepted_and_refuses_what_comes_later
@@ -63,6 +65,7 @@ contract! {
         it_keeps_as_many_messages_per_room_as_it_is_told
         a_smaller_number_kept_trims_by_itself
         what_is_older_than_the_ttl_goes_and_a_ttl_of_none_keeps_it
+        what_is_too_old_goes_while_somebody_sends_all_the_time
         a_gap_is_told_with_its_number_where_that_is_known
     }
     restart {
@@ -70,6 +73,7 @@ contract! {
         ids_survive_trimming_of_everything_and_vacuum
         a_deleted_file_is_a_new_epoch
         an_older_copy_put_back_is_a_new_epoch_with_its_messages
+        data_from_another_machine_is_a_new_epoch_with_its_messages
     }
     hold {
         two_followers_one_stopped_miss_nothing

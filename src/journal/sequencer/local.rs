@@ -28,7 +28,7 @@ use tokio::{
 use super::{
     super::{
         Appended,
-        store::{OpenError, Writer},
+        store::{LOCK_TIMEOUT, OpenError, Writer},
     },
     AppendError,
 };
@@ -52,11 +52,15 @@ const MAX_BATCH: usize = 256;
 /// sender can try again under its key.
 pub(super) const APPEND_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often the writer looks for old messages, and for a disk that works again, when it is idle.
-const IDLE_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the writer looks for old messages, and for a disk that works again.
+const TEND_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Messages trimmed in one transaction: a few milliseconds, which is what a send may meet.
-const MAX_TRIM: u64 = 64;
+/// While there are sends and old messages both, how many times longer the sends have the writer
+/// than a look for the old ones took.
+const SENDS_SHARE: u32 = 4;
+
+// A batch that met a lock is stored while its senders still wait for it.
+const _: () = assert!(LOCK_TIMEOUT.as_secs() < APPEND_TIMEOUT.as_secs());
 
 /// A handle on the writing thread; clones share it.
 #[derive(Clone)]
@@ -95,10 +99,10 @@ impl Local {
     /// Settles the epoch of what `writer` has open at `path`, and starts the thread that writes.
     pub fn start(path: &Path, writer: Writer, metrics: Metrics) -> Result<Self, OpenError> {
         let sqlite = |why| OpenError::sqlite(path, why);
-        let file = writer.lock().file();
-        let mark = Mark::new(file.map_err(|why| OpenError::Io { path: path.to_owned(), why })?);
+        let io = |why| OpenError::Io { path: path.to_owned(), why };
+        let mut mark = Mark::new(writer.lock().file().map_err(io)?);
         let last = writer.last().map_err(sqlite)?;
-        let kept = writer.epoch().map_err(sqlite)?.filter(|_| mark.read() <= last.get());
+        let kept = writer.epoch().map_err(sqlite)?.filter(|epoch| mark.vouches_for(epoch, last));
         let epoch = if let Some(epoch) = kept {
             epoch
         } else {
@@ -106,7 +110,7 @@ impl Local {
             writer.set_epoch(&fresh).map_err(sqlite)?;
             fresh
         };
-        mark.note(last.get());
+        mark.begin(path, &epoch, last).map_err(io)?;
 
         let (queue, commands) = mpsc::sync_channel(MAX_QUEUED);
         let (sequence, committed, ended) =
@@ -208,29 +212,36 @@ impl Sequence {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         // Dropped before the batch: who learns of a panic by its send sees it not ready.
         let _running = Running(Arc::clone(&self.writable));
-        loop {
-            match commands.recv_timeout(IDLE_INTERVAL) {
+        let mut tend_at = Instant::now() + TEND_INTERVAL;
+        let mut close = false;
+        while !close {
+            match commands.recv_timeout(tend_at.saturating_duration_since(Instant::now())) {
                 Ok(Command::Append(waiting)) => batch.push(waiting),
                 Ok(Command::Close) | Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
-                    if self.tend(commands, &mut batch) {
-                        break;
-                    }
-                }
+                Err(RecvTimeoutError::Timeout) => {}
             }
-            let mut close = false;
-            while batch.len() < MAX_BATCH {
+            while !batch.is_empty() && batch.len() < MAX_BATCH {
                 match commands.try_recv() {
                     Ok(Command::Append(waiting)) => batch.push(waiting),
                     Ok(Command::Close) => close = true,
                     Err(_) => break,
                 }
             }
+            let sent = !batch.is_empty();
             self.commit(&mut batch);
-            if close {
-                break;
+            let begun = Instant::now();
+            if begun >= tend_at && !close {
+                let more = self.tend();
+                let took = begun.elapsed();
+                tend_at = begun
+                    + match (more, sent) {
+                        (true, true) => took * SENDS_SHARE,
+                        (true, false) => Duration::ZERO,
+                        (false, _) => TEND_INTERVAL,
+                    };
             }
         }
+        self.mark.sync();
         self.writer
     }
 
@@ -271,10 +282,9 @@ impl Sequence {
     ) -> Result<(Seq, Vec<Result<Appended, AppendError>>), rusqlite::Error> {
         let now = now();
         let mut last = self.last;
-        let batch = self.writer.batch()?;
+        let mut batch = self.writer.batch()?;
         let mut outcomes = Vec::with_capacity(drafts.len());
         for Waiting { draft, .. } in drafts {
-            let room = batch.room(&draft.room)?;
             let accepted = |seq, sent_at| {
                 Entry::Message(Message {
                     id: MessageId::new(self.epoch.clone(), seq),
@@ -285,10 +295,9 @@ impl Sequence {
                 })
             };
             let entry = accepted(last.next(), now);
-            outcomes.push(match batch.find(&room, &draft.key, entry.columns())? {
+            outcomes.push(match batch.insert(&draft.key, &entry)? {
                 None => {
                     last = last.next();
-                    batch.insert(room, &draft.key, &entry)?;
                     Ok(Appended::new(entry, true))
                 }
                 Some(found) if found.same => {
@@ -301,40 +310,24 @@ impl Sequence {
             return Ok((last, outcomes)); // Only keys that came again: there is nothing to sync.
         }
         batch.commit(last)?;
-        self.mark.note(last.get());
+        self.mark.note(last);
         Ok((last, outcomes))
     }
 
-    /// Trims while nobody sends, and tries a disk that had failed; answers whether to close.
-    fn tend(&mut self, commands: &Receiver<Command>, batch: &mut Vec<Waiting>) -> bool {
-        loop {
-            let outcome = if self.ready() {
-                self.writer.trim(MAX_TRIM, now())
-            } else {
-                self.writer.probe().map(|()| false)
-            };
-            self.writable.store(outcome.is_ok(), Ordering::Relaxed);
-            match outcome {
-                Ok(true) => {}
-                Ok(false) => return false,
-                Err(why) => {
-                    tracing::error!(%why, "the journal cannot be written");
-                    return false;
-                }
-            }
-            match commands.try_recv() {
-                Ok(Command::Append(waiting)) => {
-                    batch.push(waiting);
-                    return false;
-                }
-                Ok(Command::Close) => return true,
-                Err(_) => {}
-            }
-        }
-    }
-
-    fn ready(&self) -> bool {
-        self.writable.load(Ordering::Relaxed)
+    /// Does a little of what is to be done beside the sends, or tries a disk that had failed;
+    /// answers whether there is more of it.
+    fn tend(&mut self) -> bool {
+        self.mark.sync();
+        let outcome = if self.writable.load(Ordering::Relaxed) {
+            self.writer.tend(now())
+        } else {
+            self.writer.probe().map(|()| false)
+        };
+        self.writable.store(outcome.is_ok(), Ordering::Relaxed);
+        outcome.unwrap_or_else(|why| {
+            tracing::error!(%why, "the journal cannot be written");
+            false
+        })
     }
 }
 

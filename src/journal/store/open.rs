@@ -9,9 +9,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::migrate::{self, SCHEMA_VERSION};
 
-/// How long a statement waits for a lock. Only a backup or a repair by hand can hold one, and only
-/// for moments.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a statement waits for a lock. Only a backup or a repair by hand can hold one. Senders
+/// wait as well, a little longer than this, so that the lock alone refuses none of them.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// Why the journal cannot be opened, in words for the operator who reads it on stderr.
 #[derive(Debug, thiserror::Error)]
@@ -105,8 +105,8 @@ pub(super) fn writable(path: &Path) -> Result<Connection, OpenError> {
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(sqlite)?;
-    settle_plans(&connection).map_err(sqlite)?;
+    connection.busy_timeout(LOCK_TIMEOUT).map_err(sqlite)?;
+    settle(&connection).map_err(sqlite)?;
     migrate::migrate(&mut connection, path)?;
 
     let mode: String = connection
@@ -118,11 +118,16 @@ pub(super) fn writable(path: &Path) -> Result<Connection, OpenError> {
     }
     // FULL syncs the log on every commit: what is acknowledged survives a power cut.
     connection.pragma_update(None, "synchronous", "full").map_err(sqlite)?;
-    connection.pragma_update(None, "foreign_keys", true).map_err(sqlite)?;
+    // The one writer gives each entry the number of a row that it has before it, and rooms stay.
+    // Checked, each insert would look for that row, and each deletion gather its rows first.
+    connection.pragma_update(None, "foreign_keys", false).map_err(sqlite)?;
     // The log is folded into the file every 4,000 pages (16 MB), SQLite's own being 1,000: a page
     // that many commits changed is then copied once. Nothing larger is left behind.
     connection.pragma_update(None, "wal_autocheckpoint", 4000).map_err(sqlite)?;
     connection.pragma_update(None, "journal_size_limit", 16 << 20).map_err(sqlite)?;
+    // What a full room of the default size changes with each send, and some more: 16 MB, where
+    // SQLite's own 2 are read again and again.
+    connection.pragma_update(None, "cache_size", -(16 << 10)).map_err(sqlite)?;
     Ok(connection)
 }
 
@@ -130,15 +135,17 @@ pub(super) fn writable(path: &Path) -> Result<Connection, OpenError> {
 pub(super) fn readable(path: &Path) -> Result<Connection, rusqlite::Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    settle_plans(&connection)?;
+    connection.busy_timeout(LOCK_TIMEOUT)?;
+    settle(&connection)?;
     Ok(connection)
 }
 
-/// Keeps a statement's first plan. Otherwise SQLite plans it anew whenever other values are bound,
-/// in case its statistics (there are none here) favour another index: a quarter of the writer's
-/// time.
-fn settle_plans(connection: &Connection) -> Result<(), rusqlite::Error> {
+/// What every connection is told.
+fn settle(connection: &Connection) -> Result<(), rusqlite::Error> {
+    // Keeps a statement's first plan. Otherwise SQLite plans it anew whenever other values are
+    // bound, in case its statistics (there are none here) favour another index: a quarter of the
+    // writer's time.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    Ok(())
+    // Else it makes, and removes, files in a directory that may be full or read-only.
+    connection.pragma_update(None, "temp_store", "memory")
 }

@@ -54,6 +54,10 @@ const PAGE_BYTES: usize = 64 * 1024;
 
 const COLUMNS: &str = "e.seq, e.sent_at, e.kind, e.name, e.body";
 
+/// The rooms that have messages, by an index that has no others.
+pub(super) const SELECT_ROOMS: &str = "SELECT name, last_sent_at FROM rooms WHERE sent > dropped
+    ORDER BY last_sent_at DESC LIMIT ?1";
+
 impl<'a> Reader<'a> {
     pub(super) fn begin(
         connection: &'a mut Connection,
@@ -120,10 +124,7 @@ impl<'a> Reader<'a> {
 
     /// See [`Journal::rooms`](crate::journal::Journal::rooms).
     pub fn rooms(&self, limit: usize) -> Result<Vec<(RoomName, Timestamp)>, ReadError> {
-        let mut statement = self.moment.prepare_cached(
-            "SELECT name, last_sent_at FROM rooms WHERE sent > dropped
-             ORDER BY last_sent_at DESC LIMIT ?1",
-        )?;
+        let mut statement = self.moment.prepare_cached(SELECT_ROOMS)?;
         let mut rows = statement.query([limit])?;
         let mut rooms = Vec::new();
         while let Some(row) = rows.next()? {

@@ -1,161 +1,211 @@
-//! What goes: messages beyond the number or the age that is kept, and at last their tombstones.
+//! How a room's oldest messages go, in three steps: they are no longer counted and read, then
+//! tombstones, then forgotten.
+//!
+//! The first costs nothing beyond a look at an index, since the room's row is written with each
+//! batch anyway; it happens with the batch that brings more than is kept. The others change pages
+//! that no send changes, so they wait until there is a chunk to do at once.
 
-use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{
-    read::{signed, text},
-    write::{Batch, Room, Writer},
-};
-use crate::message::RoomName;
+use super::{super::holds::Holds, read::signed, rooms::Room};
+use crate::message::Seq;
 
-/// How many trimmed messages per room are remembered by place and key (about 100 bytes each), or
+/// Messages that become tombstones together. A lone sender pays a hundredth of four pages a
+/// message instead of four; more would not be felt.
+pub(super) const CHUNK: u64 = 128;
+
+/// Messages that are trimmed at most before somebody else gets a turn.
+pub(super) const MAX_AT_ONCE: u64 = CHUNK;
+
+/// How many trimmed messages per room are remembered by place and key (about 130 bytes each), or
 /// as many as are kept, whichever is more: long enough for a tab that slept over a busy day to be
 /// told a number, and for every client's retry.
 const REMEMBERED: u64 = 10_000;
 
-/// Freed pages that stay in the file for reuse: 4 MB, which a burst of sends fills again.
-const SPARE_PAGES: u64 = 1_000;
+/// Bytes of a body from which on its tombstone is a new row. SQLite leaves a page as it is when a
+/// row in it becomes shorter, so tombstones of long texts would go on filling what their messages
+/// did; and a short text is not worth the three indexes that a new row is put into.
+const LONG_BODY: u64 = 200;
 
-impl Writer {
-    /// Trims up to `most` messages that are beyond the count or the age kept, and hands freed
-    /// pages back; answers whether something may be left to do.
-    pub fn trim(&mut self, most: u64, now: Timestamp) -> Result<bool, rusqlite::Error> {
-        let cutoff = self.retention.ttl.map(|ttl| {
-            let age = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
-            now.as_millisecond().saturating_sub(age)
-        });
-        let batch = self.batch()?;
-        let trimmed = batch.trim_by_count(most)?
-            | cutoff.map_or(Ok(false), |cutoff| batch.trim_by_age(most, cutoff))?;
-        batch.commit_without_seq()?;
-
-        let free: u64 =
-            self.connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
-        let surplus = free.saturating_sub(SPARE_PAGES).min(most);
-        if surplus > 0 {
-            // The pragma frees one page per step; `execute` would stop after the first.
-            let mut statement =
-                self.connection.prepare(&format!("PRAGMA incremental_vacuum({surplus})"))?;
-            let mut rows = statement.query([])?;
-            while rows.next()?.is_some() {}
-        }
-        Ok(trimmed || surplus > 0)
-    }
+/// What a chunk of entries is, for each statement on one: those of a room between two places.
+macro_rules! chunk {
+    ($($sql:literal)+) => {
+        concat!($($sql, " ",)+ "WHERE room = ?1 AND seq > ?2 AND seq <= ?3")
+    };
 }
 
-impl Batch<'_> {
-    /// Trims a room that holds more than is kept, which only a smaller `--keep` than before leaves;
-    /// answers whether there was something to trim.
-    fn trim_by_count(&self, most: u64) -> Result<bool, rusqlite::Error> {
-        let over = self
-            .transaction
-            .prepare_cached("SELECT name FROM rooms WHERE sent - dropped > ?1 LIMIT 1")?
-            .query_row([signed(self.keep)], |row| Ok(RoomName::stored(text(row, 0)?)))
-            .optional()?;
-        let Some(name) = over else { return Ok(false) };
-        let room = self.room(&name)?;
-        let over = (room.sent - room.dropped).saturating_sub(self.keep);
-        Ok(self.drop_oldest(&room, over.min(most))? > 0)
+const SELECT_NTH: &str =
+    concat!(chunk!("SELECT seq FROM entries"), " ORDER BY seq LIMIT 1 OFFSET ?4 - 1");
+const COUNT: &str = chunk!("SELECT count(*), max(seq) FROM entries");
+const EMPTY_SHORT: &str = concat!(
+    chunk!("UPDATE entries SET kind = 0, body = digest(name, body), name = ''"),
+    " AND kind <> 0 AND octet_length(body) < ?4"
+);
+const SELECT_LONG: &str = concat!(
+    chunk!("SELECT seq, n, key, sent_at, digest(name, body) FROM entries"),
+    " AND kind <> 0"
+);
+const DELETE: &str = chunk!("DELETE FROM entries");
+const SELECT_FIRST: &str = "SELECT n FROM entries WHERE room = ?1 ORDER BY seq LIMIT 1";
+
+/// Statements that run with batches: none may build a table of its own for a while.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 6] =
+    [SELECT_NTH, COUNT, EMPTY_SHORT, SELECT_LONG, DELETE, SELECT_FIRST];
+
+/// What may be trimmed.
+pub(super) struct Trim<'a> {
+    /// Messages kept per room.
+    pub keep: u64,
+    /// Up to where every follower has read.
+    pub followed: Seq,
+    pub holds: &'a Holds,
+}
+
+impl Trim<'_> {
+    /// How many messages a room has beyond what is kept.
+    pub fn over(&self, room: &Room) -> u64 {
+        room.kept().saturating_sub(self.keep)
     }
 
-    /// Trims messages sent before `cutoff`, of the room that may have the oldest; answers whether
-    /// it came any further.
-    fn trim_by_age(&self, most: u64, cutoff: i64) -> Result<bool, rusqlite::Error> {
-        let oldest = self
-            .transaction
-            .prepare_cached(
-                "SELECT name FROM rooms WHERE oldest_sent_at < ?1 ORDER BY oldest_sent_at LIMIT 1",
-            )?
-            .query_row([cutoff], |row| Ok(RoomName::stored(text(row, 0)?)))
-            .optional()?;
-        let Some(name) = oldest else { return Ok(false) };
-        let room = self.room(&name)?;
-        let mut kept = self.transaction.prepare_cached(
-            "SELECT sent_at FROM entries WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
-        )?;
-        let mut rows = kept.query(params![room.id, signed(room.dropped_seq), signed(most)])?;
-        let mut count = 0;
-        while let Some(row) = rows.next()? {
-            if row.get::<_, i64>(0)? >= cutoff {
-                break;
-            }
-            count += 1;
-        }
-        drop(rows);
-        if count > 0 && self.drop_oldest(&room, count)? == 0 {
-            return Ok(false);
-        }
-        self.transaction
-            .prepare_cached(
-                "UPDATE rooms SET oldest_sent_at = (
-                     SELECT sent_at FROM entries e
-                     WHERE e.room = rooms.id AND e.seq > rooms.dropped_seq ORDER BY e.seq LIMIT 1
-                 ) WHERE id = ?1",
-            )?
-            .execute([room.id])?;
-        Ok(true)
+    /// Whether there is something to do in a room when there is time.
+    pub fn is_due(&self, room: &Room) -> bool {
+        room.pending > 0 || self.over(room) > 0
     }
 
-    /// Makes tombstones of the `count` oldest messages of a room, or of as many as were followed
-    /// and are not held, and forgets the oldest of those there were.
-    pub(super) fn drop_oldest(&self, room: &Room, count: u64) -> Result<u64, rusqlite::Error> {
-        let Some(id) = room.id.filter(|_| count > 0) else { return Ok(0) };
+    /// Takes up to `count` oldest entries of a room out of it, no more than were followed and are
+    /// not held; answers how many. The room's row is the caller's to write.
+    pub fn drop_oldest(
+        &self,
+        connection: &Connection,
+        room: &mut Room,
+        count: u64,
+    ) -> Result<u64, rusqlite::Error> {
         let limit = self.followed.min(self.holds.lowest(&room.name));
-        let mut oldest = self.transaction.prepare_cached(
-            "SELECT seq, n, key, sent_at, digest(name, body) FROM entries
-             WHERE room = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
-        )?;
-        let params = params![id, signed(room.dropped_seq), signed(limit.get()), signed(count)];
-        let tombstones = oldest.query_map(params, |row| {
-            let (seq, n): (i64, u64) = (row.get(0)?, row.get(1)?);
-            Ok((seq, n, row.get(2)?, row.get(3)?, row.get(4)?))
-        })?;
-        let tombstones: Vec<(_, _, String, i64, String)> = tombstones.collect::<Result<_, _>>()?;
-        let Some(&(seq, n, ..)) = tombstones.last() else { return Ok(0) };
-        // Not by an update: SQLite leaves a page as it is when a row in it becomes short, so a
-        // tombstone would go on filling what its message did.
-        self.transaction
-            .prepare_cached("DELETE FROM entries WHERE room = ?1 AND seq > ?2 AND seq <= ?3")?
-            .execute(params![id, signed(room.dropped_seq), seq])?;
-        let mut insert = self.transaction.prepare_cached(
-            "INSERT INTO entries (seq, room, n, key, sent_at, name, body, kind)
-             VALUES (?1, ?2, ?3, ?4, ?5, '', ?6, 0)",
-        )?;
-        for (seq, n, key, sent_at, digest) in tombstones {
-            insert.execute(params![seq, id, n, key, sent_at, digest])?;
+        if count == 0 || limit.get() <= room.dropped_seq {
+            return Ok(0);
         }
-        self.transaction
-            .prepare_cached(
-                "UPDATE rooms SET dropped = ?2, dropped_seq = ?3, emptied_seq = ?3 WHERE id = ?1",
-            )?
-            .execute(params![id, signed(n), seq])?;
-        self.forget(id, count, n.saturating_sub(self.keep.max(REMEMBERED)))?;
-        Ok(n - room.dropped)
+        let found = nth(connection, room, room.dropped_seq, limit.get(), count)?;
+        let (dropped, upto) = if let Some(seq) = found {
+            (count, Some(seq))
+        } else {
+            let range = params![room.id, signed(room.dropped_seq), signed(limit.get())];
+            connection
+                .prepare_cached(COUNT)?
+                .query_row(range, |row| Ok((row.get(0)?, row.get(1)?)))?
+        };
+        let Some(seq) = upto else { return Ok(0) };
+        let n: u64 = connection
+            .prepare_cached("SELECT n FROM entries WHERE seq = ?1")?
+            .query_row([signed(seq)], |row| row.get(0))?;
+        room.pending += dropped;
+        (room.dropped, room.dropped_seq) = (n, seq);
+        Ok(dropped)
     }
 
-    /// Removes up to `count` of a room's tombstones, those of its first `n` messages.
-    fn forget(&self, room: i64, count: u64, n: u64) -> Result<(), rusqlite::Error> {
-        if n == 0 {
+    /// Makes tombstones of what was taken out, where a chunk of it has gathered; no more than
+    /// `most`.
+    pub fn empty_chunk(
+        &self,
+        connection: &Connection,
+        room: &mut Room,
+        most: u64,
+    ) -> Result<(), rusqlite::Error> {
+        if room.pending >= CHUNK { self.empty(connection, room, most) } else { Ok(()) }
+    }
+
+    /// Makes tombstones of what was taken out, no more than `most`, and forgets the oldest of
+    /// those there were. The room's row is the caller's to write.
+    pub fn empty(
+        &self,
+        connection: &Connection,
+        room: &mut Room,
+        most: u64,
+    ) -> Result<(), rusqlite::Error> {
+        if room.pending == 0 {
             return Ok(());
         }
-        let mut oldest = self
-            .transaction
-            .prepare_cached("SELECT seq, n FROM entries WHERE room = ?1 ORDER BY seq LIMIT ?2")?;
-        let mut rows = oldest.query(params![room, signed(count)])?;
-        let mut upto: Option<i64> = None;
-        while let Some(row) = rows.next()? {
-            if row.get::<_, u64>(1)? > n {
-                break;
-            }
-            upto = Some(row.get(0)?);
+        let (from, mut upto, mut left) = (signed(room.emptied_seq), room.dropped_seq, 0);
+        if room.pending > most
+            && let Some(seq) = nth(connection, room, room.emptied_seq, upto, most)?
+            && seq < upto
+        {
+            (upto, left) = (seq, room.pending - most);
         }
-        drop(rows);
-        if let Some(upto) = upto {
-            self.transaction
-                .prepare_cached("DELETE FROM entries WHERE room = ?1 AND seq <= ?2")?
-                .execute(params![room, upto])?;
+        let emptied = connection.prepare_cached(EMPTY_SHORT)?.execute(params![
+            room.id,
+            from,
+            signed(upto),
+            signed(LONG_BODY)
+        ])?;
+        if emptied as u64 != room.pending - left {
+            bury_long(connection, room, from, signed(upto))?;
+        }
+        (room.emptied_seq, room.pending) = (upto, left);
+        self.forget(connection, room, 2 * most)
+    }
+
+    /// Removes up to `most` tombstones beyond what is remembered: more than are made at a time, so
+    /// that a room with too many of them catches up.
+    fn forget(
+        &self,
+        connection: &Connection,
+        room: &Room,
+        most: u64,
+    ) -> Result<(), rusqlite::Error> {
+        let forgotten = room.dropped.saturating_sub(self.keep.max(REMEMBERED));
+        if forgotten == 0 {
+            return Ok(());
+        }
+        let first: u64 =
+            connection.prepare_cached(SELECT_FIRST)?.query_row([room.id], |row| row.get(0))?;
+        let surplus = (forgotten + 1).saturating_sub(first).min(most);
+        if surplus > 0 {
+            let upto = nth(connection, room, 0, room.emptied_seq, surplus)?;
+            let upto = upto.unwrap_or(room.emptied_seq);
+            connection.prepare_cached(DELETE)?.execute(params![room.id, 0, signed(upto)])?;
         }
         Ok(())
     }
+}
+
+/// The place of the `count`-th entry of a room after `from` and up to `upto`.
+fn nth(
+    connection: &Connection,
+    room: &Room,
+    from: u64,
+    upto: u64,
+    count: u64,
+) -> Result<Option<u64>, rusqlite::Error> {
+    connection
+        .prepare_cached(SELECT_NTH)?
+        .query_row(params![room.id, signed(from), signed(upto), signed(count)], |row| row.get(0))
+        .optional()
+}
+
+/// Makes tombstones of those entries whose rows are too long to become one.
+fn bury_long(
+    connection: &Connection,
+    room: &Room,
+    from: i64,
+    upto: i64,
+) -> Result<(), rusqlite::Error> {
+    let mut long = connection.prepare_cached(SELECT_LONG)?;
+    let mut rows = long.query(params![room.id, from, upto])?;
+    let mut tombstones: Vec<(i64, i64, String, i64, String)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (key, digest) = (row.get(2)?, row.get(4)?);
+        tombstones.push((row.get(0)?, row.get(1)?, key, row.get(3)?, digest));
+    }
+    drop(rows);
+    for (seq, n, key, sent_at, digest) in tombstones {
+        connection.prepare_cached(DELETE)?.execute(params![room.id, seq - 1, seq])?;
+        connection
+            .prepare_cached(
+                "INSERT INTO entries (seq, room, n, key, sent_at, name, body, kind)
+                 VALUES (?1, ?2, ?3, ?4, ?5, '', ?6, 0)",
+            )?
+            .execute(params![seq, room.id, n, key, sent_at, digest])?;
+    }
+    Ok(())
 }

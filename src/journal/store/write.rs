@@ -1,25 +1,31 @@
-use std::{fmt::Write as _, path::Path};
+use std::path::Path;
 
 use jiff::Timestamp;
-use rusqlite::{
-    Connection, OptionalExtension, Transaction, functions::FunctionFlags, params, types::ValueRef,
-};
-use sha2::{Digest as _, Sha256};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{
     super::{Retention, followers::Followers, holds::Holds},
+    digest::{self, digest},
     open::{self, Lock, OpenError},
     read::{signed, text, time},
+    rooms::Rooms,
+    tend::Chores,
+    trim::{CHUNK, Trim},
 };
 use crate::message::{Columns, Entry, Epoch, Key, RoomName, Seq};
 
 /// The kind of a tombstone: an entry that was trimmed.
-pub(super) const TRIMMED: i64 = 0;
+const TRIMMED: i64 = 0;
+
+/// Statements that are kept prepared: all that the writer has.
+const MAX_STATEMENTS: usize = 64;
 
 /// The writing side: there is one, and it holds the only connection that writes.
 pub struct Writer {
     pub(super) connection: Connection,
     pub(super) retention: Retention,
+    pub(super) chores: Chores,
+    rooms: Rooms,
     followers: Followers,
     holds: Holds,
     lock: Lock,
@@ -35,26 +41,14 @@ pub struct Found {
     pub same: bool,
 }
 
-/// A room's row.
-pub struct Room {
-    pub(super) name: RoomName,
-    /// Its number, once it was written to.
-    pub(super) id: Option<i64>,
-    /// How many messages it was ever sent.
-    pub(super) sent: u64,
-    /// How many of them were trimmed.
-    pub(super) dropped: u64,
-    /// The place of the last that was.
-    pub(super) dropped_seq: u64,
-}
-
 /// Changes that become visible and durable together.
 pub struct Batch<'a> {
     pub(super) transaction: Transaction<'a>,
-    pub(super) keep: u64,
-    /// Up to where every follower has read.
-    pub(super) followed: Seq,
-    pub(super) holds: &'a Holds,
+    pub(super) rooms: &'a mut Rooms,
+    pub(super) chores: &'a mut Chores,
+    pub(super) trim: Trim<'a>,
+    /// The rooms that got something.
+    written: Vec<RoomName>,
 }
 
 impl Writer {
@@ -68,8 +62,10 @@ impl Writer {
         // First: it shows whether the file is another process's.
         let lock = Lock::take(path)?;
         let connection = open::writable(path)?;
-        define_digest(&connection).map_err(|why| OpenError::sqlite(path, why))?;
-        Ok(Self { connection, retention, followers, holds, lock })
+        digest::define(&connection).map_err(|why| OpenError::sqlite(path, why))?;
+        connection.set_prepared_statement_cache_capacity(MAX_STATEMENTS);
+        let (rooms, chores) = (Rooms::default(), Chores::default());
+        Ok(Self { connection, retention, chores, rooms, followers, holds, lock })
     }
 
     /// What keeps other processes from writing.
@@ -96,13 +92,21 @@ impl Writer {
         self.connection.execute("UPDATE journal SET epoch = ?1", [epoch.as_str()]).map(|_| ())
     }
 
-    /// Begins a batch. Dropped without [`Batch::commit`], it never was.
+    /// Begins a batch, when nobody else writes. Dropped without [`Batch::commit`], it never was.
     pub fn batch(&mut self) -> Result<Batch<'_>, rusqlite::Error> {
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = self.connection.transaction_with_behavior(immediate)?;
+        self.rooms.begin();
         Ok(Batch {
-            transaction: self.connection.transaction()?,
-            keep: self.retention.keep,
-            followed: self.followers.slowest(),
-            holds: &self.holds,
+            transaction,
+            rooms: &mut self.rooms,
+            chores: &mut self.chores,
+            trim: Trim {
+                keep: self.retention.keep,
+                followed: self.followers.slowest(),
+                holds: &self.holds,
+            },
+            written: Vec::new(),
         })
     }
 
@@ -138,99 +142,58 @@ impl Writer {
 }
 
 impl Batch<'_> {
-    /// A room, as it is in this batch.
-    pub fn room(&self, name: &RoomName) -> Result<Room, rusqlite::Error> {
-        let known = self
-            .transaction
-            .prepare_cached("SELECT id, sent, dropped, dropped_seq FROM rooms WHERE name = ?1")?
-            .query_row([name.as_str()], |row| {
-                Ok(Room {
-                    name: name.clone(),
-                    id: Some(row.get(0)?),
-                    sent: row.get(1)?,
-                    dropped: row.get(2)?,
-                    dropped_seq: row.get(3)?,
-                })
-            })
-            .optional()?;
-        let unknown = || Room { name: name.clone(), id: None, sent: 0, dropped: 0, dropped_seq: 0 };
-        Ok(known.unwrap_or_else(unknown))
-    }
-
-    /// What is stored in the room under this key, if anything, beside what is to be stored now.
-    pub fn find(
-        &self,
-        room: &Room,
-        key: &Key,
-        sent: Columns<'_>,
-    ) -> Result<Option<Found>, rusqlite::Error> {
-        let Some(id) = room.id else { return Ok(None) };
-        self.transaction
-            .prepare_cached(
-                "SELECT seq, sent_at, kind, name, body FROM entries WHERE room = ?1 AND key = ?2",
-            )?
-            .query_row(params![id, key.as_str()], |row| {
-                let (kind, name, body) = (row.get(2)?, text(row, 3)?, text(row, 4)?);
-                Ok(Found {
-                    seq: Seq::new(row.get(0)?),
-                    sent_at: time(row.get(1)?).unwrap_or_default(),
-                    same: match kind {
-                        TRIMMED => body.is_empty() || body == digest(sent.name, sent.body),
-                        _ => sent == Columns { kind, name, body },
-                    },
-                })
-            })
-            .optional()
-    }
-
-    /// Stores `entry` at its seq, which must be above every seq stored before, and trims the
-    /// room's oldest messages beyond the number kept: two at most for each one stored, so that a
-    /// room that is over catches up and no send waits for it.
-    pub fn insert(&self, mut room: Room, key: &Key, entry: &Entry) -> Result<(), rusqlite::Error> {
+    /// Stores `entry` at its seq, which must be above every seq stored before; or answers what
+    /// stands under its key in its room already.
+    pub fn insert(&mut self, key: &Key, entry: &Entry) -> Result<Option<Found>, rusqlite::Error> {
+        self.rooms.change();
+        let room = self.rooms.get(&self.transaction, entry.room())?;
+        let id = room.create(&self.transaction)?;
         let sent_at = entry.sent_at().as_millisecond();
-        let id = self.count(&mut room, sent_at)?;
-        let Columns { kind, name, body } = entry.columns();
-        let mut insert = self.transaction.prepare_cached(
-            "INSERT INTO entries (seq, room, n, key, sent_at, name, body, kind)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?;
-        let seq = signed(entry.seq().get());
-        insert.execute(params![seq, id, room.sent, key.as_str(), sent_at, name, body, kind])?;
-        let over = (room.sent - room.dropped).saturating_sub(self.keep);
-        self.drop_oldest(&room, over.min(2))?;
-        Ok(())
-    }
-
-    /// Counts one more message in the room, and gives the number of its row.
-    ///
-    /// Not as one statement: an upsert that returns the row SQLite would prepare to undo half of,
-    /// with 64 KB of memory taken and given back each time.
-    fn count(&self, room: &mut Room, now: i64) -> Result<i64, rusqlite::Error> {
-        room.sent += 1;
-        if let Some(id) = room.id {
-            self.transaction
-                .prepare_cached(
-                    "UPDATE rooms SET sent = sent + 1, last_sent_at = ?2 WHERE id = ?1",
-                )?
-                .execute([id, now])?;
-            self.transaction
-                .prepare_cached(
-                    "UPDATE rooms SET oldest_sent_at = ?2
-                     WHERE id = ?1 AND (oldest_sent_at IS NULL OR oldest_sent_at > ?2)",
-                )?
-                .execute([id, now])?;
-            return Ok(id);
-        }
-        self.transaction
+        let (seq, n) = (signed(entry.seq().get()), signed(room.sent + 1));
+        let columns = entry.columns();
+        let Columns { kind, name, body } = columns;
+        // Most keys are new: the insert finds out by itself, and looking before would cost as
+        // much again.
+        let stored = self
+            .transaction
             .prepare_cached(
-                "INSERT INTO rooms (name, sent, dropped, dropped_seq, last_sent_at, oldest_sent_at)
-                 VALUES (?1, 1, 0, 0, ?2, ?2)",
+                "INSERT INTO entries (seq, room, n, key, sent_at, name, body, kind)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (room, key) DO NOTHING",
             )?
-            .insert(params![room.name.as_str(), now])
+            .execute(params![seq, id, n, key.as_str(), sent_at, name, body, kind])?;
+        if stored == 0 {
+            return find(&self.transaction, id, key, columns).map(Some);
+        }
+        room.sent += 1;
+        room.stored += 1;
+        room.last_sent_at = sent_at;
+        if room.oldest_sent_at.is_none_or(|oldest| sent_at < oldest) {
+            room.oldest_sent_at = Some(sent_at);
+            room.save_oldest(&self.transaction)?;
+        }
+        if room.stored == 1 {
+            self.written.push(entry.room().clone());
+        }
+        Ok(None)
     }
 
-    /// Makes the batch durable; `last` is the highest seq in it.
-    pub fn commit(self, last: Seq) -> Result<(), rusqlite::Error> {
+    /// Trims each room that was written to, and makes the batch durable; `last` is the highest
+    /// seq in it.
+    ///
+    /// Two messages at most go for each one that came, so that a room that is over the number kept
+    /// catches up, and no send waits for it.
+    pub fn commit(mut self, last: Seq) -> Result<(), rusqlite::Error> {
+        for name in self.written.drain(..) {
+            let room = self.rooms.get(&self.transaction, &name)?;
+            let stored = std::mem::take(&mut room.stored);
+            let over = self.trim.over(room).min(2 * stored);
+            self.trim.drop_oldest(&self.transaction, room, over)?;
+            self.trim.empty_chunk(&self.transaction, room, 2 * stored + CHUNK)?;
+            room.save(&self.transaction)?;
+            if self.trim.is_due(room) {
+                self.chores.add(&name);
+            }
+        }
         self.transaction
             .prepare_cached("UPDATE journal SET last = ?1")?
             .execute([signed(last.get())])?;
@@ -238,29 +201,32 @@ impl Batch<'_> {
     }
 
     pub(super) fn commit_without_seq(self) -> Result<(), rusqlite::Error> {
-        self.transaction.commit()
+        self.transaction.commit()?;
+        self.rooms.committed();
+        Ok(())
     }
 }
 
-/// What is kept of a name and a body that were trimmed, for a retry to be known by: 64 bits, since
-/// it only ever tells two entries of one key apart.
-fn digest(name: &str, body: &str) -> String {
-    // A name has no line breaks: no two pairs are one string.
-    let digest = Sha256::new().chain_update(name).chain_update("\n").chain_update(body).finalize();
-    digest[..8].iter().fold(String::with_capacity(16), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-/// The same as a function of SQL's.
-fn define_digest(connection: &Connection) -> Result<(), rusqlite::Error> {
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-    connection.create_scalar_function("digest", 2, flags, |arguments| {
-        let text = |at| match arguments.get_raw(at) {
-            ValueRef::Text(bytes) => String::from_utf8_lossy(bytes),
-            _ => "".into(),
-        };
-        Ok(digest(&text(0), &text(1)))
-    })
+/// What is stored in the room under this key, beside what was to be stored.
+fn find(
+    connection: &Connection,
+    room: i64,
+    key: &Key,
+    sent: Columns<'_>,
+) -> Result<Found, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "SELECT seq, sent_at, kind, name, body FROM entries WHERE room = ?1 AND key = ?2",
+        )?
+        .query_row(params![room, key.as_str()], |row| {
+            let (kind, name, body) = (row.get(2)?, text(row, 3)?, text(row, 4)?);
+            Ok(Found {
+                seq: Seq::new(row.get(0)?),
+                sent_at: time(row.get(1)?).unwrap_or_default(),
+                same: match kind {
+                    TRIMMED => body.is_empty() || body == digest(sent.name, sent.body),
+                    _ => sent == Columns { kind, name, body },
+                },
+            })
+        })
 }

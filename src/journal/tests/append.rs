@@ -54,6 +54,55 @@ pub async fn a_trimmed_message_is_not_stored_again_under_its_key(bench: Bench) {
     assert_eq!(kept(&journal, "lobby").await, ["3", "4"]);
 }
 
+pub async fn a_trimmed_messages_key_is_refused_for_another_text_or_name(bench: Bench) {
+    let retention = Retention { keep: 1, ttl: None };
+    let journal = bench.open(retention);
+    let first = journal.append(draft("lobby", "first", "k1")).await.unwrap();
+    journal.append(draft("lobby", "second", "k2")).await.unwrap();
+    let try_again = async |journal: &Journal| {
+        let why = journal.append(draft("lobby", "another", "k1")).await.unwrap_err();
+        assert!(matches!(why, AppendError::KeyReused));
+        let bob = Draft { name: Name::parse("bob").unwrap(), ..draft("lobby", "first", "k1") };
+        assert!(matches!(journal.append(bob).await.unwrap_err(), AppendError::KeyReused));
+        let again = journal.append(draft("lobby", "first", "k1")).await.unwrap();
+        assert!(!again.fresh);
+        assert_eq!(again.message, first.message);
+        assert_eq!(kept(journal, "lobby").await, ["second"]);
+    };
+    try_again(&journal).await;
+    until("its text is gone from the file", async || {
+        let file = rusqlite::Connection::open(bench.home.path().join("hubbub.db")).unwrap();
+        let sql = "SELECT count(*) FROM entries WHERE body = 'first'";
+        (file.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap() == 0).then_some(())
+    })
+    .await;
+    try_again(&journal).await;
+    journal.close().await;
+    try_again(&bench.open(retention)).await;
+}
+
+pub async fn a_lock_of_somebody_elses_refuses_no_send(bench: Bench) {
+    /// A backup's, that takes long: more than SQLite is often told to wait.
+    const HELD: Duration = Duration::from_secs(7);
+    let journal = bench.open(Retention { keep: 1, ttl: None });
+    fill(&journal, "lobby", 0..2).await;
+    let backup = rusqlite::Connection::open(bench.home.path().join("hubbub.db")).unwrap();
+    backup.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let sending: Vec<_> = (2..50)
+        .map(|number: u32| {
+            let journal = journal.clone();
+            tokio::spawn(async move { send(&journal, "lobby", &number.to_string()).await })
+        })
+        .collect();
+    tokio::time::sleep(HELD).await;
+    assert!(journal.ready());
+    backup.execute_batch("ROLLBACK").unwrap();
+    for sent in sending {
+        sent.await.unwrap();
+    }
+    assert_eq!(journal.last(), Seq::new(50));
+}
+
 pub async fn many_senders_at_once_get_seqs_without_a_hole(bench: Bench) {
     let journal = bench.open(ALL);
     let senders: Vec<_> = (0..64)

@@ -66,3 +66,27 @@ pub async fn an_older_copy_put_back_is_a_new_epoch_with_its_messages(bench: Benc
     journal.close().await;
     assert_eq!(*bench.open(ALL).epoch(), renewed, "once is enough");
 }
+
+pub async fn data_from_another_machine_is_a_new_epoch_with_its_messages(bench: Bench) {
+    let mark = bench.home.path().join("hubbub.db.lock");
+    let journal = bench.open(ALL);
+    let mut epoch = journal.epoch().clone();
+    fill(&journal, "lobby", 0..3).await;
+    journal.close().await;
+    let ours = std::fs::read(&mark).unwrap();
+    for put in ["nothing", "an empty one", "another machine's"] {
+        match put {
+            "nothing" => std::fs::remove_file(&mark).unwrap(),
+            "an empty one" => std::fs::write(&mark, "").unwrap(),
+            _ => std::fs::write(&mark, &ours).unwrap(),
+        }
+        let journal = bench.open(ALL);
+        assert_ne!(*journal.epoch(), epoch, "{put} beside the data");
+        epoch = journal.epoch().clone();
+        assert_eq!(kept(&journal, "lobby").await, texts(0..3));
+        journal.close().await;
+        let journal = bench.open(ALL);
+        assert_eq!(*journal.epoch(), epoch, "once is enough");
+        journal.close().await;
+    }
+}

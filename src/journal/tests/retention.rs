@@ -39,6 +39,19 @@ pub async fn what_is_older_than_the_ttl_goes_and_a_ttl_of_none_keeps_it(bench: B
     assert_eq!(kept(&journal, "lobby").await, ["stays"]);
 }
 
+pub async fn what_is_too_old_goes_while_somebody_sends_all_the_time(bench: Bench) {
+    let journal = bench.open(Retention { keep: 1_000_000, ttl: Some(Duration::from_secs(1)) });
+    let first = journal.append(draft("lobby", "first", "first")).await.unwrap().message;
+    let mut number = 0;
+    until("the first message goes", async || {
+        number += 1;
+        send(&journal, ["lobby", "kitchen"][number % 2], "hi").await;
+        let page = journal.after(&room("lobby"), Seq::ZERO, 1).await.unwrap();
+        (page.messages[0].seq() > first.seq()).then_some(())
+    })
+    .await;
+}
+
 pub async fn a_gap_is_told_with_its_number_where_that_is_known(bench: Bench) {
     // Failure 5: the cursor is older than what is kept.
     let journal = bench.open(Retention { keep: 100, ttl: None });
