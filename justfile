@@ -12,6 +12,8 @@ check:
     cargo fmt --check
     cargo clippy --locked --all-targets -- --deny warnings
     cargo clippy --locked --test slow -- --deny warnings
+    # What only a release build has.
+    cargo clippy --locked --release --lib --features internals -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items
     ! grep -n http static/package-lock.json tests/browser/package-lock.json
 

@@ -29,7 +29,7 @@ pub(crate) fn point(name: &str) {
 /// See the debug build's.
 #[cfg(not(debug_assertions))]
 #[inline]
-pub fn point(_name: &str) {}
+pub(crate) fn point(_name: &str) {}
 
 #[cfg(debug_assertions)]
 struct Fault {

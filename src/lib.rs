@@ -3,7 +3,7 @@
 //! # The way of one message
 //!
 //! ```text
-//! form ─POST─▶ web ─▶ rooms::send ─▶ journal.append ── durable ──▶ 200/303 to the sender
+//! form ─POST─▶ web ─▶ rooms::send ─▶ journal.append ── durable ──▶ 200/201/303 to the sender
 //!                      (the rules)        │ commit
 //!                                         ▼
 //!             delivery: feed ─▶ frame (rendered and encoded once) ─▶ hub topic ─▶ stream ─▶ socket ─▶ htmx swap
