@@ -53,6 +53,10 @@ ci:
     just audit
     just smoke
 
+# What is ours of a delivery, without the kernel: a change is judged in seconds
+micro:
+    cargo bench --locked --bench micro --features internals
+
 # The figures of the README; `just bench --bench fanout -- 1000` for one of them
 bench *ARGS:
     cargo bench --locked {{ARGS}}
