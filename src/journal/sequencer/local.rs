@@ -9,7 +9,6 @@ mod mark;
 mod tests;
 
 use std::{
-    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -28,7 +27,7 @@ use tokio::{
 use super::{
     super::{
         Appended,
-        store::{LOCK_TIMEOUT, OpenError, Writer},
+        store::{LOCK_TIMEOUT, OpenError, WriteError, Writer},
     },
     AppendError,
 };
@@ -96,11 +95,12 @@ impl Drop for Running {
 }
 
 impl Local {
-    /// Settles the epoch of what `writer` has open at `path`, and starts the thread that writes.
-    pub(crate) fn start(path: &Path, writer: Writer, metrics: Metrics) -> Result<Self, OpenError> {
+    /// Settles the epoch of what `writer` has open, and starts the thread that writes.
+    pub(crate) fn start(writer: Writer, metrics: Metrics) -> Result<Self, OpenError> {
+        let path = writer.path();
         let sqlite = |why| OpenError::sqlite(path, why);
-        let io = |why| OpenError::Io { path: path.to_owned(), why };
-        let mut mark = Mark::new(writer.lock().file().map_err(io)?);
+        let io = |why| OpenError::io(path, why);
+        let mut mark = Mark::new(writer.lock().mark().try_clone().map_err(io)?);
         let last = writer.last().map_err(sqlite)?;
         let kept = writer.epoch().map_err(sqlite)?.filter(|epoch| mark.vouches_for(epoch, last));
         let epoch = if let Some(epoch) = kept {
@@ -161,15 +161,17 @@ impl Local {
     /// Stores what is in the queue, ends the thread and gives the writer back; `None` where that
     /// was done before.
     pub(crate) async fn close(&self) -> Option<Writer> {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        let queue = self.queue.clone();
+        let local = self.clone();
         // The queue may be full and the last commit may take its time: not on an async thread.
-        let closing = tokio::task::spawn_blocking(move || {
-            let asked = queue.send(Command::Close);
-            let ended = thread.join();
-            asked.ok().and(ended.ok())
-        });
-        let writer = closing.await.ok().flatten();
+        tokio::task::spawn_blocking(move || local.end()).await.ok().flatten()
+    }
+
+    /// The same, for who may block.
+    pub(crate) fn end(&self) -> Option<Writer> {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let asked = self.queue.send(Command::Close);
+        let ended = thread.join();
+        let writer = asked.ok().and(ended.ok());
         if writer.is_none() {
             tracing::debug!("the journal's thread had ended by itself");
         }
@@ -279,7 +281,7 @@ impl Sequence {
     fn store(
         &mut self,
         drafts: &[Waiting],
-    ) -> Result<(Seq, Vec<Result<Appended, AppendError>>), rusqlite::Error> {
+    ) -> Result<(Seq, Vec<Result<Appended, AppendError>>), WriteError> {
         let now = now();
         let mut last = self.last;
         let mut batch = self.writer.batch()?;

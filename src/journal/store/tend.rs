@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use super::{
+    WriteError,
     open::LOCK_TIMEOUT,
     read::{signed, text},
     rooms::{Room, room_columns},
@@ -102,7 +103,8 @@ impl Writer {
     /// # Panics
     ///
     /// When batches could no longer be synced.
-    pub(in crate::journal) fn tend(&mut self, now: Timestamp) -> Result<bool, rusqlite::Error> {
+    pub(in crate::journal) fn tend(&mut self, now: Timestamp) -> Result<bool, WriteError> {
+        self.look();
         self.connection.busy_timeout(Duration::ZERO)?;
         self.connection.pragma_update(None, "synchronous", "normal")?;
         let outcome = self.step(now);
@@ -110,12 +112,16 @@ impl Writer {
         synced.expect("outside of a transaction it can be set");
         self.connection.busy_timeout(LOCK_TIMEOUT)?;
         match outcome {
-            Err(why) if why.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
+            Err(WriteError::Sqlite(why))
+                if why.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) =>
+            {
+                Ok(false)
+            }
             outcome => outcome,
         }
     }
 
-    fn step(&mut self, now: Timestamp) -> Result<bool, rusqlite::Error> {
+    fn step(&mut self, now: Timestamp) -> Result<bool, WriteError> {
         let ttl = self.retention.ttl;
         let now = now.as_millisecond();
         let mut batch = self.batch()?;
