@@ -3,6 +3,7 @@
 //! One [`Writer`] changes the file, in WAL mode, so that [`Reader`]s never wait for it; each
 //! reading is one transaction and sees one moment. This module chooses no seq and no epoch.
 
+mod age;
 mod check;
 mod digest;
 mod fingerprint;

@@ -80,7 +80,10 @@ pub(super) async fn finish(
     shared.metrics.requested(route.template, status_class(status.as_u16()), took);
     let (status, ms) = (status.as_u16(), took.as_secs_f64() * 1e3);
     let template = route.template;
-    if let Some(why) = internal {
+    if let Some(why) = internal.as_deref().filter(|_| status == 503) {
+        // The journal has said once that it cannot be written.
+        tracing::debug!(%id, method, route = template, status, ms, why, "refused");
+    } else if let Some(why) = internal {
         // Once, here, where the request's id is known: what is answered says no more than that.
         tracing::error!(%id, method, route = template, status, ms, %why, "failed");
     } else if status >= 500 {

@@ -4,6 +4,7 @@
 //! While one batch is being synced, the drafts of the next gather in the queue; so one sync
 //! serves every sender that waited for it, and a lone sender waits for nobody (group commit).
 
+mod health;
 mod mark;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,6 @@ mod tests;
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
     },
     thread::{self, JoinHandle},
@@ -37,6 +37,7 @@ use crate::{
     metrics::Metrics,
 };
 
+use health::Health;
 use mark::Mark;
 
 /// Drafts that wait for the writer: a fifth of a second's work, and 16 MB of the longest texts.
@@ -67,7 +68,7 @@ pub(crate) struct Local {
     epoch: Epoch,
     queue: SyncSender<Command>,
     committed: watch::Receiver<Seq>,
-    writable: Arc<AtomicBool>,
+    health: Health,
     /// Closed when the thread has ended.
     ended: watch::Receiver<()>,
     /// The thread, until it is closed. A std mutex: it is taken once, and never across an await.
@@ -86,11 +87,11 @@ struct Waiting {
 }
 
 /// Dropped, also by a panic, it says that nothing is written any more.
-struct Running(Arc<AtomicBool>);
+struct Running(Health);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
+        self.0.end();
     }
 }
 
@@ -115,13 +116,13 @@ impl Local {
         let (queue, commands) = mpsc::sync_channel(MAX_QUEUED);
         let (sequence, committed, ended) =
             Sequence::new(writer, epoch.clone(), last, mark, metrics);
-        let writable = Arc::clone(&sequence.writable);
+        let health = sequence.health.clone();
         let thread = thread::Builder::new()
             .name("journal".into())
             .spawn(move || sequence.run(&commands))
             .map_err(OpenError::Thread)?;
         let thread = Arc::new(Mutex::new(Some(thread)));
-        Ok(Self { epoch, queue, committed, writable, ended, thread })
+        Ok(Self { epoch, queue, committed, health, ended, thread })
     }
 
     /// The journal's own epoch, born with its file.
@@ -144,12 +145,16 @@ impl Local {
         match timeout(APPEND_TIMEOUT, answered).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(AppendError::Closed),
-            Err(_) => Err(AppendError::TimedOut),
+            Err(_) => {
+                // Whoever writes waits for the disk too, and cannot say so.
+                self.health.fail(&AppendError::TimedOut);
+                Err(AppendError::TimedOut)
+            }
         }
     }
 
     pub(crate) fn ready(&self) -> bool {
-        self.writable.load(Ordering::Relaxed)
+        self.health.is_good()
     }
 
     /// Completes when the thread has ended, by a panic as well.
@@ -186,7 +191,7 @@ struct Sequence {
     last: Seq,
     mark: Mark,
     metrics: Metrics,
-    writable: Arc<AtomicBool>,
+    health: Health,
     committed: watch::Sender<Seq>,
     /// Dropped last.
     _ended: watch::Sender<()>,
@@ -204,16 +209,16 @@ impl Sequence {
     ) -> (Self, watch::Receiver<Seq>, watch::Receiver<()>) {
         let (committed, newest) = watch::channel(last);
         let (ended, end) = watch::channel(());
-        let writable = Arc::new(AtomicBool::new(true));
+        let health = Health::new();
         let sequence =
-            Self { writer, epoch, last, mark, metrics, writable, committed, _ended: ended };
+            Self { writer, epoch, last, mark, metrics, health, committed, _ended: ended };
         (sequence, newest, end)
     }
 
     fn run(mut self, commands: &Receiver<Command>) -> Writer {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         // Dropped before the batch: who learns of a panic by its send sees it not ready.
-        let _running = Running(Arc::clone(&self.writable));
+        let _running = Running(self.health.clone());
         let mut tend_at = Instant::now() + TEND_INTERVAL;
         let mut close = false;
         while !close {
@@ -256,7 +261,7 @@ impl Sequence {
         match self.store(batch) {
             Ok((last, outcomes)) => {
                 self.metrics.committed(begun.elapsed());
-                self.writable.store(true, Ordering::Relaxed);
+                self.health.recover();
                 if last > self.last {
                     self.last = last;
                     self.committed.send_replace(last);
@@ -268,8 +273,7 @@ impl Sequence {
                 }
             }
             Err(why) => {
-                tracing::error!(%why, "a batch could not be stored");
-                self.writable.store(false, Ordering::Relaxed);
+                self.health.fail(&why);
                 let why = Arc::new(why);
                 for waiting in batch.drain(..) {
                     let _ = waiting.answer.send(Err(AppendError::Disk(Arc::clone(&why))));
@@ -320,16 +324,21 @@ impl Sequence {
     /// answers whether there is more of it.
     fn tend(&mut self) -> bool {
         self.mark.sync();
-        let outcome = if self.writable.load(Ordering::Relaxed) {
-            self.writer.tend(now())
+        let outcome = if self.health.is_good() {
+            self.writer.tend(now(), Instant::now())
         } else {
             self.writer.probe().map(|()| false)
         };
-        self.writable.store(outcome.is_ok(), Ordering::Relaxed);
-        outcome.unwrap_or_else(|why| {
-            tracing::error!(%why, "the journal cannot be written");
-            false
-        })
+        match outcome {
+            Ok(more) => {
+                self.health.recover();
+                more
+            }
+            Err(why) => {
+                self.health.fail(&why);
+                false
+            }
+        }
     }
 }
 

@@ -6,7 +6,12 @@
 //! So whenever the file has changed, which only a checkpoint does, two of its pages are noted: the
 //! first, which has its size and layout, and the one with the highest seq.
 
-use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path};
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::{FileExt as _, MetadataExt as _},
+    path::Path,
+};
 
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
@@ -114,11 +119,30 @@ pub(crate) fn has_pages(log: &Path) -> bool {
     std::fs::metadata(log).is_ok_and(|log| log.len() > LOG_HEADER)
 }
 
-/// How often a log was begun anew, as its header says; 0 where it has none yet.
-pub(super) fn log_generation(log: &Path) -> u32 {
-    let mut number = [0; 4];
-    let read = File::open(log).and_then(|log| log.read_exact_at(&mut number, 12));
-    read.map_or(0, |()| u32::from_be_bytes(number))
+/// Which log of a data file it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Generation {
+    /// None yet, or one that was emptied; and when, in nanoseconds since 1970.
+    Empty(i64),
+    /// How often it was begun anew, by the next who wrote when all of it was in the data file.
+    Number(u32),
+}
+
+impl Generation {
+    /// As the log's header says.
+    pub(super) fn of(log: &Path) -> io::Result<Self> {
+        let log = File::open(log)?;
+        let mut number = [0; 4];
+        match log.read_exact_at(&mut number, 12) {
+            Ok(()) => Ok(Self::Number(u32::from_be_bytes(number))),
+            Err(why) if why.kind() == io::ErrorKind::UnexpectedEof => {
+                let empty = log.metadata()?;
+                let seconds = empty.mtime().saturating_mul(1_000_000_000);
+                Ok(Self::Empty(seconds.saturating_add(empty.mtime_nsec())))
+            }
+            Err(why) => Err(why),
+        }
+    }
 }
 
 /// Of a page, or of as much of it as there is.

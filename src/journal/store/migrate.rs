@@ -11,7 +11,7 @@ use super::open::OpenError;
 ///
 /// Not by the crate that does this for rusqlite: it follows it at a distance, which pins the
 /// SQLite that we ship.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     // One row of `journal`, one row of `rooms` per room that was ever written to. `n` counts the
     // messages of one room from 1, so that the number of messages between two places is a
     // subtraction.
@@ -79,6 +79,15 @@ const STEPS: [&str; 2] = [
     );
     CREATE INDEX rooms_by_last_sent_at ON rooms (last_sent_at) WHERE sent > dropped;
     CREATE INDEX rooms_by_oldest_sent_at ON rooms (oldest_sent_at);
+    ",
+    // Which room was written to last is told by seqs: a clock that was ahead had one in front for
+    // as long.
+    "
+    ALTER TABLE rooms ADD COLUMN last_seq INTEGER NOT NULL DEFAULT 0;
+    UPDATE rooms SET last_seq =
+        coalesce((SELECT max(seq) FROM entries WHERE room = rooms.id), dropped_seq);
+    DROP INDEX rooms_by_last_sent_at;
+    CREATE INDEX rooms_by_last_seq ON rooms (last_seq) WHERE sent > dropped;
     ",
 ];
 

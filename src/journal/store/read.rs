@@ -65,7 +65,7 @@ const COLUMNS: &str = "e.seq, e.sent_at, e.kind, e.name, e.body";
 
 /// The rooms that have messages, by an index that has no others.
 pub(super) const SELECT_ROOMS: &str = "SELECT name, last_sent_at FROM rooms WHERE sent > dropped
-    ORDER BY last_sent_at DESC LIMIT ?1";
+    ORDER BY last_seq DESC LIMIT ?1";
 
 impl Totals {
     /// Reads every room's row, in any schema there was.

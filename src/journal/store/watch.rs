@@ -15,7 +15,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    fingerprint::{self, Fingerprint},
+    fingerprint::{Fingerprint, Generation},
     lock::Lock,
 };
 
@@ -47,10 +47,11 @@ pub(super) struct Watch {
 }
 
 /// How far a log is.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Log {
-    /// How often it was begun anew: by the next who writes once all of it is in the data file.
-    generation: u32,
+    /// Changes with each commit of another connection.
+    version: i64,
+    generation: Generation,
     /// Pages in it.
     written: u64,
     /// How many of them are in the data file.
@@ -64,7 +65,7 @@ impl Watch {
     /// Begins with what is there now.
     pub(super) fn begin(connection: &Connection, lock: &Lock) -> io::Result<Self> {
         let fingerprint = Fingerprint::take(lock.data(), connection)?;
-        let log = Log::read(connection, lock).map_err(io::Error::other)?;
+        let log = Log::read(connection, lock)?;
         let files = ["-wal", "-shm"].map(|ending| lock.beside(ending)).into_iter();
         let files =
             files.map(|path| id_of(&path).map(|id| (path, id))).collect::<Result<_, _>>()?;
@@ -99,11 +100,12 @@ impl Watch {
     /// readers let it.
     pub(super) fn committed(&mut self, connection: &Connection, lock: &Lock) {
         let Ok((written, _)) = checkpoint(connection, "noop") else { return };
-        if written < MAX_LOG_PAGES || self.displaced.is_some() {
+        let is_long = written >= MAX_LOG_PAGES;
+        if self.displaced.is_some() || !(is_long || self.log.is_empty()) {
             return;
         }
         self.compare(connection, lock);
-        if self.displaced.is_some() {
+        if self.displaced.is_some() || !is_long {
             return;
         }
         if let Err(why) = checkpoint(connection, "passive") {
@@ -130,6 +132,11 @@ impl Watch {
             if !self.noted {
                 self.note(lock);
             }
+            if self.log.is_empty()
+                && let Ok(log) = Log::read(connection, lock)
+            {
+                self.log = log;
+            }
         } else if Log::read(connection, lock).is_ok_and(|now| self.log.was_folded(now)) {
             self.renew(connection, lock);
         } else {
@@ -139,7 +146,7 @@ impl Watch {
 
     /// Takes the fingerprint anew.
     fn renew(&mut self, connection: &Connection, lock: &Lock) {
-        let log = Log::read(connection, lock).map_err(io::Error::other);
+        let log = Log::read(connection, lock);
         match log.and_then(|log| Ok((log, Fingerprint::take(lock.data(), connection)?))) {
             Ok(now) => (self.log, self.fingerprint) = now,
             Err(why) => {
@@ -163,10 +170,16 @@ impl Watch {
 }
 
 impl Log {
-    fn read(connection: &Connection, lock: &Lock) -> Result<Self, rusqlite::Error> {
-        let (written, copied) = checkpoint(connection, "noop")?;
-        let generation = fingerprint::log_generation(&lock.beside("-wal"));
-        Ok(Self { generation, written, copied })
+    fn read(connection: &Connection, lock: &Lock) -> io::Result<Self> {
+        let (written, copied) = checkpoint(connection, "noop").map_err(io::Error::other)?;
+        let version = connection.pragma_query_value(None, "data_version", |row| row.get(0));
+        let version = version.map_err(io::Error::other)?;
+        let generation = Generation::of(&lock.beside("-wal"))?;
+        Ok(Self { version, generation, written, copied })
+    }
+
+    fn is_empty(self) -> bool {
+        matches!(self.generation, Generation::Empty(_))
     }
 
     /// Whether all of it is in the data file.
@@ -176,11 +189,19 @@ impl Log {
 
     /// Whether somebody has copied more of it into the data file since.
     fn was_folded(self, now: Self) -> bool {
-        let next = self.generation.wrapping_add(u32::from(self.is_whole()));
-        if now.generation == self.generation {
-            now.copied > self.copied
-        } else {
-            now.generation != next || now.copied > 0
+        use Generation::{Empty, Number};
+        match (self.generation, now.generation) {
+            _ if now.version != self.version => true,
+            // One that is about to be begun anew, which happens here with a write only.
+            (_, Number(_)) if now.written == 0 && self.written > 0 => true,
+            (Empty(_), Number(_)) if now.written == 0 => true,
+            (before, now_in) if before == now_in => now.copied > self.copied,
+            // Nobody but another empties it.
+            (_, Empty(_)) => true,
+            (Empty(_), Number(_)) => now.copied > 0,
+            (Number(before), Number(now_in)) => {
+                now_in != before.wrapping_add(self.is_whole().into()) || now.copied > 0
+            }
         }
     }
 }
@@ -203,21 +224,27 @@ mod tests {
 
     #[test]
     fn a_log_tells_whether_somebody_else_folded_it() {
-        let log = |generation, written, copied| Log { generation, written, copied };
+        use Generation::{Empty, Number};
+        let log = |generation, written, copied| Log { version: 1, generation, written, copied };
+        let with_commit = Log { version: 2, ..log(Number(7), 12, 3) };
         for (before, now, folded) in [
-            (log(7, 0, 0), log(7, 0, 0), false),
-            (log(7, 0, 0), log(7, 9, 0), false),
-            (log(7, 0, 0), log(7, 9, 3), true),
-            (log(7, 0, 0), log(8, 1, 0), true),
-            (log(7, 9, 3), log(7, 12, 3), false),
-            (log(7, 9, 3), log(7, 12, 4), true),
-            (log(7, 9, 3), log(8, 1, 0), true),
+            (log(Empty(1), 0, 0), log(Empty(1), 0, 0), false),
+            (log(Empty(1), 0, 0), log(Empty(2), 0, 0), true),
+            (log(Empty(1), 0, 0), log(Number(0), 9, 0), false),
+            (log(Empty(1), 0, 0), log(Number(0), 9, 3), true),
+            (log(Number(7), 9, 3), log(Number(7), 12, 3), false),
+            (log(Number(7), 9, 3), log(Number(7), 12, 4), true),
+            (log(Number(7), 9, 3), with_commit, true),
+            (log(Number(7), 9, 3), log(Number(8), 1, 0), true),
+            (log(Number(7), 9, 3), log(Empty(1), 0, 0), true),
+            (log(Number(7), 9, 3), log(Number(7), 0, 0), true),
+            (log(Empty(1), 0, 0), log(Number(7), 0, 0), true),
             // All of it was in the file, so the next commit began it anew.
-            (log(7, 9, 9), log(8, 1, 0), false),
-            (log(7, 9, 9), log(8, 4, 2), true),
-            (log(7, 9, 9), log(9, 1, 0), true),
+            (log(Number(7), 9, 9), log(Number(8), 1, 0), false),
+            (log(Number(7), 9, 9), log(Number(8), 4, 2), true),
+            (log(Number(7), 9, 9), log(Number(9), 1, 0), true),
         ] {
-            assert_eq!(before.was_folded(now), folded, "{:?}", (before.copied, now.generation));
+            assert_eq!(before.was_folded(now), folded, "{before:?} {now:?}");
         }
     }
 }

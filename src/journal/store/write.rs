@@ -219,6 +219,7 @@ impl Batch<'_> {
         room.sent += 1;
         room.stored += 1;
         room.last_sent_at = sent_at;
+        room.last_seq = entry.seq().get();
         if room.oldest_sent_at.is_none_or(|oldest| sent_at < oldest) {
             room.oldest_sent_at = Some(sent_at);
             room.save_oldest(&self.transaction)?;

@@ -34,7 +34,8 @@ impl Mark {
         let mut bytes = [0; LENGTH];
         let length = self.file.read_at(&mut bytes, 0).unwrap_or(0);
         let noted = str::from_utf8(&bytes[..length]).unwrap_or_default();
-        let mut words = noted.split_ascii_whitespace();
+        // A short mark of an earlier hubbub is followed by nothing at all, up to what the store notes.
+        let mut words = noted.split([' ', '\n', '\0']).filter(|word| !word.is_empty());
         let Some(seq) = words.next().and_then(|seq| seq.parse().ok()) else {
             return last == Seq::ZERO;
         };
