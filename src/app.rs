@@ -162,7 +162,7 @@ async fn log_start(journal: &Journal, config: &Config, max_connections: usize) {
         messages = totals.map(|totals| totals.messages),
         rooms = totals.map(|totals| totals.rooms),
         // Nothing where the data is as it was left.
-        checked_ms = journal.checked().map(|took| took.as_secs_f64() * 1e3),
+        checked_ms = journal.checked().map(|took| took.as_millis()),
         keep = config.keep,
         ttl_s = config.ttl.as_secs_f64(),
         max_connections,

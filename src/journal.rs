@@ -88,7 +88,11 @@ impl Journal {
         let writer = Writer::open(path, retention, followers.clone(), holds.clone())?;
         let (path, checked) = (writer.path().to_owned(), writer.checked());
         let sequencer = Sequencer::Local(Local::start(writer, metrics)?);
-        let store = Store::open(&path, sequencer.epoch().clone())?;
+        let store = Store::open(&path, sequencer.epoch().clone()).inspect_err(|_| {
+            if let Some(writer) = sequencer.end() {
+                writer.discard();
+            }
+        })?;
         Ok(Self { store, sequencer, followers, holds, checked })
     }
 

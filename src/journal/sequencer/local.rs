@@ -97,7 +97,7 @@ impl Drop for Running {
 
 impl Local {
     /// Settles the epoch of what `writer` has open, and starts the thread that writes.
-    pub(crate) fn start(writer: Writer, metrics: Metrics) -> Result<Self, OpenError> {
+    pub(crate) fn start(mut writer: Writer, metrics: Metrics) -> Result<Self, OpenError> {
         let path = writer.path();
         let sqlite = |why| OpenError::sqlite(path, why);
         let io = |why| OpenError::io(path, why);
@@ -112,6 +112,7 @@ impl Local {
             fresh
         };
         mark.begin(path, &epoch, last).map_err(io)?;
+        writer.keep();
 
         let (queue, commands) = mpsc::sync_channel(MAX_QUEUED);
         let (sequence, committed, ended) =

@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fs::{self, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -107,6 +107,19 @@ impl Lock {
     /// The start has failed after all: what it made goes when this is dropped.
     pub(crate) fn discard(&mut self) {
         self.kept = false;
+    }
+
+    /// Whether the disk has no room for what SQLite makes beside the data.
+    pub(crate) fn is_full(&self) -> bool {
+        let room = || -> io::Result<()> {
+            let length = self.mark.metadata()?.len();
+            let written = self.mark.write_all_at(&[0; 64 << 10], length);
+            let written = written.and_then(|()| self.mark.sync_all());
+            self.mark.set_len(length).and(written)
+        };
+        room().is_err_and(|why| {
+            matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        })
     }
 
     /// Whether the data is still the file that its name leads to.

@@ -86,6 +86,20 @@ impl OpenError {
         }
     }
 
+    /// The same, on a disk that is full: SQLite does not always know that this is why.
+    pub(super) fn or_full(self) -> Self {
+        match self {
+            Self::Sqlite { path, why }
+                if why.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) =>
+            {
+                Self::Full(path)
+            }
+            // SQLite's as well.
+            Self::Io { path, why } if why.kind() == io::ErrorKind::Other => Self::Full(path),
+            why => why,
+        }
+    }
+
     pub(in crate::journal) fn io(path: &Path, why: io::Error) -> Self {
         let path = path.to_owned();
         match why.kind() {

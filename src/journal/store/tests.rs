@@ -49,7 +49,8 @@ impl Bench {
     fn over(home: TempDir, retention: Retention, seq: u64) -> Self {
         let (followers, holds) = (Followers::default(), Holds::default());
         let path = home.path().join("hubbub.db");
-        let writer = Writer::open(&path, retention, followers.clone(), holds.clone()).unwrap();
+        let mut writer = Writer::open(&path, retention, followers.clone(), holds.clone()).unwrap();
+        writer.keep();
         Self { home, writer, followers, holds, seq, text: "hi".to_owned(), begun: Instant::now() }
     }
 

@@ -61,7 +61,8 @@ pub(crate) struct Batch<'a> {
 }
 
 impl Writer {
-    /// Opens the file at `path` and makes what is missing.
+    /// Opens the file at `path` and makes what is missing; that goes again where this is dropped
+    /// without [`Writer::keep`] or [`Writer::close`].
     pub(crate) fn open(
         path: &Path,
         retention: Retention,
@@ -69,14 +70,15 @@ impl Writer {
         holds: Holds,
     ) -> Result<Self, OpenError> {
         // First: it shows whether the file is another process's.
-        let mut lock = Lock::take(path)?;
-        let (connection, checked) = open::writable(lock.path(), check::evidence(&lock)?)?;
+        let lock = Lock::take(path)?;
+        let full = |why: OpenError| if lock.is_full() { why.or_full() } else { why };
+        let (connection, checked) =
+            open::writable(lock.path(), check::evidence(&lock)?).map_err(full)?;
         digest::define(&connection).map_err(|why| OpenError::sqlite(path, why))?;
         connection.set_prepared_statement_cache_capacity(MAX_STATEMENTS);
-        let watch =
-            Watch::begin(&connection, &lock).map_err(|why| OpenError::io(lock.path(), why))?;
+        let watch = Watch::begin(&connection, &lock);
+        let watch = watch.map_err(|why| full(OpenError::io(lock.path(), why)))?;
         let (rooms, chores) = (Rooms::default(), Chores::default());
-        lock.keep();
         Ok(Self { connection, retention, chores, rooms, followers, holds, watch, checked, lock })
     }
 
@@ -154,7 +156,8 @@ impl Writer {
     /// Folds the log into the file, so that it is whole by itself; unless it is not the file that
     /// the log belongs to any more.
     pub(crate) fn close(self) -> Result<(), rusqlite::Error> {
-        let Self { connection, mut watch, lock, .. } = self;
+        let Self { connection, mut watch, mut lock, .. } = self;
+        lock.keep();
         let fold = watch.end(&connection, &lock);
         open::fold_when_closed(&connection, fold)?;
         connection.close().map_err(|(_, why)| why)?;
@@ -164,7 +167,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends a start that came to nothing: what it made goes.
+    /// The start has succeeded: what it made stays.
+    pub(crate) fn keep(&mut self) {
+        self.lock.keep();
+    }
+
+    /// Ends a start that came to nothing after all: what it made goes.
     pub(crate) fn discard(mut self) {
         self.lock.discard();
         // The connection goes first.
