@@ -1,7 +1,7 @@
 //! hubbub over the wire: real sockets, a real file, and the real binary where a process is what is
 //! tried. Each test is a sentence.
 //!
-//! Eighteen ways such an app fails, and what holds each (here, in `tests/slow/`, in `tests/browser/`, or
+//! Twenty-two ways such an app fails, and what holds each (here, in `tests/slow/`, in `tests/browser/`, or
 //! beside the code):
 //!
 //! | | what goes wrong | test |
@@ -31,6 +31,13 @@
 //! | 16 | a flooded room has its readers ever further behind | `where_a_rooms_readers_are_behind_a_send_is_refused_and_other_rooms_take_theirs` |
 //! | 17 | a connected reader is told of a gap | `in_a_flooded_room_connected_readers_get_every_message_once_in_one_order_and_no_gap` |
 //! | 18 | a scarce permit is held across a stuck socket | `readers_that_catch_up_and_read_nothing_hold_nothing_that_others_need` |
+//! | 19 | a copy is put over a log that was left | `a_copy_over_a_log_that_was_left_is_refused_and_says_what_to_do_which_helps` |
+//! | 19 | a copy is put over the file in use | `a_file_that_is_written_over_while_it_is_served_takes_no_sends_and_is_not_served_again` |
+//! | 19 | the file in use is removed or replaced | `files_that_are_removed_or_replaced_make_it_unready_until_they_are_back` |
+//! | 20 | two processes write one journal | `a_journal_is_one_processs_whatever_name_it_is_opened_by` |
+//! | 21 | the clock is wrong | `a_message_from_a_clock_that_was_ahead_keeps_none_from_being_trimmed_by_age` |
+//! | 21 | the clock jumps | `by_a_clock_that_has_just_jumped_nothing_is_trimmed` |
+//! | 22 | the log floods while a disk fails | `a_disk_that_fails_is_one_line_and_one_when_it_works_again` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
@@ -39,13 +46,16 @@ mod support;
 use support::{client, flood, wire};
 
 mod audit;
+mod clock;
 mod crash;
+mod data;
 mod flooded;
 mod history;
 mod house;
 mod join;
 mod journal;
 mod limits;
+mod logs;
 mod metrics;
 mod nginx;
 mod pages;
