@@ -240,9 +240,9 @@ async fn a_backup_under_load_has_everything_that_was_acknowledged_before_it_bega
         let home = tempfile::tempdir().unwrap();
         fs::rename(&copy, home.path().join("hubbub.db")).unwrap();
         let app = App::over(home, &[]);
-        let log = app.log();
         let next = send(&app, "lobby", "ann", "next").await.seq;
         assert!(next > before, "{next} after {before}");
+        let log = app.log();
         assert!(log.contains("checked_ms="), "{log}");
         let data = rusqlite::Connection::open(app.data()).unwrap();
         let count = "SELECT count(*) FROM entries";
