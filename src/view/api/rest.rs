@@ -128,7 +128,7 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
 }
 
 /// The statuses of an answer, and what each means.
-const STATUSES: [(u16, &str); 15] = [
+const STATUSES: [(u16, &str); 16] = [
     (200, "Here it is."),
     (201, "The message is on disk."),
     (204, "Done; there is nothing to say."),
@@ -142,11 +142,9 @@ const STATUSES: [(u16, &str); 15] = [
     (413, "The body is too large."),
     (415, "The body is neither a form nor JSON nor plain text."),
     (422, "Something in the request cannot be taken; the sentence names it."),
-    (429, "Too much in a minute, or more than the room's readers can take. Retry-After says when."),
-    (
-        503,
-        "Nothing can be stored right now, or as many streams are open as may be. Retry-After says when; with a key it is safe to try again.",
-    ),
+    (429, "Too much in a minute, or more than the room's readers can take."),
+    (500, "A bug, or a disk that cannot be read. Not your doing."),
+    (503, "Nothing can be stored right now, or as many streams are open as may be."),
 ];
 
 /// What can go wrong.
@@ -162,13 +160,10 @@ pub(super) fn errors() -> Markup {
             (answer("{\"error\":\"The field username is missing.\"}"))
             p {
                 "A parameter that an address does not take is a 422 everywhere, and so is one that "
-                "comes twice: nothing that you wrote is passed over silently."
+                "comes twice. With a 429 or 503 " code { "Retry-After" } " says when to try again, "
+                "which with a key is safe."
             }
-            dl {
-                @for (status, meaning) in STATUSES { dt { code { (status) } } dd { (meaning) } }
-                dt { code { "500" } }
-                dd { "A bug, or a disk that cannot be read. Not your doing." }
-            }
+            dl { @for (status, meaning) in STATUSES { dt { code { (status) } } dd { (meaning) } } }
         }
     }
 }
@@ -202,10 +197,12 @@ fn number(most: usize) -> Markup {
 }
 
 fn age(ttl: Option<Duration>) -> String {
-    const DAY: u64 = 24 * 60 * 60;
+    const HOUR: u64 = 60 * 60;
+    const DAY: u64 = 24 * HOUR;
     match ttl.map(|ttl| ttl.as_secs()) {
         None => "however old".into(),
         Some(seconds) if seconds % DAY == 0 => format!("for {} days", seconds / DAY),
+        Some(seconds) if seconds % HOUR == 0 => format!("for {} hours", seconds / HOUR),
         Some(seconds) => format!("for {seconds} seconds"),
     }
 }
