@@ -271,10 +271,14 @@ impl Wording {
             _ if request.headers().contains_key("hx-request") => Self::Text,
             Audience::Page => Self::Html,
             Audience::Script => Self::Json,
-            Audience::Everybody => match negotiate::document(request.headers(), format) {
-                Ok(Document::Json) => Self::Json,
-                _ => Self::Html,
-            },
+            Audience::Everybody => {
+                // Of a format that there is not, it is said in one that is accepted.
+                let document = |format| negotiate::document(request.headers(), format);
+                match document(format).or_else(|_| document(None)) {
+                    Ok(Document::Json) => Self::Json,
+                    _ => Self::Html,
+                }
+            }
             Audience::Stream => match negotiate::representation(request.headers(), format) {
                 Ok(Representation::Text) => Self::Text,
                 _ => Self::Json,

@@ -12,7 +12,12 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
 /// A body of a media type, for the lobby, with what stands behind its address.
-fn body(app: &impl Server, query: &str, media_type: &str, body: impl Into<Vec<u8>>) -> RequestBuilder {
+fn body(
+    app: &impl Server,
+    query: &str,
+    media_type: &str,
+    body: impl Into<Vec<u8>>,
+) -> RequestBuilder {
     let url = app.url(&format!("/rooms/lobby/messages{query}"));
     client().post(url).header(header::CONTENT_TYPE, media_type).body(body.into())
 }
@@ -43,7 +48,10 @@ async fn a_form_json_and_a_plain_text_are_the_same_message() {
     let text = "R&D: 1+1 = 2\n\"caf\u{e9}\" 👩‍💻 %41";
     let expected = ("ann".to_owned(), text.to_owned());
     let url = app.url("/rooms/lobby/messages");
-    assert_eq!(sent(client().post(&url).form(&[("username", "ann"), ("text", text)])).await, expected);
+    assert_eq!(
+        sent(client().post(&url).form(&[("username", "ann"), ("text", text)])).await,
+        expected
+    );
     let json = serde_json::json!({ "username": "ann", "text": text });
     assert_eq!(sent(client().post(&url).json(&json)).await, expected);
     for media_type in ["application/json; charset=utf-8", "Application/Json;charset=\"UTF-8\""] {
@@ -125,14 +133,30 @@ async fn bytes_that_are_not_utf_8_and_another_charset_are_refused_in_every_form_
         ("", FORM, b"username=ann&text=caf\xe9", &text),
         ("", FORM, b"username=ann&text=%ed%a0%80", &text),
         ("", FORM, b"username=%ff&text=hi", &text.replace("text", "username")),
-        ("", JSON, b"{\"username\":\"ann\",\"text\":\"caf\xe9\"}",
-            &error("This JSON is not UTF-8, which JSON is.")),
-        ("?username=ann", "text/plain", b"caf\xe9",
-            &error("The text is not UTF-8. Send it as UTF-8.")),
-        ("?username=caf%E9", "text/plain", b"hi",
-            &error("The parameter username is not UTF-8. Send it as UTF-8.")),
-        ("", "application/x-www-form-urlencoded; charset=iso-8859-1",
-            b"username=ann&text=hi", &charset),
+        (
+            "",
+            JSON,
+            b"{\"username\":\"ann\",\"text\":\"caf\xe9\"}",
+            &error("This JSON is not UTF-8, which JSON is."),
+        ),
+        (
+            "?username=ann",
+            "text/plain",
+            b"caf\xe9",
+            &error("The text is not UTF-8. Send it as UTF-8."),
+        ),
+        (
+            "?username=caf%E9",
+            "text/plain",
+            b"hi",
+            &error("The parameter username is not UTF-8. Send it as UTF-8."),
+        ),
+        (
+            "",
+            "application/x-www-form-urlencoded; charset=iso-8859-1",
+            b"username=ann&text=hi",
+            &charset,
+        ),
         ("", "application/json; charset=utf-16", b"{}", &charset),
         ("?username=ann", "text/plain; charset=windows-1252", b"caf\xe9", &charset),
     ] {
@@ -157,7 +181,9 @@ async fn on_the_pages_what_is_not_utf_8_comes_back_in_the_form() {
         answer.text().await.unwrap()
     };
     let send = format!("{}/send", tab.path);
-    for (path, htmx) in [(send.clone(), false), (send.clone(), true), (send.clone() + "?frame=1", false)] {
+    for (path, htmx) in
+        [(send.clone(), false), (send.clone(), true), (send.clone() + "?frame=1", false)]
+    {
         let page = posted(&path, FORM, "text=one+caf%E9+please&key=k:1.1", htmx).await;
         assert!(page.contains("The field text is not UTF-8. Send it as UTF-8."), "{page}");
         let fields = fields(&page);
@@ -224,6 +250,12 @@ async fn a_page_of_another_site_posts_in_no_form() {
     assert_eq!(lobby(&app).await, []);
 }
 
+/// The name and a key behind an address.
+fn with_key(key: &str) -> String {
+    let key: String = key.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    format!("?username=ann&key={key}")
+}
+
 #[tokio::test]
 async fn a_key_is_whatever_a_program_has_as_an_id_and_is_heeded_wherever_it_stands() {
     let mut app = App::start();
@@ -241,11 +273,10 @@ async fn a_key_is_whatever_a_program_has_as_an_id_and_is_heeded_wherever_it_stan
     for (key, first) in keys.iter().zip(&first) {
         let form = post(&app, "lobby", &[("username", "ann"), ("text", key), ("key", key)]).await;
         assert_eq!(form.text().await.unwrap(), *first, "{key}");
-        let url = app.url("/rooms/lobby/messages");
-        let plain = client().post(&url).query(&[("username", "ann"), ("key", key)]);
-        let plain = plain.header(header::CONTENT_TYPE, "text/plain").body((*key).to_owned());
+        let plain = body(&app, &with_key(key), "text/plain", *key);
         assert_eq!(answered(plain).await, (201, first.clone()), "{key}");
-        let header = client().post(&url).form(&[("username", "ann"), ("text", key)]);
+        let url = app.url("/rooms/lobby/messages");
+        let header = client().post(url).form(&[("username", "ann"), ("text", key)]);
         let header = header.header("idempotency-key", *key);
         assert_eq!(answered(header).await, (201, first.clone()), "{key}");
     }
@@ -268,9 +299,7 @@ async fn an_empty_key_and_one_that_is_no_key_are_refused_wherever_they_stand() {
         let json = serde_json::json!({ "username": "ann", "text": "hi", "key": key });
         let got = answered(body(&app, "", JSON, json.to_string())).await;
         assert_eq!(got, (422, refused.clone()), "{key:?}");
-        let url = app.url("/rooms/lobby/messages");
-        let plain = client().post(&url).query(&[("username", "ann"), ("key", key)]);
-        let plain = plain.header(header::CONTENT_TYPE, "text/plain").body("hi");
+        let plain = body(&app, &with_key(key), "text/plain", "hi");
         assert_eq!(answered(plain).await, (422, refused.clone()), "{key:?}");
     }
     let form = "username=ann&text=hi";

@@ -47,6 +47,7 @@ use support::{client, flood, wire};
 
 mod api;
 mod audit;
+mod bodies;
 mod crash;
 mod flooded;
 mod history;
