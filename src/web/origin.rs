@@ -6,7 +6,7 @@ use std::convert::Infallible;
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, HeaderName, Uri, header, request::Parts},
+    http::{HeaderMap, HeaderName, Uri, header, request::Parts, uri::Authority},
 };
 
 use crate::server::ConnectionInfo;
@@ -30,7 +30,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Origin {
 impl Origin {
     fn of(uri: &Uri, headers: &HeaderMap, tls: bool) -> Self {
         // HTTP/2 says it in the URI (RFC 9113, section 8.3.1).
-        let said = uri.authority().map(|authority| authority.as_str());
+        let said = uri.authority().map(Authority::as_str);
         let said = said.or_else(|| headers.get(header::HOST)?.to_str().ok());
         let authority = said.filter(|said| is_plain(said)).unwrap_or(FALLBACK_AUTHORITY);
         let scheme = if tls || proxy_had_tls(headers, authority) { "https" } else { "http" };

@@ -252,8 +252,7 @@ async fn a_page_of_another_site_posts_in_no_form() {
 
 /// The name and a key behind an address.
 fn with_key(key: &str) -> String {
-    let key: String = key.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    format!("?username=ann&key={key}")
+    key.bytes().fold("?username=ann&key=".to_owned(), |url, byte| format!("{url}%{byte:02X}"))
 }
 
 #[tokio::test]

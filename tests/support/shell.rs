@@ -46,10 +46,9 @@ impl Shell {
         command.arg(argument).arg(script).env("no_proxy", "*").current_dir(self.home.path());
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.process_group(0).spawn().expect("it can be run");
-        let said = Said::default();
-        said.clone().read(child.stdout.take().expect("piped"), |said| &mut said.0);
-        said.clone().read(child.stderr.take().expect("piped"), |said| &mut said.1);
-        Running { child, said }
+        let stdout = Output::of(child.stdout.take().expect("piped"));
+        let stderr = Output::of(child.stderr.take().expect("piped"));
+        Running { child, stdout, stderr }
     }
 
     /// Runs lines of sh to their end, and gives what they say on their standard output.
@@ -63,9 +62,9 @@ impl Shell {
             assert!(begun.elapsed() < PATIENCE, "it goes on: {lines}");
             thread::sleep(POLL_INTERVAL);
         };
-        // The readers of its outputs are at their ends when these are closed.
-        running.until("its outputs end", |_| Arc::strong_count(&running.said.0) == 1);
-        let (out, err) = running.said.get();
+        running
+            .until("its outputs end", |_| running.stdout.has_ended() && running.stderr.has_ended());
+        let (out, err) = (running.stdout.text(), running.stderr.text());
         assert!(status.success(), "{lines}\n{out}\n{err}");
         out
     }
@@ -74,7 +73,8 @@ impl Shell {
 /// A script that runs, and all that it has started: killed when dropped.
 pub struct Running {
     child: Child,
-    said: Said,
+    stdout: Output,
+    stderr: Output,
 }
 
 impl Running {
@@ -82,10 +82,11 @@ impl Running {
     pub fn until(&self, what: &str, done: impl Fn(&str) -> bool) -> String {
         let begun = Instant::now();
         loop {
-            let (out, err) = self.said.get();
+            let out = self.stdout.text();
             if done(&out) {
                 return out;
             }
+            let err = self.stderr.text();
             assert!(begun.elapsed() < PATIENCE, "{what}: not in time: {out}\n{err}");
             thread::sleep(POLL_INTERVAL);
         }
@@ -102,29 +103,32 @@ impl Drop for Running {
     }
 }
 
-/// What a program has said: on its standard output, and on its standard error.
+/// What a program has said on one of its outputs.
 #[derive(Clone, Default)]
-struct Said(Arc<Mutex<(Vec<u8>, Vec<u8>)>>);
+struct Output(Arc<Mutex<Vec<u8>>>);
 
-impl Said {
-    /// Reads one of them to its end.
-    fn read(
-        self,
-        mut output: impl Read + Send + 'static,
-        which: fn(&mut (Vec<u8>, Vec<u8>)) -> &mut Vec<u8>,
-    ) {
+impl Output {
+    /// Reads one to its end.
+    fn of(mut pipe: impl Read + Send + 'static) -> Self {
+        let output = Self::default();
+        let said = output.clone();
         thread::spawn(move || {
             let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = output.read(&mut buffer) {
-                let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                which(&mut said).extend(&buffer[..count]);
+            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+                let mut said = said.0.lock().unwrap_or_else(PoisonError::into_inner);
+                said.extend(&buffer[..count]);
             }
         });
+        output
     }
 
-    fn get(&self) -> (String, String) {
+    fn text(&self) -> String {
         let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        (text(&said.0), text(&said.1))
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
+    /// Whether it has been read to its end.
+    fn has_ended(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
     }
 }
