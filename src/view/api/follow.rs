@@ -2,7 +2,7 @@ use maud::{Markup, html};
 
 use super::{
     super::{message, presence},
-    Api, answer, name, sample, shell, url,
+    Api, answer, name, sample, sample_object, shell, url,
 };
 use crate::message::{Name, People, Person};
 
@@ -27,11 +27,8 @@ const FORMATS: [(&str, &str, &str); 5] = [
 pub(super) fn section(api: &Api<'_>) -> Markup {
     let Api { origin, newest, limits } = api;
     let events = format!("{origin}/rooms/lobby/events");
-    let message = sample(api);
-    let json = message.as_ref().map(|it| serde_json::to_string(it).unwrap_or_default());
-    let json = json.unwrap_or_default();
-    let fragment = message.as_ref().map(|it| message::fragment(it).into_string());
-    let fragment = fragment.unwrap_or_default();
+    let (message, object) = (sample(api), sample_object(api));
+    let fragment = message::fragment(&message).into_string();
     let gap = message::gap(Some(100), newest.epoch()).into_string();
     html! {
         section id="follow" {
@@ -63,9 +60,10 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
             }
             h4 { "sse" }
             (answer(&format!(
-                "id: {newest}\nevent: NewMessage\ndata: {fragment}\n\n\
+                "id: {}\nevent: NewMessage\ndata: {fragment}\n\n\
                  event: PresenceChanged\ndata: {}\n\n\
                  event: Gap\ndata: {gap}",
+                message.id,
                 who_is_here()
             )))
             dl {
@@ -85,7 +83,7 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                 dd { "The server stops. Without data; its " code { "retry:" } " says when to come back." }
             }
             h4 { "ndjson" }
-            (answer(&format!("{json}\n{{\"gap\":100}}")))
+            (answer(&format!("{object}\n{{\"gap\":100}}")))
             p {
                 "A line with " code { "gap" } " says how many messages are gone, or " code { "null" }
                 " where that is not known. Empty lines are to be passed over."
@@ -110,7 +108,6 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
 }
 
 fn who_is_here() -> String {
-    let names = ["ann", "bob"].into_iter().filter_map(|name| Name::parse(name).ok());
-    let names: Vec<_> = names.map(|name| Person { name, away: false }).collect();
-    presence::list(&People { count: names.len(), names, watching: 0 }, true).into_string()
+    let names = ["ann", "bob"].map(|name| Person { name: Name::stored(name), away: false });
+    presence::list(&People { count: 2, names: names.into(), watching: 0 }, true).into_string()
 }
