@@ -95,7 +95,7 @@ async fn a_text_that_cannot_be_taken_comes_back_in_the_form_under_its_key() {
         ("", "Please enter a message."),
         (" \r\n\u{3000}", "Please enter a message."),
         (&*long, "A message is at most 4000 characters."),
-        ("\"a\0b", "A message cannot contain control characters."),
+        ("\"a\0b", "A message cannot contain the control character U+0000."),
     ] {
         for htmx in [false, true] {
             let mut request = tab.post("/send", &[("text", text), ("key", "mine")]);

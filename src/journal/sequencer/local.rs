@@ -266,7 +266,8 @@ impl Sequence {
                 if last > self.last {
                     self.last = last;
                     let stored = outcomes.iter().flatten().filter(|appended| appended.fresh);
-                    self.tail.extend(stored.map(|appended| Entry::Message(appended.message.clone())));
+                    self.tail
+                        .extend(stored.map(|appended| Entry::Message(appended.message.clone())));
                     self.committed.send_replace(last);
                 }
                 fault::point("journal");
