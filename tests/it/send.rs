@@ -46,7 +46,7 @@ async fn a_script_gets_the_message_as_json_and_where_it_is() {
     let place = answer.headers()[header::LOCATION].to_str().unwrap().to_owned();
     let message: Message = answer.json().await.unwrap();
     assert_eq!(place, format!("/rooms/lobby#m{}", message.seq));
-    assert_eq!((message.name.as_str(), message.text.as_str()), ("ann", "hi\nyou"));
+    assert_eq!((message.name.as_str(), message.text.as_str()), ("ann", " hi\nyou"));
     assert_eq!(message.room, "lobby");
     assert!(message.id.ends_with(&format!("-{}", message.seq)));
     assert!(message.sent_at.ends_with('Z') && message.sent_at.contains('T'));
