@@ -47,6 +47,9 @@ pub(crate) use subscription::{Next, Subscription};
 /// Shards of a room at most: the largest room of a large machine is as many writers' work.
 const MAX_SHARDS: usize = 8;
 
+/// Readers that a writer writes to before other tasks have their turn: a third of a millisecond.
+const LINES_PER_TURN: usize = 64;
+
 /// What a ring holds: a shared item with its seq.
 pub(crate) trait Item: Clone {
     /// Its seq; each pushed item's is above the one before.
@@ -78,6 +81,8 @@ pub(crate) struct Shared {
     pub ring: usize,
     /// How many shards a room has at most.
     pub shards: usize,
+    /// Readers that a writer writes to before other tasks have their turn.
+    pub lines_per_turn: usize,
 }
 
 struct Topics {
@@ -115,6 +120,7 @@ impl Hub {
                 spawn: Box::new(|task| drop(tokio::spawn(task))),
                 ring: MAX_RING_ITEMS,
                 shards: processors.min(MAX_SHARDS),
+                lines_per_turn: LINES_PER_TURN,
             },
             published,
         )

@@ -206,6 +206,17 @@ impl Tasks {
 
 /// A hub over `model`, whose tasks are `tasks`.
 pub fn hub(model: &Model, tasks: &Tasks, published: u64, ring: usize) -> Hub {
+    hub_of_turns(model, tasks, published, ring, 64)
+}
+
+/// The same, with writers that write to so many readers a turn.
+pub fn hub_of_turns(
+    model: &Model,
+    tasks: &Tasks,
+    published: u64,
+    ring: usize,
+    lines_per_turn: usize,
+) -> Hub {
     let started = tasks.clone();
     let shared = Shared {
         past: Arc::new(model.clone()),
@@ -213,6 +224,7 @@ pub fn hub(model: &Model, tasks: &Tasks, published: u64, ring: usize) -> Hub {
         spawn: Box::new(move |task| started.0.lock().unwrap().push((task, Woken::new()))),
         ring,
         shards: 1,
+        lines_per_turn,
     };
     Hub::with(shared, Seq::new(published))
 }

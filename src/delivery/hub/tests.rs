@@ -162,6 +162,7 @@ fn running(shards: usize) -> Hub {
         spawn: Box::new(|task| drop(tokio::spawn(task))),
         ring: MAX_RING_ITEMS,
         shards,
+        lines_per_turn: LINES_PER_TURN,
     };
     Hub::with(shared, Seq::ZERO)
 }
