@@ -30,9 +30,10 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-
-use super::{frame::Frame, past::Past};
+use super::{
+    frame::{Frame, Notice},
+    past::Past,
+};
 use crate::{
     message::{RoomName, Seq},
     metrics::Metrics,
@@ -153,11 +154,11 @@ impl Hub {
 
     /// Hands the readers of a room a notice: something about now, which has no seq
     /// and replaces the notice before it.
-    pub(crate) fn announce(&self, room: &RoomName, notice: Bytes) {
+    pub(crate) fn announce(&self, room: &RoomName, notice: Notice) {
         if let Some(topic) = self.topic(room) {
             {
                 let mut ring = lock(&topic.ring);
-                ring.notice = (ring.notice.0 + 1, notice);
+                ring.notice = (ring.notice.0 + 1, Some(notice));
             }
             topic.wake_all();
         }

@@ -13,7 +13,10 @@ use std::task::Waker;
 use bytes::Buf as _;
 
 use super::*;
-use crate::delivery::model::{Model, Socket, Tasks, Woken, frame, hub, metrics, room};
+use crate::{
+    delivery::model::{Model, Socket, Tasks, Woken, frame, hub, metrics, room},
+    sink::decode,
+};
 
 /// A message that is committed, and published.
 const PUBLISH: u8 = b'p';
@@ -39,6 +42,7 @@ const SOCKET_BYTES: usize = 150;
 struct Connection {
     stream: LiveStream,
     socket: Socket,
+    framing: Framing,
     out: Bytes,
     ended: bool,
     /// Whether all is written, and the line is to be parked next.
@@ -59,6 +63,11 @@ impl Connection {
         }
         let waker = Waker::from(Arc::clone(&self.woken));
         let mut context = Context::from_waker(&waker);
+        let rest = self.stream.unpark();
+        if !rest.is_empty() {
+            assert!(self.out.is_empty(), "what was given out was written before it was parked");
+            self.out = rest;
+        }
         loop {
             while !self.out.is_empty() {
                 match self.socket.poll_write(&self.out, &mut context) {
@@ -67,7 +76,7 @@ impl Connection {
                 }
             }
             match Pin::new(&mut self.stream).poll_next(&mut context) {
-                Poll::Ready(Some(piece)) => self.out = piece,
+                Poll::Ready(Some(piece)) => self.out = piece.into_framed(self.framing),
                 Poll::Ready(None) => {
                     self.ended = true;
                     return true;
@@ -105,7 +114,9 @@ struct Begin {
     /// Whether the reader's cursor means nothing.
     lost: bool,
     ring: usize,
-    /// Whether a writer may write to the reader's socket.
+    /// What stands around frames on the reader's socket.
+    framing: Framing,
+    /// Whether a writer may write to it.
     parks: bool,
     /// What the socket takes at first.
     room: usize,
@@ -120,6 +131,7 @@ const LIVE: Begin = Begin {
     trimmed: 0,
     lost: false,
     ring: 64,
+    framing: Framing::Chunked,
     parks: true,
     room: SOCKET_BYTES,
     gated: false,
@@ -149,11 +161,13 @@ impl Run {
             LiveStream::new(live, cursor, representation, opening, epoch, metrics(), Box::new(()));
         let socket = Socket::new(begin.room);
         if begin.parks {
-            stream.attach(Arc::new(socket.clone()));
+            stream.attach(Arc::new(socket.clone()), begin.framing);
         }
         let out = Bytes::new();
         let woken = Woken::new();
-        let connection = Connection { stream, socket, out, ended: false, parks: false, woken };
+        let framing = begin.framing;
+        let connection =
+            Connection { stream, socket, framing, out, ended: false, parks: false, woken };
         Self { model, tasks, hub, fed: begin.fed, connection, trims: true }
     }
 
@@ -204,7 +218,12 @@ impl Run {
                 break;
             }
         }
-        let all = self.connection.socket.written();
+        let wire = self.connection.socket.written();
+        let all = match self.connection.framing {
+            Framing::Bare => wire,
+            // Each chunk whole.
+            Framing::Chunked => decode(&wire).0,
+        };
         // Each event whole, its id first.
         let seqs = all.split("\n\n").filter_map(|event| {
             let id = event.strip_prefix("id: e-")?.split_once('\n')?.0;
@@ -273,11 +292,13 @@ fn in_every_order_a_reader_gets_each_message_after_its_cursor_once_and_in_order(
 fn in_every_order_of_publish_park_full_socket_and_rejoin_a_reader_misses_nothing() {
     let mut orders = 0;
     for ring in [1, 64] {
-        let begin = Begin { ring, ..LIVE };
-        let steps = [(PUBLISH, 2), (WRITER, 2), (READER, 4), (SOCKET, 1)];
-        orders += every_order(&steps, &mut |order| check_all(begin, order, 2));
+        for framing in [Framing::Bare, Framing::Chunked] {
+            let begin = Begin { ring, framing, ..LIVE };
+            let steps = [(PUBLISH, 2), (WRITER, 2), (READER, 4), (SOCKET, 1)];
+            orders += every_order(&steps, &mut |order| check_all(begin, order, 2));
+        }
     }
-    assert_eq!(orders, 2 * 3_780, "9! / (2! 2! 4! 1!) orders of each");
+    assert_eq!(orders, 4 * 3_780, "9! / (2! 2! 4! 1!) orders of each");
 }
 
 #[test]
@@ -325,6 +346,7 @@ fn in_every_order_the_end_comes_after_whole_events_and_with_a_word_on_when_to_co
             assert!(seqs.iter().copied().eq(3..3 + seqs.len() as u64), "{order:?}: {all}");
             let last = all.trim_end().rsplit("\n\n").next().unwrap();
             assert!(last.starts_with("event: Closing\nretry: "), "{order:?}: {all}");
+            assert!(!run.connection.stream.is_complete(), "it goes on after a restart");
         });
     }
 }
