@@ -123,7 +123,8 @@ pub fn sh() -> Option<Runtime> {
     let folder = installed("sh", &[], |_| Ok(()))?;
     let command = move |file: &Path| {
         let mut command = Command::new(&sh);
-        command.arg(file);
+        // What it leaves goes with it.
+        command.arg(file).env("TMPDIR", file.parent().expect("a folder"));
         command
     };
     Some(Runtime { folder, extension: "sh", command: Box::new(command) })
@@ -170,8 +171,7 @@ fn installed(
 /// Runs a command to its end; an error says what it said.
 fn run(command: &mut Command) -> Result<(), String> {
     let mut log = tempfile::tempfile().expect("a file for what it says");
-    let both = [log.try_clone().expect("a file"), log.try_clone().expect("a file")];
-    let [stdout, stderr] = both;
+    let [stdout, stderr] = [(), ()].map(|()| log.try_clone().expect("a file"));
     let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn();
     let mut process = Process::new(child.map_err(|why| why.to_string())?);
     let begun = Instant::now();
