@@ -7,6 +7,8 @@
 
 #[cfg(test)]
 mod handover;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::VecDeque,

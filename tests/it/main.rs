@@ -41,6 +41,7 @@ use support::{client, flood, wire};
 mod audit;
 mod crash;
 mod flooded;
+mod framing;
 mod history;
 mod house;
 mod join;

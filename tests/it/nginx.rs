@@ -18,7 +18,7 @@ async fn through_nginx_each_representation_is_live() {
         let Some(nginx) = Nginx::before(app.address(), settings, false) else { return };
         let room = format!("{}/rooms/lobby", nginx.home("http"));
         let client = reqwest::Client::new();
-        for format in ["sse", "ndjson", "text", "html"] {
+        for format in ["sse", "sse-json", "ndjson", "text", "html"] {
             let asked = client.get(format!("{room}/events?format={format}"));
             let asked = asked.header("accept-encoding", "gzip").send();
             let answer = soon("the stream opens", asked).await.unwrap();
