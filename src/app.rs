@@ -17,7 +17,7 @@ use crate::{
     rooms::{Limits, Rooms, Roster},
     server,
     shutdown::Shutdown,
-    web::{self, AppState, PageCache, Parts, Secret, SecretError},
+    web::{self, AppState, PageCache, Parts, Secret, SecretError, Served},
 };
 pub use supervisor::TaskFailed;
 use supervisor::{Outcome, Supervisor};
@@ -87,16 +87,23 @@ impl Hubbub {
         let hub = Hub::new(Arc::new(journal.clone()), published, metrics.clone());
         let roster = Roster::new();
         let max_connections = max_connections(&config);
-        let limits = Limits::new(config.allowed(max_connections));
+        let allowed = config.allowed(max_connections);
+        let served = Served {
+            retention: config.retention(),
+            allowed,
+            max_body: config.max_body,
+            keep_alive_interval: KEEP_ALIVE_INTERVAL,
+        };
         let source =
             Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
         let state = AppState::new(Parts {
-            rooms: Rooms::new(source, roster.clone(), limits, metrics.clone()),
+            rooms: Rooms::new(source, roster.clone(), Limits::new(allowed), metrics.clone()),
             cache: PageCache::default(),
             secret,
             metrics: metrics.clone(),
             trusted_proxies: config.trusted_proxies.0.clone(),
             shutdown: shutdown.clone(),
+            served,
         });
 
         let mut tasks = Supervisor::new(shutdown.clone());
@@ -120,7 +127,7 @@ impl Hubbub {
             let run = server::run(admin, service, MAX_ADMIN_CONNECTIONS, metrics, shutdown.clone());
             tasks.spawn(ADMIN_SERVER, async { run.await.map_err(|why| why.to_string()) });
         }
-        let service = web::router(state, config.max_body);
+        let service = web::router(state);
         let run = server::run(listener, service, max_connections, metrics, shutdown);
         tasks.spawn(SERVER, async { run.await.map_err(|why| why.to_string()) });
 

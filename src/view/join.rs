@@ -27,6 +27,10 @@ pub(crate) fn page(room: &RoomName, username: &str, problem: Option<&str>) -> Ma
                     }
                     button { "Join" }
                 }
+                p.foot {
+                    "There are other " a href=(paths::ROOMS) { "rooms" } ", and an "
+                    a href=(paths::API) { "API" } " for programs."
+                }
             }
         },
     )

@@ -1,6 +1,6 @@
 //! The page of a room that a tab joined.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::{layout, message};
 use crate::assets::href;
@@ -125,7 +125,7 @@ pub(crate) struct SendForm<'a> {
 #[must_use]
 pub(crate) fn send_form(form: &SendForm<'_>) -> Markup {
     let SendForm { path, key, text, problem, framed } = form;
-    let key = PreEscaped(key.as_str());
+    let key = key.as_str();
     html! {
         form id="send" method="post" action={ (path.send()) @if *framed { "?frame=1" } }
             hx-post=[(!framed).then(|| path.send())] hx-swap="none" {

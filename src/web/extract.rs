@@ -53,10 +53,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let Query(params) = Query::from_request_parts(parts, state).await.map_err(|why| {
-            // It names fields of ours, such as a doubled one, and nothing that came.
-            let why = why.body_text();
-            let why = why.rsplit_once(": ").map_or(why.as_str(), |(_, why)| why);
-            Error::Invalid(format!("What stands behind the ? cannot be read: {why}."))
+            // What does not belong there was refused before; see `respond`.
+            Error::internal(&why.body_text())
         })?;
         Ok(Self(params))
     }

@@ -24,8 +24,40 @@ pub(super) fn representation(
     best(&accept).ok_or(NotAcceptable)
 }
 
+/// How an answer that is no stream is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Document {
+    /// `text/html`, for pages.
+    Html,
+    /// `application/json`, for scripts.
+    Json,
+}
+
+/// There is no document of the format that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoSuchFormat;
+
+/// The document asked for: by `?format=`, or by `Accept`.
+pub(super) fn document(
+    headers: &HeaderMap,
+    format: Option<&str>,
+) -> Result<Document, NoSuchFormat> {
+    match format {
+        Some("json") => Ok(Document::Json),
+        Some("html") => Ok(Document::Html),
+        Some(_) => Err(NoSuchFormat),
+        None if prefers_json(headers) => Ok(Document::Json),
+        None => Ok(Document::Html),
+    }
+}
+
+/// The value of `format` in a query, before the query is read: errors are written by it, too.
+pub(super) fn format_in(query: &str) -> Option<&str> {
+    query.split('&').find_map(|pair| pair.strip_prefix("format="))
+}
+
 /// Whether JSON is wanted rather than HTML.
-pub(super) fn prefers_json(headers: &HeaderMap) -> bool {
+fn prefers_json(headers: &HeaderMap) -> bool {
     let accept = joined(headers, &header::ACCEPT);
     media_quality(&accept, "application/json") > media_quality(&accept, "text/html")
 }

@@ -8,13 +8,15 @@ use axum::{
     extract::{Request, State},
     http::{HeaderName, HeaderValue, Method, Response, header},
     middleware::Next,
+    response::IntoResponse as _,
 };
 use tracing::Instrument as _;
 
 use super::{
     error::{self, Error, Refused, Wording},
+    fields::{Fields, Noun},
     request_id::RequestId,
-    route::Routes,
+    route::{Route, Routes},
 };
 use crate::metrics::Metrics;
 
@@ -52,7 +54,10 @@ pub(super) async fn finish(
     let wording = Wording::of(route, &request);
     let id = tracing::field::display(request_id);
     let span = tracing::debug_span!("request", %id, method, route = route.template);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = match check_query(route, &request) {
+        Ok(()) => next.run(request).instrument(span.clone()).await,
+        Err(why) => why.into_response(),
+    };
 
     let mut internal = None;
     if let Some(refused) = response.extensions_mut().remove::<Refused>() {
@@ -90,6 +95,16 @@ pub(super) async fn finish(
         tracing::debug!(%id, method, route = template, status, ms, "answered");
     }
     response
+}
+
+/// Refuses parameters that the URL does not take: whoever wrote one believes that it does something.
+fn check_query(route: Route, request: &Request) -> Result<(), Error> {
+    match (request.uri().query(), route.params(request.method())) {
+        (Some(query), Some(known)) => {
+            Fields::urlencoded(Noun::Parameter, query.as_bytes()).only(known, &[])
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The method as it stands in the log: what a client made up does not.

@@ -1,11 +1,16 @@
 //! What handlers work with.
 
-use std::{ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
 use super::{cache::PageCache, session::Secret};
-use crate::{metrics::Metrics, rooms::Rooms, shutdown::Shutdown};
+use crate::{
+    journal::Retention,
+    metrics::Metrics,
+    rooms::{Allowed, Rooms},
+    shutdown::Shutdown,
+};
 
 /// What handlers work with. Clones share it, and cost one count: each request takes several.
 #[derive(Clone)]
@@ -25,6 +30,41 @@ pub(crate) struct Parts {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether it is time to stop.
     pub shutdown: Shutdown,
+    /// What the operator allows.
+    pub served: Served,
+}
+
+/// What the operator allows, as far as its users should know.
+#[derive(Clone, Copy)]
+pub(crate) struct Served {
+    /// How much of the past is kept.
+    pub retention: Retention,
+    /// How much may be asked for.
+    pub allowed: Allowed,
+    /// The largest body in bytes; 0 is any size.
+    pub max_body: usize,
+    /// How often an idle stream carries something that shows nothing.
+    pub keep_alive_interval: Duration,
+}
+
+#[cfg(test)]
+impl Served {
+    /// Some numbers, each another.
+    pub(crate) fn model() -> Self {
+        Self {
+            retention: Retention { keep: 10_000, ttl: Some(Duration::from_hours(720)) },
+            allowed: Allowed {
+                tab_sends: 300,
+                sends: 3000,
+                joins: 120,
+                address_streams: 1000,
+                streams: 0,
+                rooms: 0,
+            },
+            max_body: 65_536,
+            keep_alive_interval: Duration::from_secs(15),
+        }
+    }
 }
 
 impl AppState {

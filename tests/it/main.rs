@@ -1,7 +1,7 @@
 //! hubbub over the wire: real sockets, a real file, and the real binary where a process is what is
 //! tried. Each test is a sentence.
 //!
-//! Eighteen ways such an app fails, and what holds each (here, in `tests/slow/`, in `tests/browser/`, or
+//! Nineteen ways such an app fails, and what holds each (here, in `tests/slow/`, in `tests/browser/`, or
 //! beside the code):
 //!
 //! | | what goes wrong | test |
@@ -20,6 +20,9 @@
 //! | 11 | connections leak | `ten_thousand_peers_that_come_and_go_leave_nothing_behind` |
 //! | 12 | hidden, asleep, or come back to | `back_and_forward_end_in_a_complete_list_and_one_stream` |
 //! | 13 | text becomes markup, a field, a frame | `any_text_shows_as_itself_or_is_refused_whole` |
+//! | 13 | bytes that are not UTF-8 are stored as something else | `bytes_that_are_not_utf_8_and_another_charset_are_refused_in_every_form_of_a_body` |
+//! | 13 | a bot is made to send other fields | `the_bot_in_sh_answers_each_once_and_cannot_be_made_to_send_anything_else` |
+//! | 13 | a host's name becomes a command in a line to copy | `a_host_that_would_run_in_a_shell_does_not_stand_on_the_api_page` |
 //! | 13 | a foreign site posts | `a_post_from_a_foreign_page_is_refused` |
 //! | 14 | double click | `a_key_sent_twice_is_one_message` |
 //! | 14 | flood | `a_tab_that_floods_is_told_to_wait_and_its_draft_stays_in_the_form` |
@@ -31,6 +34,10 @@
 //! | 16 | a flooded room has its readers ever further behind | `where_a_rooms_readers_are_behind_a_send_is_refused_and_other_rooms_take_theirs` |
 //! | 17 | a connected reader is told of a gap | `in_a_flooded_room_connected_readers_get_every_message_once_in_one_order_and_no_gap` |
 //! | 18 | a scarce permit is held across a stuck socket | `readers_that_catch_up_and_read_nothing_hold_nothing_that_others_need` |
+//! | 19 | what a client wrote is passed over in silence: an empty key | `an_empty_key_and_one_that_is_no_key_are_refused_wherever_they_stand` |
+//! | 19 | a misspelt field | `a_webhook_in_slacks_shape_is_taken_and_a_field_that_nobody_knows_is_named` |
+//! | 19 | a misspelt or doubled parameter | `a_parameter_that_is_not_known_is_named_by_every_address_in_its_own_form` |
+//! | 19 | what the documentation says does not run | `each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
@@ -38,7 +45,9 @@ mod support;
 
 use support::{client, flood, wire};
 
+mod api;
 mod audit;
+mod bodies;
 mod crash;
 mod flooded;
 mod framing;
@@ -51,6 +60,8 @@ mod metrics;
 mod nginx;
 mod pages;
 mod presence;
+mod queries;
+mod readme;
 mod representations;
 mod requests;
 mod send;

@@ -39,7 +39,7 @@ async fn who_is_here_is_told_as_json_and_as_the_fragment_that_pages_show() {
     let app = TestApp::start();
     let request = client().get(app.url("/rooms/lobby/presence"));
     let request = request.header(header::ACCEPT, "application/json");
-    assert_eq!(request.send().await.unwrap().text().await.unwrap(), "{\"count\":0,\"names\":[]}");
+    assert_eq!(request.send().await.unwrap().text().await.unwrap(), "{\"count\":0,\"names\":[]}\n");
 
     let (bob, ann) =
         (Tab::join(&app, "lobby", "bob").await, Tab::join(&app, "lobby", "<ann>").await);

@@ -60,18 +60,6 @@ async fn errors_are_in_the_language_of_the_route_whatever_is_accepted() {
             _ => assert!(body.starts_with("<!DOCTYPE html>"), "{body}"),
         }
     }
-    // A doubled parameter is refused in the same way, and named.
-    for (path, expected) in [
-        ("/rooms/lobby/messages?limit=2&limit=3", json),
-        ("/rooms/lobby/events?last=1&last=2", json),
-        ("/rooms/lobby/events?last=1&last=2&format=text", text),
-        ("/rooms/lobby/tabs/1?before=a&before=b", html),
-    ] {
-        let (status, media_type, body) = get(&app, path, &[]).await;
-        assert_eq!((status, media_type.as_str()), (422, expected), "{path}");
-        let field = path.split_once('?').unwrap().1.split('=').next().unwrap();
-        assert!(body.contains(&format!("duplicate field `{field}`")), "{body}");
-    }
     // What our own script asks for, it shows as it is.
     let (_, media_type, body) = get(&app, "/rooms/BAD", &[("hx-request", "true")]).await;
     assert_eq!(media_type, text);

@@ -8,6 +8,7 @@ pub mod client;
 pub mod flood;
 pub mod nginx;
 pub mod process;
+pub mod shell;
 mod test_app;
 pub mod wire;
 

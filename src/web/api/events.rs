@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The most messages that a stream can be asked to begin with: what is kept by default.
-const MAX_LAST: usize = 10_000;
+pub(crate) const MAX_LAST: usize = 10_000;
 
 /// What the address says.
 #[derive(Deserialize)]

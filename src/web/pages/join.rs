@@ -6,12 +6,11 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use maud::Markup;
-use serde::Deserialize;
 
 use super::super::{
     error::{Error, invalid},
     extract::Room,
-    form::Posted,
+    form::PageForm,
     session,
     state::AppState,
 };
@@ -22,13 +21,6 @@ pub(crate) async fn show(Room(room): Room) -> Markup {
     view::join::page(&room, "", None)
 }
 
-/// The join form's field.
-#[derive(Deserialize)]
-pub(crate) struct Fields {
-    #[serde(default)]
-    username: String,
-}
-
 /// `POST /rooms/{room}/join`: makes the tab and sends the browser there, or shows the form again
 /// and says why not.
 pub(crate) async fn create(
@@ -36,9 +28,9 @@ pub(crate) async fn create(
     caller: Caller,
     State(state): State<AppState>,
     headers: HeaderMap,
-    Posted(Fields { username }): Posted<Fields>,
+    form: PageForm,
 ) -> Response {
-    let name = Name::parse(&username).map_err(invalid);
+    let name = form.field("username").and_then(|raw| Name::parse(raw).map_err(invalid));
     let tab = name.and_then(|name| Ok(state.rooms.join(&caller, room.clone(), name)?));
     match tab {
         Ok(tab) => {
@@ -47,7 +39,7 @@ pub(crate) async fn create(
             (cookie, Redirect::to(&page)).into_response()
         }
         Err(why) => {
-            let page = view::join::page(&room, &username, Some(why.sentence()));
+            let page = view::join::page(&room, form.entered("username"), Some(why.sentence()));
             // A form that cannot be taken as it stands, whatever is wrong with it.
             let status = match why {
                 Error::TooMany(_) => why.status(),

@@ -12,7 +12,7 @@ use super::{
     super::{
         error::{Error, invalid},
         extract::Params,
-        form::{Posted, key},
+        form::PageForm,
         respond::not_stored,
         state::AppState,
     },
@@ -25,15 +25,6 @@ use crate::{
     rooms::{Caller, Tab},
     view::room::{SendForm, send_form, send_frame, sent},
 };
-
-/// The send form's fields.
-#[derive(Deserialize)]
-pub(crate) struct Fields {
-    #[serde(default)]
-    text: String,
-    #[serde(default)]
-    key: String,
-}
 
 /// Whether the form stands in a frame of its own, for a browser without script.
 #[derive(Deserialize)]
@@ -57,12 +48,12 @@ pub(crate) async fn create(
     State(state): State<AppState>,
     Params(Place { frame }): Params<Place>,
     headers: HeaderMap,
-    Posted(fields): Posted<Fields>,
+    posted: PageForm,
 ) -> Result<Response, Error> {
     let by_htmx = headers.contains_key("hx-request");
     let framed = frame.is_some() && !by_htmx;
     let path = paths::tab(&tab.room, &tab.id);
-    match send(&state, &caller, &tab, &fields).await {
+    match send(&state, &caller, &tab, &posted).await {
         Ok(appended) if by_htmx => {
             let key = Key::fresh();
             let form = SendForm { path, key: &key, text: "", problem: None, framed };
@@ -74,9 +65,10 @@ pub(crate) async fn create(
         Ok(_) => Ok(Redirect::to(&path.to_string()).into_response()),
         Err(why) => {
             // A key that was used up would keep refusing what is in the form.
-            let kept = Key::parse(&fields.key).ok().filter(|_| !matches!(why, Error::KeyReused));
+            let kept = posted.field("key").ok().and_then(|key| Key::parse(key).ok());
+            let kept = kept.filter(|_| !matches!(why, Error::KeyReused));
             let key = kept.unwrap_or_else(Key::fresh);
-            let text = fields.text.as_str();
+            let text = posted.entered("text");
             let problem = Some(why.sentence());
             let form = SendForm { path, key: &key, text, problem, framed };
             let answer = if by_htmx {
@@ -96,10 +88,14 @@ async fn send(
     state: &AppState,
     caller: &Caller,
     tab: &Tab,
-    fields: &Fields,
+    posted: &PageForm,
 ) -> Result<Appended, Error> {
-    let text = Text::parse(&fields.text).map_err(invalid)?;
-    Ok(state.rooms.send(caller, tab, text, key(&fields.key)?).await?)
+    let text = Text::parse(posted.field("text")?).map_err(invalid)?;
+    let key = match posted.field("key")? {
+        "" => Key::fresh(), // From a form that somebody wrote by hand.
+        key => Key::parse(key).map_err(invalid)?,
+    };
+    Ok(state.rooms.send(caller, tab, text, key).await?)
 }
 
 /// The form's own answers may replace the form; see [`send_form`].

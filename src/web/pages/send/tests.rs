@@ -6,7 +6,7 @@ use crate::{
     message::Name,
     rooms::model,
     shutdown::Shutdown,
-    web::{PageCache, Parts, Secret},
+    web::{PageCache, Parts, Secret, Served},
 };
 
 #[tokio::test]
@@ -22,6 +22,7 @@ async fn where_a_rooms_readers_are_behind_the_draft_and_its_key_stay_in_the_form
         metrics: metrics(),
         trusted_proxies: Vec::new(),
         shutdown: Shutdown::new(),
+        served: Served::model(),
     });
     let tab = Tab { room: room(), id: "0".repeat(32), name: Name::parse("ann").unwrap() };
     tokio::time::pause();
@@ -31,7 +32,7 @@ async fn where_a_rooms_readers_are_behind_the_draft_and_its_key_stay_in_the_form
             headers.insert("hx-request", "true".parse().unwrap());
         }
         let place = Params(Place { frame: frame.map(str::to_owned) });
-        let fields = Posted(Fields { text: "<hi> & more".into(), key: "mine".into() });
+        let fields = PageForm::posted("text=%3Chi%3E+%26+more&key=mine");
         let (state, caller) = (State(state.clone()), Caller::default());
         let answer = create(tab.clone(), caller, state, place, headers, fields).await;
         let answer = answer.unwrap_or_else(|why| panic!("{}", why.sentence()));
