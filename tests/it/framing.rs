@@ -7,7 +7,7 @@ use reqwest::header;
 
 use crate::{
     client::{Tab, client, send},
-    support::{App, Server as _, TestApp, chunks::Chunks},
+    support::{App, TestApp, chunks::Chunks},
     wire::Wire,
 };
 

@@ -1,7 +1,7 @@
 //! hubbub over the wire: real sockets, a real file, and the real binary where a process is what is
 //! tried. Each test is a sentence.
 //!
-//! Eighteen ways such an app fails, and what holds each (here, in `tests/slow/`, in `tests/browser/`, or
+//! Twenty ways such an app fails, and what holds each (here, in `tests/slow/`, in `tests/browser/`, or
 //! beside the code):
 //!
 //! | | what goes wrong | test |
@@ -31,6 +31,9 @@
 //! | 16 | a flooded room has its readers ever further behind | `where_a_rooms_readers_are_behind_a_send_is_refused_and_other_rooms_take_theirs` |
 //! | 17 | a connected reader is told of a gap | `in_a_flooded_room_connected_readers_get_every_message_once_in_one_order_and_no_gap` |
 //! | 18 | a scarce permit is held across a stuck socket | `readers_that_catch_up_and_read_nothing_hold_nothing_that_others_need` |
+//! | 19 | a client's library gathers what has no chunks, and shows nothing | `over_http_1_1_each_frame_is_a_chunk_of_its_own_and_over_http_1_0_it_is_bare` |
+//! | 20 | a restart looks like the end of a stream, and clients stop for good | `at_a_planned_stop_streams_are_cut_and_the_endless_document_is_complete` |
+//! | 20 | a proxy makes a clean end of a stream that was cut | `a_stream_that_is_cut_looks_cut_behind_nginx_where_it_speaks_http_1_1` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
