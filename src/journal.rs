@@ -18,6 +18,7 @@ mod followers;
 mod holds;
 mod sequencer;
 mod store;
+mod tail;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ use followers::Followers;
 use holds::Holds;
 use sequencer::{Local, Sequencer};
 use store::{Lane, Store, Writer};
+use tail::Tail;
 
 /// How much of the past is kept.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +73,7 @@ pub struct Journal {
     sequencer: Sequencer,
     followers: Followers,
     holds: Holds,
+    tail: Tail,
 }
 
 impl Journal {
@@ -82,9 +85,10 @@ impl Journal {
     pub fn open(path: &Path, retention: Retention, metrics: Metrics) -> Result<Self, OpenError> {
         let (followers, holds) = (Followers::default(), Holds::default());
         let writer = Writer::open(path, retention, followers.clone(), holds.clone())?;
-        let sequencer = Sequencer::Local(Local::start(path, writer, metrics)?);
+        let (local, tail) = Local::start(path, writer, metrics)?;
+        let sequencer = Sequencer::Local(local);
         let store = Store::open(path, sequencer.epoch().clone())?;
-        Ok(Self { store, sequencer, followers, holds })
+        Ok(Self { store, sequencer, followers, holds, tail })
     }
 
     /// The epoch that this journal was born with.
@@ -174,7 +178,7 @@ impl Journal {
     {
         /// Bounds the memory of one batch (4,000 characters each: 8 MB at the very most).
         const MAX_BATCH: usize = 512;
-        let store = self.store.clone();
+        let (store, tail) = (self.store.clone(), self.tail.clone());
         let mut committed: watch::Receiver<Seq> = self.sequencer.committed();
         let follower = self.followers.register(name, seq);
         async_stream::stream! {
@@ -186,7 +190,13 @@ impl Journal {
                         follower.advance(seq);
                         break;
                     }
-                    match store.read(Lane::Follow, move |reader| reader.follow(seq, MAX_BATCH)).await {
+                    let found = match tail.after(seq, MAX_BATCH) {
+                        Some(entries) => Ok(entries),
+                        None => {
+                            store.read(Lane::Follow, move |reader| reader.follow(seq, MAX_BATCH)).await
+                        }
+                    };
+                    match found {
                         Ok(entries) => {
                             // Trimmed before it registered: nothing is left to pass on up to there.
                             let Some(newest) = entries.last() else { break };

@@ -10,6 +10,7 @@ mod name;
 mod people;
 mod room;
 mod text;
+mod visible;
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -22,6 +23,7 @@ pub use name::{InvalidName, Name};
 pub use people::{People, Person};
 pub use room::{InvalidRoomName, RoomName};
 pub use text::{InvalidText, Text};
+pub(crate) use visible::is_ignorable;
 
 /// The client's idempotency key of a [`Draft`]: a send that is tried again under its key is
 /// stored once.

@@ -72,6 +72,11 @@
         hurry()
     })
 
+    // Leaving ends the stream, which is no error where this side ends it first.
+    document.addEventListener('submit', ({ target }) => {
+        if (target.id === 'leave') connection?.reader?.cancel()
+    })
+
     // The first opening is an ordinary request, which htmx does not repeat when it fails (a proxy's
     // 502 during a restart), and would make for a hidden tab. From then on the extension comes back
     // by itself, with its last event's id.

@@ -16,7 +16,7 @@ use std::{
 };
 
 use hyper::{
-    Method, Request,
+    Method, Request, Version,
     body::Incoming,
     rt::{Read, ReadBufCursor, Write},
     server::conn::http1,
@@ -29,6 +29,7 @@ use super::{
     connection::{ConnectionInfo, HttpService, respond},
     live::LiveResponse,
 };
+use crate::sink::Framing;
 
 /// How long a client may take over its request's head, and how long an idle connection is kept:
 /// generous to a phone in a tunnel, and an end to who trickles bytes to hold a connection.
@@ -59,12 +60,13 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         // To HEAD the headers of a stream are the whole answer.
         let may_be_live = request.method() == Method::GET;
+        let framing = framing_of(request.version());
         let offers = Arc::clone(&offers);
         let response = respond(service.clone(), request, info);
         // In a box: hyper keeps room for this future as long as the connection lasts.
         Box::pin(async move {
             let mut response = response.await;
-            let live = if may_be_live { LiveResponse::take(&mut response) } else { None };
+            let live = may_be_live.then(|| LiveResponse::take(&mut response, framing)).flatten();
             let Some(live) = live else { return Ok::<_, Infallible>(response) };
             offers.offer(live);
             drop(response);
@@ -95,6 +97,12 @@ where
             }
         }
     }
+}
+
+/// What stands around the frames of a live response: who speaks HTTP/1.0 need not know chunks
+/// (RFC 9112, section 6.1).
+fn framing_of(version: Version) -> Framing {
+    if version >= Version::HTTP_11 { Framing::Chunked } else { Framing::Bare }
 }
 
 /// A live response on its way from the service, inside of hyper, to the task that drives hyper.

@@ -170,8 +170,9 @@ impl Error {
             Self::Denied => "The rules of this room do not allow it.",
             Self::Foreign => "For your safety, forms are only taken from hubbub's own pages.",
             Self::NotAcceptable => {
-                "There is text/event-stream (format=sse), application/x-ndjson (format=ndjson), \
-                 text/plain (format=text) and text/html (format=html)."
+                "There is text/event-stream (format=sse, or format=sse-json with JSON in it), \
+                 application/x-ndjson (format=ndjson), text/plain (format=text) and text/html \
+                 (format=html)."
             }
             Self::NoSuchFormat => {
                 "There is application/json (format=json) and text/html (format=html)."

@@ -135,6 +135,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Those with a media type of their own.
+    const BY_ACCEPT: [Representation; 4] = [
+        Representation::EventStream,
+        Representation::NdJson,
+        Representation::Text,
+        Representation::Html,
+    ];
+
     #[test]
     fn the_reader_gets_what_it_prefers_and_the_server_decides_between_equals() {
         use Representation::{EventStream, Html, NdJson, Text};
@@ -206,13 +214,13 @@ mod tests {
             for (which, thousandths, upper) in liked {
                 // Of one that is listed twice the first counts.
                 seen.entry(which).or_insert(thousandths);
-                let name = Representation::ALL[which].media_type();
+                let name = BY_ACCEPT[which].media_type();
                 let name = if upper { name.to_uppercase() } else { name.to_owned() };
                 lines.push(format!("{name} ; q={}.{:03}", thousandths / 1000, thousandths % 1000));
             }
             let most = seen.values().copied().max().unwrap();
             let first = (0..4).find(|which| seen.get(which) == Some(&most)).unwrap();
-            let expected = (most > 0).then(|| Representation::ALL[first]);
+            let expected = (most > 0).then(|| BY_ACCEPT[first]);
             prop_assert_eq!(best(&lines.join(",")), expected, "{:?}", lines);
         }
 

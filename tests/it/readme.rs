@@ -11,10 +11,12 @@ use crate::{
     },
 };
 
-/// The fenced blocks of the README in a language, for the server at `address`.
+/// The fenced blocks in a language of what the README says of terminals, for the server at `address`.
 fn blocks(language: &str, address: &str) -> Vec<String> {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = fs::read_to_string(readme).unwrap();
+    let (_, section) = readme.split_once("\n## From a terminal\n").expect("the section");
+    let readme = section.split("\n## ").next().expect("its end");
     let fence = format!("```{language}\n");
     let blocks = readme.split(&fence).skip(1).map(|rest| rest.split_once("```\n").unwrap().0);
     let blocks = blocks.map(|block| {

@@ -29,6 +29,7 @@ use super::{
     super::{
         Appended,
         store::{LOCK_TIMEOUT, OpenError, Writer},
+        tail::Tail,
     },
     AppendError,
 };
@@ -97,7 +98,12 @@ impl Drop for Running {
 
 impl Local {
     /// Settles the epoch of what `writer` has open at `path`, and starts the thread that writes.
-    pub(crate) fn start(path: &Path, writer: Writer, metrics: Metrics) -> Result<Self, OpenError> {
+    /// What that makes durable is in the tail before anybody hears of it.
+    pub(crate) fn start(
+        path: &Path,
+        writer: Writer,
+        metrics: Metrics,
+    ) -> Result<(Self, Tail), OpenError> {
         let sqlite = |why| OpenError::sqlite(path, why);
         let io = |why| OpenError::Io { path: path.to_owned(), why };
         let mut mark = Mark::new(writer.lock().file().map_err(io)?);
@@ -115,13 +121,13 @@ impl Local {
         let (queue, commands) = mpsc::sync_channel(MAX_QUEUED);
         let (sequence, committed, ended) =
             Sequence::new(writer, epoch.clone(), last, mark, metrics);
-        let writable = Arc::clone(&sequence.writable);
+        let (writable, tail) = (Arc::clone(&sequence.writable), sequence.tail.clone());
         let thread = thread::Builder::new()
             .name("journal".into())
             .spawn(move || sequence.run(&commands))
             .map_err(OpenError::Thread)?;
         let thread = Arc::new(Mutex::new(Some(thread)));
-        Ok(Self { epoch, queue, committed, writable, ended, thread })
+        Ok((Self { epoch, queue, committed, writable, ended, thread }, tail))
     }
 
     /// The journal's own epoch, born with its file.
@@ -185,6 +191,7 @@ struct Sequence {
     mark: Mark,
     metrics: Metrics,
     writable: Arc<AtomicBool>,
+    tail: Tail,
     committed: watch::Sender<Seq>,
     /// Dropped last.
     _ended: watch::Sender<()>,
@@ -203,8 +210,9 @@ impl Sequence {
         let (committed, newest) = watch::channel(last);
         let (ended, end) = watch::channel(());
         let writable = Arc::new(AtomicBool::new(true));
+        let tail = Tail::new(last);
         let sequence =
-            Self { writer, epoch, last, mark, metrics, writable, committed, _ended: ended };
+            Self { writer, epoch, last, mark, metrics, writable, tail, committed, _ended: ended };
         (sequence, newest, end)
     }
 
@@ -257,6 +265,9 @@ impl Sequence {
                 self.writable.store(true, Ordering::Relaxed);
                 if last > self.last {
                     self.last = last;
+                    let stored = outcomes.iter().flatten().filter(|appended| appended.fresh);
+                    self.tail
+                        .extend(stored.map(|appended| Entry::Message(appended.message.clone())));
                     self.committed.send_replace(last);
                 }
                 fault::point("journal");

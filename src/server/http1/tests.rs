@@ -8,13 +8,12 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
-use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex, join, simplex};
 use tokio_stream::{StreamExt as _, iter};
 use tower_service::Service;
 
 use super::{super::Protocol, *};
-use crate::{metrics::Metrics, server::live};
+use crate::{metrics::Metrics, server::live, sink::Chunk};
 
 const INFO: ConnectionInfo = ConnectionInfo {
     peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4711),
@@ -22,10 +21,10 @@ const INFO: ConnectionInfo = ConnectionInfo {
     protocol: Protocol::Http1,
 };
 
-const FRAMES: [&[u8]; 3] = [b"first\n", b"second\n", b"third\n"];
+const FRAMES: [&str; 3] = ["first\n", "second\n", "third\n"];
 
 async fn answer(request: Request<Body>) -> Response {
-    let frames = iter(FRAMES.map(Bytes::from_static));
+    let frames = iter(FRAMES);
     match request.uri().path() {
         // Without a look at the request's body.
         "/early" => StatusCode::NO_CONTENT.into_response(),
@@ -35,17 +34,10 @@ async fn answer(request: Request<Body>) -> Response {
             let info: &ConnectionInfo = request.extensions().get().expect("it is there");
             info.peer.to_string().into_response()
         }
-        "/frames" => {
-            live::answer((), live::plain(frames), Bytes::from_static(b"\n"), Metrics::new())
-        }
+        "/frames" => live::answer((), live::plain(frames), Chunk::new("\n"), Metrics::new()),
         "/endless" => {
             let frames = frames.chain(tokio_stream::pending());
-            live::answer(
-                (),
-                live::plain(frames),
-                Bytes::from_static(b"still there\n"),
-                Metrics::new(),
-            )
+            live::answer((), live::plain(frames), Chunk::new("still there\n"), Metrics::new())
         }
         other => panic!("{other}"),
     }
@@ -85,7 +77,12 @@ fn request(method: &str, path: &str, body: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nHost: here\r\nContent-Length: {length}\r\n\r\n{body}")
 }
 
-const LIVE: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nfirst\nsecond\nthird\n";
+/// The answer to `/frames`, and the start of the one to `/endless`.
+const LIVE: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n\
+                    6\r\nfirst\n\r\n7\r\nsecond\n\r\n6\r\nthird\n\r\n";
+
+/// What follows where the frames have ended.
+const LAST: &str = "0\r\n\r\n";
 
 #[tokio::test(start_paused = true)]
 async fn what_was_answered_before_a_stream_is_written_before_it_wherever_the_socket_blocks() {
@@ -103,7 +100,7 @@ async fn what_was_answered_before_a_stream_is_written_before_it_wherever_the_soc
     };
     for size in (1..=200).chain([1000, 5000, 100_000]) {
         let asked = format!("{early}{frames}");
-        assert_eq!(said(&asked, size).await, format!("{no_content}{LIVE}"), "{size}");
+        assert_eq!(said(&asked, size).await, format!("{no_content}{LIVE}{LAST}"), "{size}");
         let asked = format!("{early}{large}{early}{late}{early}{frames}{early}");
         let expected = [
             no_content,
@@ -111,19 +108,32 @@ async fn what_was_answered_before_a_stream_is_written_before_it_wherever_the_soc
             no_content,
             &echo("application/octet-stream", "z", 50),
             no_content,
-            LIVE, // And nothing to the last request.
+            LIVE,
+            LAST, // And nothing to the last request.
         ];
         assert_eq!(said(&asked, size).await, expected.concat(), "{size}");
     }
 }
 
 #[tokio::test]
+async fn a_request_of_http_1_0_gets_bare_frames_whatever_came_before_on_its_connection() {
+    let first = request("GET", "/peer", "");
+    for version in ["1.0", "1.0\r\nConnection: keep-alive"] {
+        let asked = format!("{first}GET /frames HTTP/{version}\r\n\r\n");
+        let said = said(&asked, 1000).await;
+        let live = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nfirst\nsecond\nthird\n";
+        assert!(said.ends_with(&format!("127.0.0.1:4711{live}")), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn hyper_may_flush_more_than_once_after_a_response_is_offered() {
     let mut response =
-        live::answer((), live::plain(tokio_stream::empty()), Bytes::new(), Metrics::new());
+        live::answer((), live::plain(tokio_stream::empty()), Chunk::default(), Metrics::new());
     let takeover = Takeover::default();
     takeover.flushed();
-    takeover.offer(LiveResponse::take(&mut response).expect("it is live"));
+    let live = LiveResponse::take(&mut response, Framing::Chunked);
+    takeover.offer(live.expect("it is live"));
     tokio::select! {
         biased;
         _ = takeover.accept() => panic!("what came before was not written"),
@@ -148,7 +158,7 @@ async fn a_head_may_come_in_pieces_of_any_size_and_what_follows_it_is_ignored() 
         client.write_all(two.as_bytes()).await.unwrap();
         client.write_all(further.as_bytes()).await.unwrap();
         let mut said = Vec::new();
-        while !said.ends_with(b"third\n") {
+        while !said.ends_with(b"third\n\r\n") {
             assert_ne!(client.read_buf(&mut said).await.unwrap(), 0, "it goes on");
         }
         let said = without_dates(&String::from_utf8(said).unwrap());
@@ -156,9 +166,9 @@ async fn a_head_may_come_in_pieces_of_any_size_and_what_follows_it_is_ignored() 
                     content-length: 14\r\n\r\n127.0.0.1:4711";
         assert_eq!(said, format!("{peer}{LIVE}"), "{cut}");
         client.shutdown().await.unwrap();
-        let mut rest = [0; 12];
+        let mut rest = [0; 17];
         client.read_exact(&mut rest).await.unwrap();
-        assert_eq!(&rest, b"still there\n", "to the further requests there is no answer");
+        assert_eq!(&rest, b"c\r\nstill there\n\r\n", "to the further requests there is no answer");
         drop(client);
         server.await.unwrap();
     }

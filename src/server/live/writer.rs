@@ -1,7 +1,10 @@
 //! A live response on a socket of its own.
 //!
-//! The end of the stream is the end of the connection (RFC 9112, section 6.3, the last case), so
-//! nothing is put around a frame.
+//! To a request of HTTP/1.1 each frame goes out in a chunk: clients hand on a chunk when it is whole,
+//! and some gather what has none (Python's `requests` fills a buffer of 512 bytes first). To one of
+//! HTTP/1.0 frames go out as they are, and the end of the stream is the end of the connection
+//! (RFC 9112, section 6.3, the last case). In both the connection ends with the stream, and only
+//! where the frames are complete with the last chunk before.
 //!
 //! A peer may close its half once it has sent its request, as `nc -N` and simple clients of
 //! HTTP/1.0 do, and read on. A browser that closes a tab closes both halves, and at first the two
@@ -25,6 +28,7 @@ use tokio::{
 };
 
 use super::{Frames, LiveResponse};
+use crate::sink::{Chunk, Framing};
 
 /// Bytes gathered for one write while more frames are ready.
 const WRITE_BATCH_BYTES: usize = 16 * 1024;
@@ -42,8 +46,11 @@ pub struct Writer<S> {
     frames: Frames,
     /// What is being written.
     out: Bytes,
+    /// What stands around frames.
+    framing: Framing,
     /// Whether the frames have come to their end.
     ended: bool,
+    /// As it goes out.
     keep_alive: Bytes,
     /// Set once the peer has closed its half.
     probes: Option<Probes>,
@@ -51,9 +58,10 @@ pub struct Writer<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
     pub(super) fn new(live: LiveResponse, socket: S) -> Self {
-        let LiveResponse { headers, frames, keep_alive } = live;
-        let out = head(&headers);
-        Self { socket, frames, out, ended: false, keep_alive, probes: None }
+        let LiveResponse { headers, frames, keep_alive, framing } = live;
+        let out = head(&headers, framing);
+        let keep_alive = keep_alive.into_framed(framing);
+        Self { socket, frames, out, framing, ended: false, keep_alive, probes: None }
     }
 
     /// Drops what the peer says: there is nothing more to ask for here. When the stream ends, all of
@@ -91,29 +99,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
     fn gather(&mut self, context: &mut Context<'_>) -> bool {
         let mut many = Vec::new();
         let waits = loop {
-            match self.frames.as_mut().poll_next(context) {
+            let next = match self.frames.as_mut().poll_next(context) {
                 Poll::Pending => break true,
+                Poll::Ready(Some(frame)) => frame.into_framed(self.framing),
                 Poll::Ready(None) => {
                     self.ended = true;
-                    break false;
+                    self.last_bytes()
                 }
+            };
+            if self.out.is_empty() {
                 // Nearly always the only one, and shared with all readers.
-                Poll::Ready(Some(frame)) if self.out.is_empty() => self.out = frame,
-                Poll::Ready(Some(frame)) => {
-                    if many.is_empty() {
-                        many.extend_from_slice(&self.out);
-                    }
-                    many.extend_from_slice(&frame);
-                    if many.len() >= WRITE_BATCH_BYTES {
-                        break false;
-                    }
+                self.out = next;
+            } else {
+                if many.is_empty() {
+                    many.extend_from_slice(&self.out);
                 }
+                many.extend_from_slice(&next);
+            }
+            if self.ended || many.len() >= WRITE_BATCH_BYTES {
+                break false;
             }
         };
         if !many.is_empty() {
             self.out = many.into();
         }
         waits
+    }
+
+    /// What goes out after the last frame.
+    fn last_bytes(&self) -> Bytes {
+        match self.framing {
+            Framing::Chunked if self.frames.is_complete() => Bytes::from_static(Chunk::LAST),
+            Framing::Chunked | Framing::Bare => Bytes::new(),
+        }
     }
 }
 
@@ -122,6 +140,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Writer<S> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let rest = this.frames.unpark();
+        if !rest.is_empty() {
+            // All of ours was written before others could write.
+            this.out = rest;
+        }
         this.read(context)?;
         let mut waits = false;
         loop {
@@ -174,11 +197,13 @@ impl Probes {
 
 /// The response's head. Without a length and not in chunks, the body lasts until the connection
 /// ends.
-fn head(headers: &HeaderMap) -> Bytes {
+fn head(headers: &HeaderMap, framing: Framing) -> Bytes {
     let now = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let mut head = format!("HTTP/1.1 200 OK\r\ndate: {now}\r\n").into_bytes();
+    let chunked = (&header::TRANSFER_ENCODING, &HeaderValue::from_static("chunked"));
+    let chunked = (framing == Framing::Chunked).then_some(chunked);
     let close = (&header::CONNECTION, &HeaderValue::from_static("close"));
-    for (name, value) in headers.iter().chain([close]) {
+    for (name, value) in headers.iter().chain(chunked).chain([close]) {
         head.extend_from_slice(name.as_str().as_bytes());
         head.extend_from_slice(b": ");
         head.extend_from_slice(value.as_bytes());

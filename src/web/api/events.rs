@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderName, header},
     response::Response,
 };
+use bytes::Bytes;
 use serde::Deserialize;
 
 use super::super::{
@@ -20,7 +21,7 @@ use crate::{
     message::MessageId,
     rooms::{Caller, Cursor, Listen, Tab},
     server::live,
-    sink::Sink,
+    sink::{Framing, Sink},
 };
 
 /// The most messages that a stream can be asked to begin with: what is kept by default.
@@ -95,12 +96,20 @@ impl StreamQuery {
 
 /// Between the server, which has the socket, and the delivery, which writes to it.
 impl live::LiveFrames for LiveStream {
-    fn attach(&mut self, socket: Arc<dyn Sink>) {
-        LiveStream::attach(self, socket);
+    fn attach(&mut self, socket: Arc<dyn Sink>, framing: Framing) {
+        LiveStream::attach(self, socket, framing);
     }
 
     fn park(&mut self) {
         LiveStream::park(self);
+    }
+
+    fn unpark(&mut self) -> Bytes {
+        LiveStream::unpark(self)
+    }
+
+    fn is_complete(&self) -> bool {
+        LiveStream::is_complete(self)
     }
 }
 

@@ -41,19 +41,7 @@ pub(crate) async fn show(
         let list = state.cache.people(&room, &people).0.clone();
         return Ok((not_stored(), vary, maud::PreEscaped(list)).into_response());
     }
-    let listed = |only_away: bool| -> Vec<&str> {
-        let people = people.names.iter().filter(|person| person.away || !only_away);
-        people.map(|person| person.name.as_str()).collect()
-    };
-    let mut object = serde_json::json!({ "count": people.count, "names": listed(false) });
-    let away = listed(true);
-    if !away.is_empty() {
-        object["away"] = away.into();
-    }
-    if people.watching > 0 {
-        object["watching"] = people.watching.into();
-    }
-    Ok((not_stored(), vary, Json(object)).into_response())
+    Ok((not_stored(), vary, Json(&*people)).into_response())
 }
 
 /// `POST /rooms/{room}/tabs/{tab}/presence`: a tab says whether it is hidden. A hidden one lets
