@@ -37,6 +37,7 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
             p { "A stream that never ends: each message once, in one order, as soon as it is on disk." }
             (shell(&format!("curl -N '{events}?format=text&last=20'")))
             (shell(&format!("curl -N '{events}?format=ndjson'")))
+            (shell(&format!("curl -N '{events}?format=sse-json&last=1'")))
             (shell(&format!("curl -N -H 'Last-Event-ID: {newest}' {events}")))
             dl {
                 dt { (name("format")) }
@@ -86,7 +87,8 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
             (answer(&format!("{object}\n{{\"gap\":100}}")))
             p {
                 "A line with " code { "gap" } " says how many messages are gone, or " code { "null" }
-                " where that is not known. Empty lines are to be passed over."
+                " where that is not known. Empty lines, here and in " code { "text" } ", are to be "
+                "passed over."
             }
             h4 { "text" }
             (answer(
@@ -98,7 +100,9 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
             p {
                 "Keep the id of the last message that you have dealt with. When the stream ends, for "
                 "whatever reason, wait a second and ask again with " code { "Last-Event-ID" } ": you "
-                "get what was sent meanwhile, each message once. A line that is not whole when the "
+                "get what was sent meanwhile, each message once. Over HTTP/1.1 a stream is chunked and, but for "
+                code { "html" } ", has "
+                "no last chunk: a client knows it as cut. A line that is not whole when the "
                 "stream ends is not to be taken; it comes again. An idle stream carries something "
                 "that shows nothing every " (limits.keep_alive.as_secs()) " seconds: hear nothing for "
                 "three times as long, and it is gone."
