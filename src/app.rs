@@ -62,8 +62,19 @@ impl Hubbub {
         let metrics = Metrics::new();
         // First: its lock shows whether the data is another process's.
         let journal = Journal::open(&config.data, config.retention(), metrics.clone())?;
-        let secret = Secret::load(&config.data)?;
-        Ok(Self { journal, secret, metrics, config: config.clone() })
+        match Secret::load(journal.path()) {
+            Ok(secret) => Ok(Self { journal, secret, metrics, config: config.clone() }),
+            Err(why) => {
+                journal.abandon();
+                Err(why.into())
+            }
+        }
+    }
+
+    /// Closes it again unserved, and leaves no file behind that was not there before. Blocks.
+    pub fn abandon(self) {
+        self.secret.discard();
+        self.journal.abandon();
     }
 
     /// Serves until the shutdown begins, then ends every stream, answers what was accepted and
@@ -94,6 +105,7 @@ impl Hubbub {
             max_body: config.max_body,
             keep_alive_interval: KEEP_ALIVE_INTERVAL,
         };
+        log_start(&journal, &config, max_connections).await;
         let source =
             Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
         let state = AppState::new(Parts {
@@ -144,6 +156,31 @@ impl Hubbub {
         }
         tasks.finish()
     }
+}
+
+/// The one line on what was started, and with what.
+async fn log_start(journal: &Journal, config: &Config, max_connections: usize) {
+    let totals = journal.totals().await.ok();
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        data = %journal.path().display(),
+        epoch = journal.epoch().as_str(),
+        last = journal.last().get(),
+        messages = totals.map(|totals| totals.messages),
+        rooms = totals.map(|totals| totals.rooms),
+        // Nothing where the data is as it was left.
+        checked_ms = journal.checked().map(|took| took.as_millis()),
+        keep = config.keep,
+        ttl_s = config.ttl.as_secs_f64(),
+        max_connections,
+        tab_sends = config.tab_sends,
+        address_sends = config.address_sends,
+        address_joins = config.address_joins,
+        address_streams = config.address_streams,
+        max_rooms = config.max_rooms,
+        max_body = config.max_body,
+        "started"
+    );
 }
 
 /// A task that has no error.

@@ -1,90 +1,179 @@
 //! Every knob, declared once: flag, environment variable and help are one declaration.
 
+mod address;
+
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
 
-use clap::{Parser, ValueEnum};
+use clap::{
+    Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue},
+};
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use crate::{journal::Retention, rooms::Allowed};
 
-/// What an operator can set.
+/// The command line: what is to be done, and with what.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "hubbub",
     version,
-    about = "Chat rooms as plain HTML: a message sent in one tab appears in every other tab that joined."
+    about = "Chat rooms as plain HTML: a message sent in one tab appears in every other tab that joined.",
+    after_help = "Without a command, it serves."
 )]
+pub struct Cli {
+    /// What is set.
+    #[command(flatten)]
+    pub config: Config,
+
+    /// What is to be done; without it, to serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What can be done beside serving.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Copy the data to FILE, while it is served or not
+    Backup {
+        /// The copy, which must not be there yet
+        file: PathBuf,
+    },
+    /// Put COPY in the place of the data, while it is not served
+    ///
+    /// What was there is kept beside it, as hubbub.db.replaced.
+    Restore {
+        /// A copy that `hubbub backup` made, or SQLite
+        copy: PathBuf,
+    },
+}
+
+/// What an operator can set.
+// Values that begin with a hyphen are taken for values: the error then names the knob.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "hubbub", version)]
 pub struct Config {
     /// Address to serve on; port 0 picks a free one
-    #[arg(long, env = "HUBBUB_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:3000")]
+    #[arg(
+        long, env = "HUBBUB_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:3000",
+        value_parser = address::listen, allow_hyphen_values = true
+    )]
     pub listen: SocketAddr,
 
     /// Journal file (SQLite); what belongs to it lies beside it
-    #[arg(long, env = "HUBBUB_DATA", value_name = "PATH", default_value = "hubbub.db")]
+    #[arg(
+        long,
+        env = "HUBBUB_DATA",
+        value_name = "PATH",
+        default_value = "hubbub.db",
+        global = true
+    )]
     pub data: PathBuf,
 
     /// Messages kept per room
     #[arg(
         long, env = "HUBBUB_KEEP", value_name = "N", default_value_t = 10_000,
-        value_parser = clap::value_parser!(u64).range(1..=1_000_000_000)
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000_000),
+        allow_hyphen_values = true
     )]
     pub keep: u64,
 
     /// Age up to which messages are kept, such as 12h or 30d; 0 for ever
     #[arg(
         long, env = "HUBBUB_TTL", value_name = "DURATION", default_value = "30d",
-        value_parser = duration
+        value_parser = duration, allow_hyphen_values = true
     )]
     pub ttl: Duration,
 
     /// Connections open at once; 0 for as many as file descriptors allow
     ///
     /// One in ten is kept for pages and forms: beyond nine in ten, new streams get a 503.
-    #[arg(long, env = "HUBBUB_MAX_CONNECTIONS", value_name = "N", default_value_t = 0)]
+    #[arg(
+        long,
+        env = "HUBBUB_MAX_CONNECTIONS",
+        value_name = "N",
+        default_value_t = 0,
+        allow_hyphen_values = true
+    )]
     pub max_connections: usize,
 
     /// Messages a minute from one tab; 0 for any number
-    #[arg(long, env = "HUBBUB_TAB_SENDS", value_name = "N", default_value_t = 300)]
+    #[arg(
+        long,
+        env = "HUBBUB_TAB_SENDS",
+        value_name = "N",
+        default_value_t = 300,
+        allow_hyphen_values = true
+    )]
     pub tab_sends: u32,
 
     /// Messages a minute from one address; 0 for any number
-    #[arg(long, env = "HUBBUB_ADDRESS_SENDS", value_name = "N", default_value_t = 3000)]
+    #[arg(
+        long,
+        env = "HUBBUB_ADDRESS_SENDS",
+        value_name = "N",
+        default_value_t = 3000,
+        allow_hyphen_values = true
+    )]
     pub address_sends: u32,
 
     /// Joins a minute from one address; 0 for any number
-    #[arg(long, env = "HUBBUB_ADDRESS_JOINS", value_name = "N", default_value_t = 120)]
+    #[arg(
+        long,
+        env = "HUBBUB_ADDRESS_JOINS",
+        value_name = "N",
+        default_value_t = 120,
+        allow_hyphen_values = true
+    )]
     pub address_joins: u32,
 
     /// Streams open at once from one address; 0 for any number
-    #[arg(long, env = "HUBBUB_ADDRESS_STREAMS", value_name = "N", default_value_t = 1000)]
+    #[arg(
+        long,
+        env = "HUBBUB_ADDRESS_STREAMS",
+        value_name = "N",
+        default_value_t = 1000,
+        allow_hyphen_values = true
+    )]
     pub address_streams: usize,
 
     /// Rooms that have readers at once; 0 for any number
-    #[arg(long, env = "HUBBUB_MAX_ROOMS", value_name = "N", default_value_t = 10_000)]
+    #[arg(
+        long,
+        env = "HUBBUB_MAX_ROOMS",
+        value_name = "N",
+        default_value_t = 10_000,
+        allow_hyphen_values = true
+    )]
     pub max_rooms: usize,
 
     /// Largest request body in bytes; 0 for any size
     // The longest text, every character of it four bytes of UTF-8, each byte percent-encoded as
     // `%F0`, makes 48,000; the name and the key fit in the rest.
-    #[arg(long, env = "HUBBUB_MAX_BODY", value_name = "BYTES", default_value_t = 65_536)]
+    #[arg(
+        long,
+        env = "HUBBUB_MAX_BODY",
+        value_name = "BYTES",
+        default_value_t = 65_536,
+        allow_hyphen_values = true
+    )]
     pub max_body: usize,
 
     /// Proxies whose word on a client's address is taken, as 10.0.0.0/8,192.0.2.1
     #[arg(
         long, env = "HUBBUB_TRUSTED_PROXIES", value_name = "NETWORKS", default_value = "none",
-        value_parser = networks
+        value_parser = networks, allow_hyphen_values = true
     )]
     pub trusted_proxies: Networks,
 
     /// Address to serve metrics on, for the operator; off for nowhere
     #[arg(
         long, env = "HUBBUB_ADMIN", value_name = "ADDR", default_value = "off",
-        value_parser = admin
+        value_parser = address::admin, allow_hyphen_values = true
     )]
     pub admin: Admin,
 
@@ -92,7 +181,7 @@ pub struct Config {
     #[arg(long, env = "HUBBUB_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
 
-    /// What to log, as a tracing filter such as hubbub=debug
+    /// What to log, as a tracing filter such as hubbub=debug; @FILE is read, and again on SIGHUP
     #[arg(long, env = "HUBBUB_LOG", value_name = "FILTER", default_value = "hubbub=info")]
     pub log: String,
 }
@@ -114,7 +203,7 @@ pub struct Networks(pub Vec<IpNet>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admin(pub Option<SocketAddr>);
 
-impl Config {
+impl Cli {
     /// Reads flags and environment. Where they make no sense, says so in one line on stderr that
     /// names the knob, and ends the process with status 2.
     #[must_use]
@@ -127,7 +216,9 @@ impl Config {
             why.exit() // `--help` and `--version`: on stdout, with status 0.
         })
     }
+}
 
+impl Config {
     /// How much of the past is kept.
     #[must_use]
     pub fn retention(&self) -> Retention {
@@ -149,12 +240,22 @@ impl Config {
     }
 }
 
-/// The first paragraph of clap's message in one line; usage and hints are a `--help` away.
+/// The first paragraph of clap's message in one line, and what was perhaps meant; usage is a
+/// `--help` away.
 fn one_line(why: &clap::Error) -> String {
     let text = why.to_string();
     let first = text.split("\n\n").next().unwrap_or(&text);
     let joined = first.split_whitespace().collect::<Vec<_>>().join(" ");
-    joined.strip_prefix("error: ").unwrap_or(&joined).to_owned()
+    let mut line = joined.strip_prefix("error: ").unwrap_or(&joined).to_owned();
+    for kind in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand] {
+        let meant = match why.get(kind) {
+            Some(ContextValue::String(meant)) => meant.clone(),
+            Some(ContextValue::Strings(meant)) => meant.join(" or "),
+            _ => continue,
+        };
+        line += &format!("; did you mean {meant}?");
+    }
+    line
 }
 
 /// A friendly duration with a unit (`90s`, `12h`, `30d`), a day being 24 hours; or a plain `0`.
@@ -181,16 +282,6 @@ fn networks(raw: &str) -> Result<Networks, String> {
             .map_err(|_| format!("{one:?} is no network; try 10.0.0.0/8, an address, or none"))
     });
     each.collect::<Result<_, _>>().map(Networks)
-}
-
-fn admin(raw: &str) -> Result<Admin, String> {
-    match raw.trim() {
-        "off" => Ok(Admin(None)),
-        raw => raw
-            .parse()
-            .map(|at| Admin(Some(at)))
-            .map_err(|_| "try 127.0.0.1:9100, or off".to_owned()),
-    }
 }
 
 #[cfg(test)]
@@ -228,18 +319,48 @@ mod tests {
     fn a_bad_knob_is_named_in_one_line() {
         for (flag, value) in [
             ("--keep", "0"),
+            ("--keep", "-1"),
             ("--keep", "x"),
             ("--ttl", "soon"),
+            ("--ttl", "-1h"),
             ("--listen", "here"),
+            ("--listen", "-1"),
             ("--trusted-proxies", "10.0.0.0/99"),
             ("--admin", "on"),
             ("--tab-sends", "many"),
+            ("--tab-sends", "-1"),
             ("--max-body", "16KB"),
+            ("--max-body", "-1"),
             ("--log-format", "xml"),
         ] {
-            let why = Config::try_parse_from(["hubbub", flag, value]).unwrap_err();
+            let why = Cli::try_parse_from(["hubbub", flag, value]).unwrap_err();
             let line = one_line(&why);
-            assert!(line.contains(flag) && !line.contains('\n'), "{line}");
+            assert!(line.contains(flag) && line.contains(value), "{line}");
+            assert!(!line.contains('\n') && !line.contains("unexpected"), "{line}");
+        }
+    }
+
+    #[test]
+    fn who_mistypes_is_told_what_was_perhaps_meant() {
+        for (given, line) in [
+            (
+                &["--lisen", "127.0.0.1:3000"][..],
+                "unexpected argument '--lisen' found; did you mean --listen?",
+            ),
+            (&["bakup", "copy.db"], "unrecognized subcommand 'bakup'; did you mean backup?"),
+            (&["--nonsense"], "unexpected argument '--nonsense' found"),
+            (&["backup"], "the following required arguments were not provided: <FILE>"),
+        ] {
+            let given = ["hubbub"].iter().chain(given);
+            assert_eq!(one_line(&Cli::try_parse_from(given).unwrap_err()), line);
+        }
+    }
+
+    #[test]
+    fn the_data_is_named_before_or_after_the_command() {
+        for given in [["--data", "x.db", "backup", "y"], ["backup", "--data", "x.db", "y"]] {
+            let cli = Cli::try_parse_from(["hubbub"].iter().chain(&given)).unwrap();
+            assert_eq!(cli.config.data, PathBuf::from("x.db"));
         }
     }
 }

@@ -14,6 +14,7 @@
 //! keep a store: [`store`] keeps entries at the seq that it is told, [`sequencer`] chooses the seq
 //! and the epoch. What [`followers`] have not read, and what [`holds`] hold, is not trimmed.
 
+mod copy;
 mod followers;
 mod holds;
 mod sequencer;
@@ -31,8 +32,10 @@ use tokio_stream::Stream;
 use crate::message::{Draft, Entry, Epoch, Message, RoomName, Seq};
 use crate::metrics::Metrics;
 
+pub use copy::{Copied, CopyError, backup, restore};
 pub(crate) use holds::Hold;
 pub(crate) use sequencer::AppendError;
+pub use store::Totals;
 pub(crate) use store::{Gap, Newest, OpenError, Page, ReadError};
 
 use followers::Followers;
@@ -74,6 +77,7 @@ pub struct Journal {
     followers: Followers,
     holds: Holds,
     tail: Tail,
+    checked: Option<Duration>,
 }
 
 impl Journal {
@@ -85,10 +89,42 @@ impl Journal {
     pub fn open(path: &Path, retention: Retention, metrics: Metrics) -> Result<Self, OpenError> {
         let (followers, holds) = (Followers::default(), Holds::default());
         let writer = Writer::open(path, retention, followers.clone(), holds.clone())?;
-        let (local, tail) = Local::start(path, writer, metrics)?;
+        let (path, checked) = (writer.path().to_owned(), writer.checked());
+        let (local, tail) = Local::start(writer, metrics)?;
         let sequencer = Sequencer::Local(local);
-        let store = Store::open(path, sequencer.epoch().clone())?;
-        Ok(Self { store, sequencer, followers, holds, tail })
+        let store = Store::open(&path, sequencer.epoch().clone()).inspect_err(|_| {
+            if let Some(writer) = sequencer.end() {
+                writer.discard();
+            }
+        })?;
+        Ok(Self { store, sequencer, followers, holds, tail, checked })
+    }
+
+    /// Where the data is, all links followed.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.store.path()
+    }
+
+    /// How long the file was checked when it was opened; `None` where it is as it was left.
+    #[must_use]
+    pub fn checked(&self) -> Option<Duration> {
+        self.checked
+    }
+
+    /// How long the file is, with what is not folded into it yet, in bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.store.size()
+    }
+
+    /// How many messages are kept, and in how many rooms.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the file cannot be read.
+    pub async fn totals(&self) -> Result<Totals, ReadError> {
+        self.store.read(Lane::Page, |reader| reader.totals()).await
     }
 
     /// The epoch that this journal was born with.
@@ -237,6 +273,14 @@ impl Journal {
     /// failed. Then [`Journal::ready`] is false.
     pub async fn ended(&self) {
         self.sequencer.ended().await;
+    }
+
+    /// Closes a journal that nobody came to use, and removes what opening it has made. Blocks.
+    pub fn abandon(self) {
+        self.store.close_idle();
+        if let Some(writer) = self.sequencer.end() {
+            writer.discard();
+        }
     }
 
     /// Stores what was accepted, ends the writer and closes the file. Later sends are refused.

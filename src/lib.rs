@@ -24,6 +24,7 @@
 //! | [`message`] | room, name, text, key, id: parsed at the edge, pure; the entry, which is what a journal holds | any other module |
 //! | [`metrics`] | what is counted and timed | what for |
 //! | [`shutdown`] | the stop signal | who stops |
+//! | [`reload`] | what is read again on SIGHUP | what that is |
 //! | [`journal`] | the durable, ordered log; followers with names; a sequencer that chooses the place, a store that keeps it | HTTP, HTML, who reads |
 //! | [`sink`] | what a socket takes from others than its own task, and what stands around a frame | sockets |
 //! | [`server`] | sockets, deadlines, bounds, protocols | what is served |
@@ -56,6 +57,7 @@ pub mod journal;
 pub mod message;
 pub mod metrics;
 mod paths;
+pub mod reload;
 mod rooms;
 pub mod server;
 pub mod shutdown;

@@ -1,8 +1,16 @@
-//! The hubbub server.
+//! The hubbub server, and what is done to its data while it does not run, or does.
 
-use std::process::ExitCode;
+use std::{io, path::Path, process::ExitCode};
 
-use hubbub::{Hubbub, config::Config, server, shutdown::Shutdown, telemetry};
+use hubbub::{
+    Hubbub,
+    config::{Cli, Command, Config},
+    journal::{self, Copied, CopyError},
+    reload::Reload,
+    server,
+    shutdown::Shutdown,
+    telemetry,
+};
 
 use tokio::net::TcpListener;
 
@@ -11,33 +19,82 @@ const EXIT_UNUSABLE: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let config = Config::read();
-    let (hubbub, listener, admin, shutdown) = match start(&config) {
-        Ok(started) => started,
-        Err(why) => {
-            eprintln!("hubbub: {why}");
-            return ExitCode::from(EXIT_UNUSABLE);
+    let Cli { config, command } = Cli::read();
+    match command {
+        None => serve(&config).await,
+        Some(Command::Backup { file }) => copied(&file, journal::backup(&config.data, &file)),
+        Some(Command::Restore { copy }) => {
+            copied(&config.data, journal::restore(&copy, &config.data))
         }
-    };
-    // The log has said what failed.
-    hubbub.serve(listener, admin, shutdown).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+    }
 }
 
-type Started = (Hubbub, TcpListener, Option<TcpListener>, Shutdown);
+async fn serve(config: &Config) -> ExitCode {
+    match start(config) {
+        Ok(Started { hubbub, listener, admin, shutdown }) => {
+            // The log has said what failed.
+            let served = hubbub.serve(listener, admin, shutdown).await;
+            served.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+        }
+        Err(why) => refuse(&why),
+    }
+}
 
-/// Telemetry, journal, listeners, signals. What fails here is one line on stderr.
+struct Started {
+    hubbub: Hubbub,
+    listener: TcpListener,
+    admin: Option<TcpListener>,
+    shutdown: Shutdown,
+}
+
+/// Telemetry, journal, listeners, signals. What fails here is one line on stderr, and leaves no file
+/// behind.
 fn start(config: &Config) -> Result<Started, String> {
-    telemetry::init(&config.log, config.log_format)?;
+    let log = telemetry::init(&config.log, config.log_format)?;
+    // First of the signals: this one never ends the process.
+    Reload::new(vec![("log", Box::new(move || log.reload()))]).on_signal().map_err(signals)?;
     let hubbub = Hubbub::open(config).map_err(|why| why.to_string())?;
+    match listen(config) {
+        Ok((listener, admin, shutdown)) => Ok(Started { hubbub, listener, admin, shutdown }),
+        Err(why) => {
+            hubbub.abandon();
+            Err(why)
+        }
+    }
+}
+
+fn listen(config: &Config) -> Result<(TcpListener, Option<TcpListener>, Shutdown), String> {
     let listen = |why| format!("--listen {}: {why}", config.listen);
     let listener = server::bind(config.listen).map_err(listen)?;
     let admin = config.admin.0.map(server::bind).transpose();
     let admin = admin.map_err(|why| format!("--admin: {why}"))?;
     let shutdown = Shutdown::new();
-    shutdown.on_signal().map_err(|why| format!("signals cannot be handled: {why}"))?;
+    shutdown.on_signal().map_err(signals)?;
     println!("hubbub listening on http://{}", listener.local_addr().map_err(listen)?);
     if let Some(admin) = &admin {
         println!("hubbub metrics on http://{}/metrics", admin.local_addr().map_err(listen)?);
     }
-    Ok((hubbub, listener, admin, shutdown))
+    Ok((listener, admin, shutdown))
+}
+
+fn signals(why: io::Error) -> String {
+    format!("signals cannot be handled: {why}")
+}
+
+/// Says what a copy holds, or why there is none.
+fn copied(file: &Path, copied: Result<Copied, CopyError>) -> ExitCode {
+    match copied {
+        Ok(Copied { totals, checked }) => {
+            let (messages, rooms, ms) = (totals.messages, totals.rooms, checked.as_millis());
+            let file = file.display();
+            println!("hubbub: {file} has {messages} messages in {rooms} rooms, checked in {ms} ms");
+            ExitCode::SUCCESS
+        }
+        Err(why) => refuse(&why.to_string()),
+    }
+}
+
+fn refuse(why: &str) -> ExitCode {
+    eprintln!("hubbub: {why}");
+    ExitCode::from(EXIT_UNUSABLE)
 }

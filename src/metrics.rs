@@ -4,7 +4,11 @@
 //! Everything is an atomic that clones share: what is counted with every message and every reader
 //! waits for nobody.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{
+    fs,
+    sync::{Arc, atomic::AtomicU64},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use prometheus_client::{
     encoding::text,
@@ -13,6 +17,7 @@ use prometheus_client::{
         family::Family,
         gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
+        info::Info,
     },
     registry::{Registry, Unit},
 };
@@ -38,6 +43,19 @@ struct Inner {
     requests: Family<RequestLabels, Histogram>,
     rooms: Gauge,
     memory: Gauge,
+    ready: Gauge,
+    journal_size: Gauge,
+}
+
+/// What is not counted as it happens, but looked at when somebody asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed {
+    /// Rooms that have readers.
+    pub rooms: usize,
+    /// Whether messages can be stored and delivered.
+    pub ready: bool,
+    /// How long the journal's files are, in bytes.
+    pub journal_size: u64,
 }
 
 /// What requests are told apart by: a template and a class of status, so that there are few.
@@ -88,11 +106,23 @@ impl Metrics {
             requests: Family::new_with_constructor(seconds),
             rooms: Gauge::default(),
             memory: Gauge::default(),
+            ready: Gauge::default(),
+            journal_size: Gauge::default(),
         };
         let mut registry = Registry::default();
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let start = Gauge::<f64, AtomicU64>::default();
+        start.set(started.as_secs_f64());
+        let help = "When the process started, since 1970";
+        registry.register_with_unit("process_start_time", help, Unit::Seconds, start);
         let memory = inner.memory.clone();
         registry.register_with_unit("process_resident_memory", "Memory held", Unit::Bytes, memory);
         let ours = registry.sub_registry_with_prefix("hubbub");
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        ours.register("build", "What is running", build);
+        ours.register("ready", "Whether messages can be stored: 1 or 0", inner.ready.clone());
+        let (help, size) = ("Length of the journal's files", inner.journal_size.clone());
+        ours.register_with_unit("journal_size", help, Unit::Bytes, size);
         ours.register("connections", "Connections that are open", inner.connections.clone());
         ours.register("streams", "Streams that are open", inner.streams.clone());
         ours.register("rooms", "Rooms that have readers", inner.rooms.clone());
@@ -114,14 +144,16 @@ impl Metrics {
         Self(Arc::new(Inner { registry, ..inner }))
     }
 
-    /// Everything in the text format of OpenMetrics; `rooms` is how many have readers now.
+    /// Everything in the text format of OpenMetrics, with what is `observed` now.
     ///
     /// # Panics
     ///
     /// Never: memory takes what is written to it.
     #[must_use]
-    pub fn encode(&self, rooms: usize) -> String {
-        self.0.rooms.set(i64::try_from(rooms).unwrap_or(i64::MAX));
+    pub fn encode(&self, observed: Observed) -> String {
+        self.0.rooms.set(i64::try_from(observed.rooms).unwrap_or(i64::MAX));
+        self.0.ready.set(observed.ready.into());
+        self.0.journal_size.set(i64::try_from(observed.journal_size).unwrap_or(i64::MAX));
         self.0.memory.set(resident().unwrap_or(0));
         let mut out = String::new();
         text::encode(&mut out, &self.0.registry).expect("memory takes it");

@@ -1,22 +1,47 @@
 //! Logs: to stderr, one line an event, never with a message's text or a cookie in it.
 
-use std::io::IsTerminal as _;
+use std::{fs, io::IsTerminal as _};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, fmt, reload};
 
 use crate::config::LogFormat;
 
-/// Starts logging what `filter` lets through.
+/// The log that was started.
+pub struct Log {
+    filter: String,
+    replace: Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send>,
+}
+
+impl Log {
+    /// Reads the filter's file again; answers whether there is one.
+    ///
+    /// # Errors
+    ///
+    /// The sentence that says what is wrong with it. The filter then is what it was.
+    pub fn reload(&self) -> Result<bool, String> {
+        if !self.filter.starts_with(FROM_FILE) {
+            return Ok(false);
+        }
+        (self.replace)(read(&self.filter)?).map_err(|why| why.to_string())?;
+        Ok(true)
+    }
+}
+
+/// What a filter begins with that is the name of a file.
+const FROM_FILE: char = '@';
+
+/// Starts logging what `filter` lets through; or, where it is `@` and the name of a file, what the
+/// filter in there does.
 ///
 /// # Errors
 ///
 /// The sentence that says what is wrong with the filter.
-pub fn init(filter: &str, format: LogFormat) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter).map_err(|why| format!("--log {filter}: {why}"))?;
+pub fn init(filter: &str, format: LogFormat) -> Result<Log, String> {
+    let read = read(filter)?;
     let stderr = std::io::stderr;
     let colours = stderr().is_terminal();
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = fmt()
+        .with_env_filter(read)
         .with_writer(stderr)
         .with_ansi(colours)
         // A line that cannot be written, as where stderr is a file on a full disk, is lost; word of
@@ -28,9 +53,28 @@ pub fn init(filter: &str, format: LogFormat) -> Result<(), String> {
         let thread = std::thread::current();
         tracing::error!(at, thread = thread.name().unwrap_or("unnamed"), "a panic");
     }));
-    match format {
-        LogFormat::Text => lines.init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
-    }
-    Ok(())
+    let replace: Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send> = match format {
+        LogFormat::Text => {
+            let lines = lines.with_filter_reloading();
+            let handle = lines.reload_handle();
+            lines.init();
+            Box::new(move |filter| handle.reload(filter))
+        }
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true).with_filter_reloading();
+            let handle = lines.reload_handle();
+            lines.init();
+            Box::new(move |filter| handle.reload(filter))
+        }
+    };
+    Ok(Log { filter: filter.to_owned(), replace })
+}
+
+fn read(filter: &str) -> Result<EnvFilter, String> {
+    let wrong = |why: &dyn std::fmt::Display| format!("--log {filter}: {why}");
+    let directives = match filter.strip_prefix(FROM_FILE) {
+        Some(file) => fs::read_to_string(file).map_err(|why| wrong(&why))?,
+        None => filter.to_owned(),
+    };
+    EnvFilter::try_new(directives.trim()).map_err(|why| wrong(&why))
 }

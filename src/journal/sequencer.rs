@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Appended, store::Writer};
+use super::{
+    Appended,
+    store::{WriteError, Writer},
+};
 use crate::message::{Draft, Epoch, Seq};
 
 pub(crate) use local::Local;
@@ -31,7 +34,7 @@ pub enum AppendError {
     Closed,
     /// The disk refused; nothing of the batch was stored.
     #[error("the journal cannot be written: {0}")]
-    Disk(Arc<rusqlite::Error>),
+    Disk(Arc<WriteError>),
 }
 
 /// A handle on the sequencer; clones share it.
@@ -83,6 +86,13 @@ impl Sequencer {
     pub(super) async fn close(&self) -> Option<Writer> {
         match self {
             Self::Local(local) => local.close().await,
+        }
+    }
+
+    /// The same, for who may block.
+    pub(super) fn end(&self) -> Option<Writer> {
+        match self {
+            Self::Local(local) => local.end(),
         }
     }
 }

@@ -3,8 +3,12 @@
 //! One [`Writer`] changes the file, in WAL mode, so that [`Reader`]s never wait for it; each
 //! reading is one transaction and sees one moment. This module chooses no seq and no epoch.
 
+mod age;
+mod check;
 mod digest;
+mod fingerprint;
 mod lane;
+mod lock;
 mod migrate;
 mod open;
 mod read;
@@ -13,6 +17,7 @@ mod tend;
 #[cfg(test)]
 mod tests;
 mod trim;
+mod watch;
 mod write;
 
 use std::{
@@ -26,10 +31,26 @@ use crate::message::{DecodeError, Epoch};
 
 use lane::Lanes;
 
+pub(crate) use check::inspect;
+pub(crate) use fingerprint::{OFFSET as MARK_BYTES, has_pages};
 pub(crate) use lane::Lane;
-pub(crate) use open::{LOCK_TIMEOUT, OpenError};
+pub(crate) use lock::{Lock, beside, directory};
+pub(crate) use open::{LOCK_TIMEOUT, OpenError, fold_when_closed};
+pub use read::Totals;
 pub(crate) use read::{Gap, Newest, Page, Reader};
+pub(crate) use watch::Displaced;
 pub(crate) use write::Writer;
+
+/// The file cannot be written, or not now.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// SQLite's own error.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// What is written would be lost.
+    #[error(transparent)]
+    Displaced(#[from] Displaced),
+}
 
 /// The file cannot be read, or not now.
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +122,23 @@ impl Store {
     /// Waits for the readings under way, refuses later ones and closes their connections.
     pub(super) async fn close(&self) {
         self.0.lanes.close().await;
+        self.close_idle();
+    }
+
+    /// Closes the connections that nobody uses.
+    pub(super) fn close_idle(&self) {
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Where the data is, all links followed.
+    pub(super) fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// How long the data file and its log are, in bytes.
+    pub(super) fn size(&self) -> u64 {
+        let files = [self.0.path.clone(), lock::beside(&self.0.path, "-wal")];
+        files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|file| file.len()).sum()
     }
 
     fn take(&self) -> Result<Connection, ReadError> {

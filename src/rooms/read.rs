@@ -17,6 +17,8 @@ pub(crate) struct Listed {
     pub here: usize,
     /// When its newest message was sent, where it has one.
     pub last_sent_at: Option<Timestamp>,
+    /// How many rooms were spoken in since.
+    rank: usize,
 }
 
 impl Rooms {
@@ -68,15 +70,17 @@ impl Rooms {
     ) -> Result<Vec<(RoomName, Listed)>, Refusal> {
         let mut rooms: BTreeMap<RoomName, Listed> = BTreeMap::new();
         for (room, here) in self.0.roster.occupied(limit) {
-            rooms.insert(room, Listed { here, last_sent_at: None });
+            rooms.insert(room, Listed { here, last_sent_at: None, rank: usize::MAX });
         }
-        for (room, last_sent_at) in self.journal().rooms(limit).await? {
-            let here = || Listed { here: self.0.roster.count(&room), last_sent_at: None };
-            rooms.entry(room.clone()).or_insert_with(here).last_sent_at = Some(last_sent_at);
+        for (rank, (room, last_sent_at)) in
+            self.journal().rooms(limit).await?.into_iter().enumerate()
+        {
+            let here = rooms.get(&room).map_or_else(|| self.0.roster.count(&room), |had| had.here);
+            rooms.insert(room, Listed { here, last_sent_at: Some(last_sent_at), rank });
         }
         let mut rooms: Vec<_> = rooms.into_iter().collect();
         rooms.retain(|(room, _)| self.check_read(caller, room).is_ok());
-        rooms.sort_by_key(|(_, listed)| Reverse((listed.here, listed.last_sent_at)));
+        rooms.sort_by_key(|(_, listed)| (Reverse(listed.here), listed.rank));
         rooms.truncate(limit);
         Ok(rooms)
     }

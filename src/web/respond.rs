@@ -30,6 +30,9 @@ const SECURITY_HEADERS: [(HeaderName, &str); 3] = [
     (header::REFERRER_POLICY, "same-origin"),
 ];
 
+/// Asked every few seconds: what it answers is in the log when it changes.
+const READY: &str = "/readyz";
+
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What [`finish`] works with.
@@ -85,10 +88,13 @@ pub(super) async fn finish(
     shared.metrics.requested(route.template, status_class(status.as_u16()), took);
     let (status, ms) = (status.as_u16(), took.as_secs_f64() * 1e3);
     let template = route.template;
-    if let Some(why) = internal {
+    if let Some(why) = internal.as_deref().filter(|_| status == 503) {
+        // The journal has said once that it cannot be written.
+        tracing::debug!(%id, method, route = template, status, ms, why, "refused");
+    } else if let Some(why) = internal {
         // Once, here, where the request's id is known: what is answered says no more than that.
         tracing::error!(%id, method, route = template, status, ms, %why, "failed");
-    } else if status >= 500 {
+    } else if status >= 500 && template != READY {
         // No fault, and named in the answer all the same: no room for more, or not ready.
         tracing::info!(%id, method, route = template, status, ms, "refused");
     } else {

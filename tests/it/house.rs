@@ -20,6 +20,7 @@ const CRATE: Table = &[
     ("message", &[]),
     ("metrics", &[]),
     ("paths", &["message"]),
+    ("reload", &[]),
     ("rooms", &["delivery", "journal", "message", "metrics"]),
     ("server", &["metrics", "shutdown", "sink"]),
     ("shutdown", &[]),

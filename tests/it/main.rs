@@ -41,6 +41,13 @@
 //! | 20 | a client's library gathers what has no chunks, and shows nothing | `over_http_1_1_each_frame_is_a_chunk_of_its_own_and_over_http_1_0_it_is_bare` |
 //! | 21 | a restart looks like the end of a stream, and clients stop for good | `at_a_planned_stop_streams_are_cut_and_the_endless_document_is_complete` |
 //! | 21 | a proxy makes a clean end of a stream that was cut | `a_stream_that_is_cut_looks_cut_behind_nginx_where_it_speaks_http_1_1` |
+//! | 22 | a copy is put over a log that was left | `a_copy_over_a_log_that_was_left_is_refused_and_says_what_to_do_which_helps` |
+//! | 22 | a copy is put over the file in use | `a_file_that_is_written_over_while_it_is_served_takes_no_sends_and_is_not_served_again` |
+//! | 22 | the file in use is removed or replaced | `files_that_are_removed_or_replaced_make_it_unready_until_they_are_back` |
+//! | 23 | two processes write one journal | `a_journal_is_one_processs_whatever_name_it_is_opened_by` |
+//! | 24 | the clock is wrong | `a_message_from_a_clock_that_was_ahead_keeps_none_from_being_trimmed_by_age` |
+//! | 24 | the clock jumps | `by_a_clock_that_has_just_jumped_nothing_is_trimmed` |
+//! | 25 | the log floods while a disk fails | `a_disk_that_fails_is_one_line_and_one_when_it_works_again` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
@@ -51,7 +58,9 @@ use support::{client, flood, wire};
 mod api;
 mod audit;
 mod bodies;
+mod clock;
 mod crash;
+mod data;
 mod flooded;
 mod framing;
 mod history;
@@ -59,6 +68,7 @@ mod house;
 mod join;
 mod journal;
 mod limits;
+mod logs;
 mod metrics;
 mod nginx;
 mod pages;

@@ -108,7 +108,11 @@ async fn what_is_done_is_counted_under_names_that_prometheus_asks_for() {
     assert_eq!(
         families,
         [
+            ("process_start_time_seconds", "gauge"),
             ("process_resident_memory_bytes", "gauge"),
+            ("hubbub_build", "info"),
+            ("hubbub_ready", "gauge"),
+            ("hubbub_journal_size_bytes", "gauge"),
             ("hubbub_connections", "gauge"),
             ("hubbub_streams", "gauge"),
             ("hubbub_rooms", "gauge"),

@@ -1,12 +1,18 @@
 //! Starting, refusing to start, and stopping.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, process::Command};
+use std::{
+    collections::BTreeSet, fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path,
+    process::Command,
+};
 
 use crate::{
     client::{Events, client, post, send},
     support::{
         App,
-        process::app::{hubbub, run_to_end},
+        process::{
+            app::{Launch, hubbub, run_to_end},
+            program::not_run,
+        },
     },
     wire::Wire,
 };
@@ -38,8 +44,95 @@ fn a_bad_knob_is_named_in_one_line_with_status_2() {
         );
         assert!(said.contains(flag), "{said}");
     }
-    let said = refused(hubbub(home.path(), "127.0.0.1:0").arg("--nonsense"));
-    assert!(said.contains("--nonsense"), "{said}");
+    for (arguments, named) in [
+        (&["--nonsense"][..], "--nonsense"),
+        (&["--keep", "-1"], "'-1' for '--keep <N>'"),
+        (&["--ttl", "-1h"], "'-1h' for '--ttl <DURATION>'"),
+        (&["--kepp", "5"], "did you mean --keep?"),
+        (&["restor", "copy.db"], "did you mean restore?"),
+        (&["--keep"], "'--keep <N>'"),
+        (&["backup"], "<FILE>"),
+    ] {
+        let said = refused(hubbub(home.path(), "127.0.0.1:0").args(arguments));
+        assert!(said.contains(named), "{said}");
+    }
+    for (listen, hint) in [
+        (":3000", "127.0.0.1:3000 for this machine alone, or 0.0.0.0:3000 for every network"),
+        ("127.0.0.1", "127.0.0.1:3000"),
+    ] {
+        let said = refused(&mut hubbub(home.path(), listen));
+        assert!(said.contains("--listen") && said.contains(hint), "{said}");
+    }
+    assert_eq!(fs::read_dir(&home).unwrap().count(), 0, "no file was made");
+}
+
+#[test]
+fn an_address_is_taken_as_people_write_it() {
+    for listen in ["localhost:0", "0", "127.0.0.1:0"] {
+        let app = Launch::new(&[]).at(listen).start();
+        assert!(app.address().starts_with("127.0.0.1:"), "{}", app.address());
+    }
+}
+
+#[test]
+fn a_start_that_fails_leaves_no_file_behind() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let fails = |home: &Path, listen: &str, flags: &[&str], named: &str| {
+        let before = names(home);
+        let said = refused(hubbub(home, listen).args(flags));
+        assert!(said.contains(named), "{said}");
+        assert_eq!(names(home), before, "{said}");
+    };
+    let home = tempfile::tempdir().unwrap();
+    fails(home.path(), &taken, &[], "--listen");
+    fails(home.path(), "127.0.0.1:0", &["--admin", &taken], "--admin");
+    fails(home.path(), "127.0.0.1:0", &["--log", "["], "--log");
+    fs::write(home.path().join("hubbub.db.secret"), "short").unwrap();
+    fails(home.path(), "127.0.0.1:0", &[], "hubbub.db.secret");
+    fs::write(home.path().join("hubbub.db"), "Dear diary. ".repeat(1000)).unwrap();
+    fails(home.path(), "127.0.0.1:0", &[], "not a hubbub journal");
+
+    // What was there stays, whatever fails.
+    let mut app = App::start();
+    assert!(app.stop().success());
+    fails(app.home().path(), &taken, &[], "--listen");
+    let left = names(app.home().path());
+    assert!(left.contains("hubbub.db") && left.contains("hubbub.db.secret"), "{left:?}");
+    fs::remove_file(app.home().path().join("hubbub.db.secret")).unwrap();
+    fails(app.home().path(), &taken, &[], "--listen");
+}
+
+/// The names in a directory.
+fn names(home: &Path) -> BTreeSet<String> {
+    let files = fs::read_dir(home).unwrap().map(|file| file.unwrap().file_name());
+    files.map(|name| name.into_string().unwrap()).collect()
+}
+
+#[test]
+fn a_disk_that_is_full_at_the_start_is_named_as_that_and_left_as_it_was() {
+    // In a mount namespace of its own, which ends with the shell.
+    let small = "mount -t tmpfs -o size=$0 tmpfs \"$1\" || exit 77; \
+         \"$2\" --listen 127.0.0.1:0 --data \"$1/hubbub.db\"; echo $?; ls -A \"$1\"";
+    for size in ["4k", "16k", "32k", "48k", "64k", "80k"] {
+        let home = tempfile::tempdir().unwrap();
+        let mut shell = Command::new("unshare");
+        shell.args(["--mount", "sh", "-c", small, size]).arg(home.path());
+        let Ok(done) = shell.arg(env!("CARGO_BIN_EXE_hubbub")).output() else {
+            return not_run("unshare(1) is not there", "HUBBUB_NETWORK");
+        };
+        if !done.status.success() {
+            return not_run("nothing can be mounted here", "HUBBUB_NETWORK");
+        }
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert!(said.contains("the disk is full") && said.contains("--data"), "{size}: {said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert_eq!(
+            String::from_utf8(done.stdout).unwrap(),
+            "2\n",
+            "{size}: the status, and no file"
+        );
+    }
 }
 
 #[test]

@@ -4,15 +4,14 @@
 //! While one batch is being synced, the drafts of the next gather in the queue; so one sync
 //! serves every sender that waited for it, and a lone sender waits for nobody (group commit).
 
+mod health;
 mod mark;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
     },
     thread::{self, JoinHandle},
@@ -28,7 +27,7 @@ use tokio::{
 use super::{
     super::{
         Appended,
-        store::{LOCK_TIMEOUT, OpenError, Writer},
+        store::{LOCK_TIMEOUT, OpenError, WriteError, Writer},
         tail::Tail,
     },
     AppendError,
@@ -39,6 +38,7 @@ use crate::{
     metrics::Metrics,
 };
 
+use health::Health;
 use mark::Mark;
 
 /// Drafts that wait for the writer: a fifth of a second's work, and 16 MB of the longest texts.
@@ -69,7 +69,7 @@ pub(crate) struct Local {
     epoch: Epoch,
     queue: SyncSender<Command>,
     committed: watch::Receiver<Seq>,
-    writable: Arc<AtomicBool>,
+    health: Health,
     /// Closed when the thread has ended.
     ended: watch::Receiver<()>,
     /// The thread, until it is closed. A std mutex: it is taken once, and never across an await.
@@ -88,25 +88,22 @@ struct Waiting {
 }
 
 /// Dropped, also by a panic, it says that nothing is written any more.
-struct Running(Arc<AtomicBool>);
+struct Running(Health);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
+        self.0.end();
     }
 }
 
 impl Local {
-    /// Settles the epoch of what `writer` has open at `path`, and starts the thread that writes.
-    /// What that makes durable is in the tail before anybody hears of it.
-    pub(crate) fn start(
-        path: &Path,
-        writer: Writer,
-        metrics: Metrics,
-    ) -> Result<(Self, Tail), OpenError> {
+    /// Settles the epoch of what `writer` has open, and starts the thread that writes. What that
+    /// makes durable is in the tail before anybody hears of it.
+    pub(crate) fn start(mut writer: Writer, metrics: Metrics) -> Result<(Self, Tail), OpenError> {
+        let path = writer.path();
         let sqlite = |why| OpenError::sqlite(path, why);
-        let io = |why| OpenError::Io { path: path.to_owned(), why };
-        let mut mark = Mark::new(writer.lock().file().map_err(io)?);
+        let io = |why| OpenError::io(path, why);
+        let mut mark = Mark::new(writer.lock().mark().try_clone().map_err(io)?);
         let last = writer.last().map_err(sqlite)?;
         let kept = writer.epoch().map_err(sqlite)?.filter(|epoch| mark.vouches_for(epoch, last));
         let epoch = if let Some(epoch) = kept {
@@ -117,17 +114,18 @@ impl Local {
             fresh
         };
         mark.begin(path, &epoch, last).map_err(io)?;
+        writer.keep();
 
         let (queue, commands) = mpsc::sync_channel(MAX_QUEUED);
         let (sequence, committed, ended) =
             Sequence::new(writer, epoch.clone(), last, mark, metrics);
-        let (writable, tail) = (Arc::clone(&sequence.writable), sequence.tail.clone());
+        let (health, tail) = (sequence.health.clone(), sequence.tail.clone());
         let thread = thread::Builder::new()
             .name("journal".into())
             .spawn(move || sequence.run(&commands))
             .map_err(OpenError::Thread)?;
         let thread = Arc::new(Mutex::new(Some(thread)));
-        Ok((Self { epoch, queue, committed, writable, ended, thread }, tail))
+        Ok((Self { epoch, queue, committed, health, ended, thread }, tail))
     }
 
     /// The journal's own epoch, born with its file.
@@ -150,12 +148,16 @@ impl Local {
         match timeout(APPEND_TIMEOUT, answered).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(AppendError::Closed),
-            Err(_) => Err(AppendError::TimedOut),
+            Err(_) => {
+                // Whoever writes waits for the disk too, and cannot say so.
+                self.health.fail(&AppendError::TimedOut);
+                Err(AppendError::TimedOut)
+            }
         }
     }
 
     pub(crate) fn ready(&self) -> bool {
-        self.writable.load(Ordering::Relaxed)
+        self.health.is_good()
     }
 
     /// Completes when the thread has ended, by a panic as well.
@@ -167,15 +169,17 @@ impl Local {
     /// Stores what is in the queue, ends the thread and gives the writer back; `None` where that
     /// was done before.
     pub(crate) async fn close(&self) -> Option<Writer> {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        let queue = self.queue.clone();
+        let local = self.clone();
         // The queue may be full and the last commit may take its time: not on an async thread.
-        let closing = tokio::task::spawn_blocking(move || {
-            let asked = queue.send(Command::Close);
-            let ended = thread.join();
-            asked.ok().and(ended.ok())
-        });
-        let writer = closing.await.ok().flatten();
+        tokio::task::spawn_blocking(move || local.end()).await.ok().flatten()
+    }
+
+    /// The same, for who may block.
+    pub(crate) fn end(&self) -> Option<Writer> {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let asked = self.queue.send(Command::Close);
+        let ended = thread.join();
+        let writer = asked.ok().and(ended.ok());
         if writer.is_none() {
             tracing::debug!("the journal's thread had ended by itself");
         }
@@ -190,7 +194,7 @@ struct Sequence {
     last: Seq,
     mark: Mark,
     metrics: Metrics,
-    writable: Arc<AtomicBool>,
+    health: Health,
     tail: Tail,
     committed: watch::Sender<Seq>,
     /// Dropped last.
@@ -209,17 +213,16 @@ impl Sequence {
     ) -> (Self, watch::Receiver<Seq>, watch::Receiver<()>) {
         let (committed, newest) = watch::channel(last);
         let (ended, end) = watch::channel(());
-        let writable = Arc::new(AtomicBool::new(true));
-        let tail = Tail::new(last);
+        let (health, tail) = (Health::new(), Tail::new(last));
         let sequence =
-            Self { writer, epoch, last, mark, metrics, writable, tail, committed, _ended: ended };
+            Self { writer, epoch, last, mark, metrics, health, tail, committed, _ended: ended };
         (sequence, newest, end)
     }
 
     fn run(mut self, commands: &Receiver<Command>) -> Writer {
         let mut batch = Vec::with_capacity(MAX_BATCH);
         // Dropped before the batch: who learns of a panic by its send sees it not ready.
-        let _running = Running(Arc::clone(&self.writable));
+        let _running = Running(self.health.clone());
         let mut tend_at = Instant::now() + TEND_INTERVAL;
         let mut close = false;
         while !close {
@@ -262,7 +265,7 @@ impl Sequence {
         match self.store(batch) {
             Ok((last, outcomes)) => {
                 self.metrics.committed(begun.elapsed());
-                self.writable.store(true, Ordering::Relaxed);
+                self.health.recover();
                 if last > self.last {
                     self.last = last;
                     let stored = outcomes.iter().flatten().filter(|appended| appended.fresh);
@@ -277,8 +280,7 @@ impl Sequence {
                 }
             }
             Err(why) => {
-                tracing::error!(%why, "a batch could not be stored");
-                self.writable.store(false, Ordering::Relaxed);
+                self.health.fail(&why);
                 let why = Arc::new(why);
                 for waiting in batch.drain(..) {
                     let _ = waiting.answer.send(Err(AppendError::Disk(Arc::clone(&why))));
@@ -290,7 +292,7 @@ impl Sequence {
     fn store(
         &mut self,
         drafts: &[Waiting],
-    ) -> Result<(Seq, Vec<Result<Appended, AppendError>>), rusqlite::Error> {
+    ) -> Result<(Seq, Vec<Result<Appended, AppendError>>), WriteError> {
         let now = now();
         let mut last = self.last;
         let mut batch = self.writer.batch()?;
@@ -329,16 +331,21 @@ impl Sequence {
     /// answers whether there is more of it.
     fn tend(&mut self) -> bool {
         self.mark.sync();
-        let outcome = if self.writable.load(Ordering::Relaxed) {
-            self.writer.tend(now())
+        let outcome = if self.health.is_good() {
+            self.writer.tend(now(), Instant::now())
         } else {
             self.writer.probe().map(|()| false)
         };
-        self.writable.store(outcome.is_ok(), Ordering::Relaxed);
-        outcome.unwrap_or_else(|why| {
-            tracing::error!(%why, "the journal cannot be written");
-            false
-        })
+        match outcome {
+            Ok(more) => {
+                self.health.recover();
+                more
+            }
+            Err(why) => {
+                self.health.fail(&why);
+                false
+            }
+        }
     }
 }
 

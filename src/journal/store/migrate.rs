@@ -11,7 +11,7 @@ use super::open::OpenError;
 ///
 /// Not by the crate that does this for rusqlite: it follows it at a distance, which pins the
 /// SQLite that we ship.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     // One row of `journal`, one row of `rooms` per room that was ever written to. `n` counts the
     // messages of one room from 1, so that the number of messages between two places is a
     // subtraction.
@@ -80,15 +80,24 @@ const STEPS: [&str; 2] = [
     CREATE INDEX rooms_by_last_sent_at ON rooms (last_sent_at) WHERE sent > dropped;
     CREATE INDEX rooms_by_oldest_sent_at ON rooms (oldest_sent_at);
     ",
+    // Which room was written to last is told by seqs: a clock that was ahead had one in front for
+    // as long.
+    "
+    ALTER TABLE rooms ADD COLUMN last_seq INTEGER NOT NULL DEFAULT 0;
+    UPDATE rooms SET last_seq =
+        coalesce((SELECT max(seq) FROM entries WHERE room = rooms.id), dropped_seq);
+    DROP INDEX rooms_by_last_sent_at;
+    CREATE INDEX rooms_by_last_seq ON rooms (last_seq) WHERE sent > dropped;
+    ",
 ];
 
 /// The layout that this program reads and writes, kept in SQLite's `user_version`.
 #[expect(clippy::cast_possible_wrap, reason = "a handful")]
 pub(super) const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 
-/// Brings the tables of an older file, or of a new one, to [`SCHEMA_VERSION`], in one
-/// transaction. Somebody else's database is left alone.
-pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+/// The schema version of what is there, 0 for an empty file. Somebody else's database, and a later
+/// hubbub's, is left alone.
+pub(super) fn identify(connection: &Connection, path: &Path) -> Result<i64, OpenError> {
     let sqlite = |why| OpenError::sqlite(path, why);
     let version: i64 =
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(sqlite)?;
@@ -101,23 +110,32 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Op
     }
     let ours = match version {
         0 => tables("true")? == 0,
-        _ => tables("type = 'table' AND name IN ('journal', 'rooms')")? == 2,
+        1.. => tables("type = 'table' AND name IN ('journal', 'rooms')")? == 2,
+        _ => false,
     };
-    let (true, Ok(had)) = (ours, usize::try_from(version)) else {
-        return Err(OpenError::NotAJournal(path.to_owned()));
-    };
-    if had == 0 {
+    if ours { Ok(version) } else { Err(OpenError::NotAJournal(path.to_owned())) }
+}
+
+/// Brings the tables of an older file, or of a new one, to [`SCHEMA_VERSION`], in one
+/// transaction.
+pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let sqlite = |why| OpenError::sqlite(path, why);
+    let version = identify(connection, path)?;
+    let steps = usize::try_from(version).ok().and_then(|had| STEPS.get(had..));
+    let steps = steps.ok_or_else(|| OpenError::NotAJournal(path.to_owned()))?;
+    if steps.is_empty() {
+        return Ok(());
+    }
+    if version == 0 {
         // Freed pages go back to the file system in small steps (`incremental_vacuum`); this can
         // only be chosen while the file is empty.
         connection.pragma_update(None, "auto_vacuum", "incremental").map_err(sqlite)?;
-    } else if had < STEPS.len() {
-        tracing::info!("bringing the journal from schema version {version} to {SCHEMA_VERSION}");
     } else {
-        return Ok(());
+        tracing::info!("bringing the journal from schema version {version} to {SCHEMA_VERSION}");
     }
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
-    for step in &STEPS[had..] {
+    for step in steps {
         transaction.execute_batch(step).map_err(sqlite)?;
     }
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(sqlite)?;

@@ -1,5 +1,4 @@
 use std::{
-    fs::{File, TryLockError},
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -7,7 +6,10 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
-use super::migrate::{self, SCHEMA_VERSION};
+use super::{
+    check::{self, Evidence},
+    migrate::{self, SCHEMA_VERSION},
+};
 
 /// How long a statement waits for a lock. Only a backup or a repair by hand can hold one. Senders
 /// wait as well, a little longer than this, so that the lock alone refuses none of them.
@@ -40,7 +42,27 @@ pub enum OpenError {
         /// Its `user_version`.
         found: i64,
     },
-    /// The file system is full, read-only, or failing.
+    /// The log beside it is another file's.
+    #[error(
+        "--data {path}: this file and {path}-wal do not belong together, as where a copy was put in the place of a file whose log was left; run `hubbub restore COPY`, or remove {path}-wal to take this file as it is",
+        path = .0.display()
+    )]
+    Apart(PathBuf),
+    /// It contradicts itself.
+    #[error(
+        "--data {}: this journal is damaged, or a mixture of two ({why}); run `hubbub restore COPY` to go back to a copy",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found first.
+        why: String,
+    },
+    /// The file system is full.
+    #[error("--data {}: the disk is full", .0.display())]
+    Full(PathBuf),
+    /// The file system is read-only, or failing.
     #[error("--data {}: {why}", path.display())]
     Sqlite {
         /// The file.
@@ -58,55 +80,51 @@ impl OpenError {
         let path = path.to_owned();
         match why.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Self::NotAJournal(path),
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, why: why.to_string() },
+            Some(ErrorCode::DiskFull) => Self::Full(path),
             _ => Self::Sqlite { path, why },
         }
     }
-}
 
-/// The file beside the data that is locked while it is open, so that no second process writes.
-///
-/// A file of its own: closing any handle on a database file would drop the locks that SQLite
-/// holds on it (POSIX advisory locks belong to the process).
-pub(crate) struct Lock(File);
-
-impl Lock {
-    /// Takes it.
-    pub(crate) fn take(path: &Path) -> Result<Self, OpenError> {
-        let io = |why| OpenError::Io { path: path.to_owned(), why };
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        let file = options.open(beside(path, "lock")).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-            Err(TryLockError::Error(why)) => Err(io(why)),
+    /// The same, on a disk that is full: SQLite does not always know that this is why.
+    pub(super) fn or_full(self) -> Self {
+        match self {
+            Self::Sqlite { path, why }
+                if why.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) =>
+            {
+                Self::Full(path)
+            }
+            // SQLite's as well.
+            Self::Io { path, why } if why.kind() == io::ErrorKind::Other => Self::Full(path),
+            why => why,
         }
     }
 
-    /// The file, for what is noted in it. The lock is held for as long as either is.
-    pub(crate) fn file(&self) -> io::Result<File> {
-        self.0.try_clone()
+    pub(in crate::journal) fn io(path: &Path, why: io::Error) -> Self {
+        let path = path.to_owned();
+        match why.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(path),
+            _ => Self::Io { path, why },
+        }
     }
 }
 
-/// `hubbub.db` → `hubbub.db.lock`: what belongs to a journal lies beside it under its name.
-fn beside(path: &Path, extension: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(extension);
-    name.into()
-}
-
-/// The one connection that writes, with everything in place.
-pub(super) fn writable(path: &Path) -> Result<Connection, OpenError> {
+/// The one connection that writes, with everything in place; and how long the data was checked,
+/// where it was. What is refused is left as it was, its log as well.
+pub(super) fn writable(
+    path: &Path,
+    evidence: Evidence,
+) -> Result<(Connection, Option<Duration>), OpenError> {
     let sqlite = |why| OpenError::sqlite(path, why);
     // One thread at a time has the connection, so SQLite need not lock at every call.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
     connection.busy_timeout(LOCK_TIMEOUT).map_err(sqlite)?;
     settle(&connection).map_err(sqlite)?;
+    fold_when_closed(&connection, false).map_err(sqlite)?;
+    // Checkpoints are `Watch`'s.
+    connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(sqlite)?;
+    let checked = check::unless_as_left(&connection, path, evidence)?;
     migrate::migrate(&mut connection, path)?;
 
     let mode: String = connection
@@ -121,14 +139,18 @@ pub(super) fn writable(path: &Path) -> Result<Connection, OpenError> {
     // The one writer gives each entry the number of a row that it has before it, and rooms stay.
     // Checked, each insert would look for that row, and each deletion gather its rows first.
     connection.pragma_update(None, "foreign_keys", false).map_err(sqlite)?;
-    // The log is folded into the file every 4,000 pages (16 MB), SQLite's own being 1,000: a page
-    // that many commits changed is then copied once. Nothing larger is left behind.
-    connection.pragma_update(None, "wal_autocheckpoint", 4000).map_err(sqlite)?;
+    // Nothing larger than a log of the usual length is left behind.
     connection.pragma_update(None, "journal_size_limit", 16 << 20).map_err(sqlite)?;
     // What a full room of the default size changes with each send, and some more: 16 MB, where
     // SQLite's own 2 are read again and again.
     connection.pragma_update(None, "cache_size", -(16 << 10)).map_err(sqlite)?;
-    Ok(connection)
+    fold_when_closed(&connection, true).map_err(sqlite)?;
+    Ok((connection, checked))
+}
+
+/// Whether the log is folded into the file and removed when the last connection closes.
+pub(crate) fn fold_when_closed(connection: &Connection, fold: bool) -> Result<(), rusqlite::Error> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !fold).map(|_| ())
 }
 
 /// A connection for readings.

@@ -40,6 +40,15 @@ pub struct Newest {
     pub upto: Seq,
 }
 
+/// What a journal holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// Messages that are kept.
+    pub messages: u64,
+    /// Rooms that have any.
+    pub rooms: u64,
+}
+
 /// What is known of a room.
 struct Room {
     id: i64,
@@ -56,7 +65,16 @@ const COLUMNS: &str = "e.seq, e.sent_at, e.kind, e.name, e.body";
 
 /// The rooms that have messages, by an index that has no others.
 pub(super) const SELECT_ROOMS: &str = "SELECT name, last_sent_at FROM rooms WHERE sent > dropped
-    ORDER BY last_sent_at DESC LIMIT ?1";
+    ORDER BY last_seq DESC LIMIT ?1";
+
+impl Totals {
+    /// Reads every room's row, in any schema there was.
+    pub(super) fn read(connection: &Connection) -> Result<Self, rusqlite::Error> {
+        let sum =
+            "SELECT coalesce(sum(sent - dropped), 0), count(*) FROM rooms WHERE sent > dropped";
+        connection.query_row(sum, [], |row| Ok(Self { messages: row.get(0)?, rooms: row.get(1)? }))
+    }
+}
 
 impl<'a> Reader<'a> {
     pub(super) fn begin(
@@ -131,6 +149,11 @@ impl<'a> Reader<'a> {
             rooms.push((RoomName::stored(text(row, 0)?), time(row.get(1)?).unwrap_or_default()));
         }
         Ok(rooms)
+    }
+
+    /// See [`Journal::totals`](crate::journal::Journal::totals).
+    pub(crate) fn totals(&self) -> Result<Totals, ReadError> {
+        Ok(Totals::read(&self.moment)?)
     }
 
     /// Up to `limit` entries of all rooms after `seq`.

@@ -30,6 +30,8 @@ pub(super) struct Room {
     pub last_sent_at: i64,
     /// No kept message is known to be older than this.
     pub oldest_sent_at: Option<i64>,
+    /// The place of its newest entry.
+    pub last_seq: u64,
     /// Of what was trimmed, how many are no tombstones yet.
     pub pending: u64,
     /// How many were stored in this batch.
@@ -39,7 +41,8 @@ pub(super) struct Room {
 /// The columns of a [`Room`].
 macro_rules! room_columns {
     () => {
-        "id, name, sent, dropped, dropped_seq, emptied_seq, last_sent_at, oldest_sent_at"
+        "id, name, sent, dropped, dropped_seq, emptied_seq, last_sent_at, oldest_sent_at,
+         last_seq"
     };
 }
 pub(crate) use room_columns;
@@ -55,6 +58,7 @@ impl Room {
             emptied_seq: 0,
             last_sent_at: 0,
             oldest_sent_at: None,
+            last_seq: 0,
             pending: 0,
             stored: 0,
         }
@@ -71,6 +75,7 @@ impl Room {
             emptied_seq,
             last_sent_at: row.get(6)?,
             oldest_sent_at: row.get(7)?,
+            last_seq: row.get(8)?,
             // How many those are is not kept: as many as there can be, so they are next.
             pending: if emptied_seq < dropped_seq { dropped } else { 0 },
             stored: 0,
@@ -108,7 +113,7 @@ impl Room {
         connection
             .prepare_cached(
                 "UPDATE rooms SET sent = ?2, dropped = ?3, dropped_seq = ?4, emptied_seq = ?5,
-                 last_sent_at = ?6 WHERE id = ?1",
+                 last_sent_at = ?6, last_seq = ?7 WHERE id = ?1",
             )?
             .execute(params![
                 self.id,
@@ -117,6 +122,7 @@ impl Room {
                 signed(self.dropped_seq),
                 signed(self.emptied_seq),
                 self.last_sent_at,
+                signed(self.last_seq),
             ])
             .map(|_| ())
     }
@@ -230,7 +236,7 @@ mod tests {
         connection
             .execute_batch(
                 "CREATE TABLE rooms (id INTEGER PRIMARY KEY, name, sent, dropped, dropped_seq,
-                 emptied_seq, last_sent_at, oldest_sent_at)",
+                 emptied_seq, last_sent_at, oldest_sent_at, last_seq)",
             )
             .unwrap();
         let name = |number: usize| RoomName::parse(&format!("room-{number}")).unwrap();

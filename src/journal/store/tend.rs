@@ -7,19 +7,21 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{ErrorCode, params};
 
 use super::{
+    WriteError,
+    age::Age,
     open::LOCK_TIMEOUT,
     read::{signed, text},
-    rooms::{Room, room_columns},
+    rooms::Room,
     trim::MAX_AT_ONCE,
     write::{Batch, Writer},
 };
 use crate::message::RoomName;
 
 /// How long each part of one step takes: what a send may have to wait for.
-const STEP_TIME: Duration = Duration::from_millis(3);
+pub(super) const STEP_TIME: Duration = Duration::from_millis(3);
 
 /// Rooms that are remembered to have something to be done: some 100 bytes each. Where there are
 /// more, all rooms are looked through again.
@@ -29,22 +31,11 @@ const MAX_DUE: usize = 4096;
 /// millisecond.
 const MAX_SWEPT: i64 = 4096;
 
-/// Rooms with old messages that may not be trimmed yet, which one step passes over.
-const MAX_BLOCKED: usize = 256;
-
 /// Freed pages that stay in the file for reuse: 4 MB, which a burst of sends fills again.
 const SPARE_PAGES: u64 = 1_000;
 
 /// Freed pages that are handed back at once: a few milliseconds.
 const MAX_FREED: u64 = 64;
-
-/// The columns of a [`Room`], of the first after one that may have old messages.
-pub(super) const SELECT_OLD: &str = concat!(
-    "SELECT ",
-    room_columns!(),
-    " FROM rooms WHERE oldest_sent_at >= ?1 AND oldest_sent_at < ?2
-     AND (oldest_sent_at > ?1 OR id > ?3) ORDER BY oldest_sent_at, id LIMIT 1"
-);
 
 /// What there is to do, as far as is known.
 pub(in crate::journal) struct Chores {
@@ -56,8 +47,7 @@ pub(in crate::journal) struct Chores {
     /// something than were remembered.
     sweep: Option<i64>,
     sweep_again: bool,
-    /// The time and number of the last room that was passed over in search of old messages.
-    passed: (i64, i64),
+    pub(super) age: Age,
 }
 
 impl Default for Chores {
@@ -67,7 +57,7 @@ impl Default for Chores {
             known: HashSet::new(),
             sweep: Some(0),
             sweep_again: false,
-            passed: (i64::MIN, 0),
+            age: Age::default(),
         }
     }
 }
@@ -97,32 +87,43 @@ impl Writer {
     /// One step of it; answers whether another would come further now. Where somebody else has
     /// the file locked, there is nothing to do: it is tried again the next time.
     ///
+    /// The clock says `now` at the moment `at`.
+    ///
     /// It is not synced, but by the next batch: what a power cut undoes of it is done again.
     ///
     /// # Panics
     ///
     /// When batches could no longer be synced.
-    pub(in crate::journal) fn tend(&mut self, now: Timestamp) -> Result<bool, rusqlite::Error> {
+    pub(in crate::journal) fn tend(
+        &mut self,
+        now: Timestamp,
+        at: Instant,
+    ) -> Result<bool, WriteError> {
+        self.look();
         self.connection.busy_timeout(Duration::ZERO)?;
         self.connection.pragma_update(None, "synchronous", "normal")?;
-        let outcome = self.step(now);
+        let outcome = self.step(now, at);
         let synced = self.connection.pragma_update(None, "synchronous", "full");
         synced.expect("outside of a transaction it can be set");
         self.connection.busy_timeout(LOCK_TIMEOUT)?;
         match outcome {
-            Err(why) if why.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
+            Err(WriteError::Sqlite(why))
+                if why.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) =>
+            {
+                Ok(false)
+            }
             outcome => outcome,
         }
     }
 
-    fn step(&mut self, now: Timestamp) -> Result<bool, rusqlite::Error> {
+    fn step(&mut self, now: Timestamp, at: Instant) -> Result<bool, WriteError> {
         let ttl = self.retention.ttl;
-        let now = now.as_millisecond();
         let mut batch = self.batch()?;
         let mut came_further = batch.do_due()?;
-        if let Some(ttl) = ttl {
-            let age = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
-            came_further |= batch.trim_by_age(now.saturating_sub(age), now)?;
+        if let Some(ttl) = ttl
+            && batch.chores.age.believes(now, at, ttl)
+        {
+            came_further |= batch.trim_by_age(now.as_millisecond(), ttl)?;
         }
         let noted = batch.sweep()?;
         if came_further {
@@ -183,54 +184,6 @@ impl Batch<'_> {
         Ok(came_further)
     }
 
-    /// Trims messages sent before `cutoff`, those first whose rooms wait longest; answers whether
-    /// it came further.
-    fn trim_by_age(&mut self, cutoff: i64, now: i64) -> Result<bool, rusqlite::Error> {
-        let until = Instant::now() + STEP_TIME;
-        let mut came_further = false;
-        let mut blocked = 0;
-        while Instant::now() < until && blocked < MAX_BLOCKED {
-            let Some(mut found) = self.next_old(cutoff)? else {
-                self.chores.passed = (i64::MIN, 0);
-                break;
-            };
-            let place = (found.oldest_sent_at.unwrap_or(i64::MIN), found.id.unwrap_or(0));
-            self.rooms.change();
-            let name = found.name.clone();
-            let room = self.rooms.peek(&name).unwrap_or(&mut found);
-            let old = count_old(&self.transaction, room, cutoff, now)?;
-            let dropped = self.trim.drop_oldest(&self.transaction, room, old)?;
-            if dropped < old {
-                // Somebody has yet to read it.
-                self.chores.passed = place;
-                blocked += 1;
-                if dropped == 0 {
-                    continue;
-                }
-            }
-            self.trim.empty(&self.transaction, room, MAX_AT_ONCE)?;
-            // A clock is a guess. Whatever is stamped later than now is looked at again when what
-            // is sent now will be too old.
-            let oldest = oldest_sent_at(&self.transaction, room)?;
-            room.oldest_sent_at = oldest.map(|oldest| oldest.min(now));
-            room.save_trimmed(&self.transaction)?;
-            came_further = true;
-            if self.trim.is_due(room) {
-                self.chores.add(&name);
-            }
-        }
-        Ok(came_further)
-    }
-
-    /// The next room that may have messages from before `cutoff`.
-    fn next_old(&self, cutoff: i64) -> Result<Option<Room>, rusqlite::Error> {
-        let (oldest, id) = self.chores.passed;
-        self.transaction
-            .prepare_cached(SELECT_OLD)?
-            .query_row(params![oldest, cutoff, id], Room::from_row)
-            .optional()
-    }
-
     /// Looks through some rooms for those that have something, and notes them; answers whether
     /// another step would come further.
     fn sweep(&mut self) -> Result<bool, rusqlite::Error> {
@@ -259,41 +212,4 @@ impl Batch<'_> {
         self.chores.sweep = last.filter(|last| *last > upto).map(|_| upto);
         Ok(noted || self.chores.sweep.is_some())
     }
-}
-
-/// How many of a room's oldest messages are from before `cutoff`, of as many as are looked at.
-///
-/// One that is stamped later than now was stamped by a clock that was wrong; it is older than
-/// those after it.
-fn count_old(
-    connection: &Connection,
-    room: &Room,
-    cutoff: i64,
-    now: i64,
-) -> Result<u64, rusqlite::Error> {
-    let mut kept = connection.prepare_cached(
-        "SELECT sent_at FROM entries WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
-    )?;
-    let params = params![room.id, signed(room.dropped_seq), signed(MAX_AT_ONCE)];
-    let mut rows = kept.query(params)?;
-    let (mut seen, mut old) = (0, 0);
-    while let Some(row) = rows.next()? {
-        seen += 1;
-        match row.get::<_, i64>(0)? {
-            sent_at if sent_at < cutoff => old = seen,
-            sent_at if sent_at > now => {}
-            _ => break,
-        }
-    }
-    Ok(old)
-}
-
-/// When the oldest message of a room was sent.
-fn oldest_sent_at(connection: &Connection, room: &Room) -> Result<Option<i64>, rusqlite::Error> {
-    connection
-        .prepare_cached(
-            "SELECT sent_at FROM entries WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT 1",
-        )?
-        .query_row(params![room.id, signed(room.dropped_seq)], |row| row.get(0))
-        .optional()
 }

@@ -1,16 +1,19 @@
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{
     super::{Retention, followers::Followers, holds::Holds},
+    WriteError, check,
     digest::{self, digest},
-    open::{self, Lock, OpenError},
+    lock::Lock,
+    open::{self, OpenError},
     read::{signed, text, time},
     rooms::Rooms,
     tend::Chores,
     trim::{CHUNK, Trim},
+    watch::Watch,
 };
 use crate::message::{Columns, Entry, Epoch, Key, RoomName, Seq};
 
@@ -28,6 +31,9 @@ pub(crate) struct Writer {
     rooms: Rooms,
     followers: Followers,
     holds: Holds,
+    watch: Watch,
+    checked: Option<Duration>,
+    /// Dropped after the connection.
     lock: Lock,
 }
 
@@ -49,10 +55,14 @@ pub(crate) struct Batch<'a> {
     pub(super) trim: Trim<'a>,
     /// The rooms that got something.
     written: Vec<RoomName>,
+    connection: &'a Connection,
+    watch: &'a mut Watch,
+    lock: &'a Lock,
 }
 
 impl Writer {
-    /// Opens the file at `path` and makes what is missing.
+    /// Opens the file at `path` and makes what is missing; that goes again where this is dropped
+    /// without [`Writer::keep`] or [`Writer::close`].
     pub(crate) fn open(
         path: &Path,
         retention: Retention,
@@ -61,11 +71,25 @@ impl Writer {
     ) -> Result<Self, OpenError> {
         // First: it shows whether the file is another process's.
         let lock = Lock::take(path)?;
-        let connection = open::writable(path)?;
+        let full = |why: OpenError| if lock.is_full() { why.or_full() } else { why };
+        let (connection, checked) =
+            open::writable(lock.path(), check::evidence(&lock)?).map_err(full)?;
         digest::define(&connection).map_err(|why| OpenError::sqlite(path, why))?;
         connection.set_prepared_statement_cache_capacity(MAX_STATEMENTS);
+        let watch = Watch::begin(&connection, &lock);
+        let watch = watch.map_err(|why| full(OpenError::io(lock.path(), why)))?;
         let (rooms, chores) = (Rooms::default(), Chores::default());
-        Ok(Self { connection, retention, chores, rooms, followers, holds, lock })
+        Ok(Self { connection, retention, chores, rooms, followers, holds, watch, checked, lock })
+    }
+
+    /// Where the data is, all links followed.
+    pub(crate) fn path(&self) -> &Path {
+        self.lock.path()
+    }
+
+    /// How long the data was checked, where it was.
+    pub(crate) fn checked(&self) -> Option<Duration> {
+        self.checked
     }
 
     /// What keeps other processes from writing.
@@ -93,9 +117,12 @@ impl Writer {
     }
 
     /// Begins a batch, when nobody else writes. Dropped without [`Batch::commit`], it never was.
-    pub(crate) fn batch(&mut self) -> Result<Batch<'_>, rusqlite::Error> {
+    pub(crate) fn batch(&mut self) -> Result<Batch<'_>, WriteError> {
+        if let Some(why) = self.watch.displaced() {
+            return Err(why.into());
+        }
         let immediate = TransactionBehavior::Immediate;
-        let transaction = self.connection.transaction_with_behavior(immediate)?;
+        let transaction = Transaction::new_unchecked(&self.connection, immediate)?;
         self.rooms.begin();
         Ok(Batch {
             transaction,
@@ -107,19 +134,48 @@ impl Writer {
                 holds: &self.holds,
             },
             written: Vec::new(),
+            connection: &self.connection,
+            watch: &mut self.watch,
+            lock: &self.lock,
         })
     }
 
-    /// Proves that the disk takes a write, by making one that changes nothing.
-    pub(crate) fn probe(&mut self) -> Result<(), rusqlite::Error> {
-        let batch = self.batch()?;
-        batch.transaction.execute("UPDATE journal SET last = last", [])?;
-        batch.commit_without_seq()
+    /// Looks whether the files are still the ones that a restart will find.
+    pub(super) fn look(&mut self) {
+        self.watch.look(&self.connection, &self.lock);
     }
 
-    /// Moves the log into the file, so that it is whole by itself.
+    /// Proves that the disk takes a write, by making one that changes nothing.
+    pub(crate) fn probe(&mut self) -> Result<(), WriteError> {
+        self.look();
+        let batch = self.batch()?;
+        batch.transaction.execute("UPDATE journal SET last = last", [])?;
+        Ok(batch.commit_without_seq()?)
+    }
+
+    /// Folds the log into the file, so that it is whole by itself; unless it is not the file that
+    /// the log belongs to any more.
     pub(crate) fn close(self) -> Result<(), rusqlite::Error> {
-        self.connection.close().map_err(|(_, why)| why)
+        let Self { connection, mut watch, mut lock, .. } = self;
+        lock.keep();
+        let fold = watch.end(&connection, &lock);
+        open::fold_when_closed(&connection, fold)?;
+        connection.close().map_err(|(_, why)| why)?;
+        if fold && let Err(why) = watch.closed(&lock) {
+            tracing::debug!(%why, "the data file could not be noted as it was closed");
+        }
+        Ok(())
+    }
+
+    /// The start has succeeded: what it made stays.
+    pub(crate) fn keep(&mut self) {
+        self.lock.keep();
+    }
+
+    /// Ends a start that came to nothing after all: what it made goes.
+    pub(crate) fn discard(mut self) {
+        self.lock.discard();
+        // The connection goes first.
     }
 }
 
@@ -171,6 +227,7 @@ impl Batch<'_> {
         room.sent += 1;
         room.stored += 1;
         room.last_sent_at = sent_at;
+        room.last_seq = entry.seq().get();
         if room.oldest_sent_at.is_none_or(|oldest| sent_at < oldest) {
             room.oldest_sent_at = Some(sent_at);
             room.save_oldest(&self.transaction)?;
@@ -207,6 +264,7 @@ impl Batch<'_> {
     pub(super) fn commit_without_seq(self) -> Result<(), rusqlite::Error> {
         self.transaction.commit()?;
         self.rooms.committed();
+        self.watch.committed(self.connection, self.lock);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use axum::{
 };
 
 use super::super::state::AppState;
+use crate::metrics::Observed;
 
 /// `GET /healthz`: 200 while the process answers at all.
 pub(crate) async fn alive() -> &'static str {
@@ -28,5 +29,11 @@ pub(crate) async fn ready(State(state): State<AppState>) -> (StatusCode, &'stati
 /// `GET /metrics`: everything that is counted, as OpenMetrics text.
 pub(crate) async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
     let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, media_type)], state.metrics.encode(state.rooms.hub().topics()))
+    let journal = state.rooms.journal();
+    let observed = Observed {
+        rooms: state.rooms.hub().topics(),
+        ready: !state.shutdown.has_begun() && journal.ready(),
+        journal_size: journal.size(),
+    };
+    ([(header::CONTENT_TYPE, media_type)], state.metrics.encode(observed))
 }

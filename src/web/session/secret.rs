@@ -12,7 +12,11 @@ const SECRET_BYTES: usize = 64;
 
 /// What the tabs' cookies are signed with. Made at the first start and kept beside the data,
 /// readable by nobody else; a copy of the journal does not carry it.
-pub(crate) struct Secret(Key);
+pub(crate) struct Secret {
+    key: Key,
+    /// Its file, where this start made it.
+    made: Option<PathBuf>,
+}
 
 /// The secret's file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +45,7 @@ impl Secret {
         path.push(".secret");
         let path = PathBuf::from(path);
         let io = |why| SecretError::Io { path: path.clone(), why };
+        let mut made = None;
         let bytes = match File::open(&path) {
             Ok(file) => {
                 // One more than is due shows a file that is too long, whatever its size.
@@ -48,25 +53,35 @@ impl Secret {
                 file.take(SECRET_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
                 bytes
             }
-            Err(why) if why.kind() == io::ErrorKind::NotFound => make(&path).map_err(io)?,
+            Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                made = Some(path.clone());
+                make(&path).map_err(io)?
+            }
             Err(why) => return Err(io(why)),
         };
         if bytes.len() != SECRET_BYTES {
             return Err(SecretError::NotASecret(path));
         }
-        Ok(Self(Key::from(&bytes)))
+        Ok(Self { key: Key::from(&bytes), made })
+    }
+
+    /// Ends a start that came to nothing: a secret that it made goes.
+    pub(crate) fn discard(self) {
+        if let Some(path) = self.made {
+            let _ = fs::remove_file(path);
+        }
     }
 
     /// The cookie with its signature, as an answer carries it.
     pub(super) fn sign(&self, cookie: Cookie<'static>) -> String {
         let mut jar = CookieJar::new();
-        jar.signed_mut(&self.0).add(cookie);
+        jar.signed_mut(&self.key).add(cookie);
         jar.iter().map(|cookie| cookie.encoded().to_string()).collect()
     }
 
     /// What a request's cookie says, where its signature is ours.
     pub(super) fn verify(&self, cookie: Cookie<'_>) -> Option<Cookie<'static>> {
-        CookieJar::new().signed(&self.0).verify(cookie.into_owned())
+        CookieJar::new().signed(&self.key).verify(cookie.into_owned())
     }
 }
 
@@ -80,8 +95,10 @@ fn make(path: &Path) -> io::Result<Vec<u8>> {
     draft.push(".new");
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    file.write_all(&fresh)?;
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    Ok(fresh.to_vec())
+    let made = file.write_all(&fresh).and_then(|()| file.sync_all());
+    let made = made.and_then(|()| fs::rename(&draft, path));
+    if made.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    made.map(|()| fresh.to_vec())
 }

@@ -238,6 +238,15 @@ pub fn run_to_end(command: &mut Command) -> (ExitStatus, String) {
     (status, said)
 }
 
+/// Runs a command of this build on the data in `home`, such as `backup FILE`: how it ended, and what
+/// it said on its standard output and the other.
+pub fn run(home: &Path, command: &[&OsStr]) -> (ExitStatus, String, String) {
+    let mut run = Command::new(env!("CARGO_BIN_EXE_hubbub"));
+    let done = run.arg("--data").arg(data_in(home)).args(command).output().expect("it can be run");
+    let said = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (done.status, said(done.stdout), said(done.stderr))
+}
+
 /// A shell under a limit of its own that becomes the program, with the arguments that follow. It
 /// ignores SIGXFSZ, so that a limit on file sizes is a failing write, as on a full disk.
 fn shell(limit: &str, program: &OsStr) -> Command {

@@ -1,5 +1,6 @@
 use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path};
 
+use super::super::super::store::MARK_BYTES;
 use crate::message::{Epoch, Seq};
 
 /// What remembers, outside of the data, the epoch and the highest seq that was given out here.
@@ -17,8 +18,9 @@ pub(super) struct Mark {
 /// What every `u64` fits in.
 const DIGITS: usize = 20;
 
-/// What every mark fits in: epochs have up to 32 characters.
-const MAX_BYTES: usize = DIGITS + 1 + 32;
+/// The length of every mark: epochs have up to 32 characters, and what the store notes follows.
+const LENGTH: usize = MARK_BYTES as usize;
+const _: () = assert!(DIGITS + 1 + 32 < LENGTH);
 
 impl Mark {
     /// The mark in this file.
@@ -29,10 +31,11 @@ impl Mark {
     /// Whether data of this epoch that goes up to `last` is what was left here. Data that is not
     /// empty beside a mark that is has come from elsewhere.
     pub(super) fn vouches_for(&self, epoch: &Epoch, last: Seq) -> bool {
-        let mut bytes = [0; MAX_BYTES];
+        let mut bytes = [0; LENGTH];
         let length = self.file.read_at(&mut bytes, 0).unwrap_or(0);
         let noted = str::from_utf8(&bytes[..length]).unwrap_or_default();
-        let mut words = noted.split_ascii_whitespace();
+        // A short mark of an earlier hubbub is followed by nothing at all, up to what the store notes.
+        let mut words = noted.split([' ', '\n', '\0']).filter(|word| !word.is_empty());
         let Some(seq) = words.next().and_then(|seq| seq.parse().ok()) else {
             return last == Seq::ZERO;
         };
@@ -41,9 +44,8 @@ impl Mark {
 
     /// Begins anew, for data at `path`; synced, with its name.
     pub(super) fn begin(&mut self, path: &Path, epoch: &Epoch, last: Seq) -> io::Result<()> {
-        let mark = format!("{:>DIGITS$} {}\n", last.get(), epoch.as_str());
-        self.file.write_all_at(mark.as_bytes(), 0)?;
-        self.file.set_len(mark.len() as u64)?;
+        let mark = format!("{:>DIGITS$} {}", last.get(), epoch.as_str());
+        self.file.write_all_at(format!("{mark:<0$}\n", LENGTH - 1).as_bytes(), 0)?;
         self.file.sync_all()?;
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         File::open(directory.unwrap_or(Path::new(".")))?.sync_all()

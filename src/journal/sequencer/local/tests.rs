@@ -30,7 +30,7 @@ fn run(cuts: u32, fails: Option<usize>) -> usize {
     let data = home.path().join("hubbub.db");
     let writer = Writer::open(&data, retention, Followers::default(), Holds::default());
     let writer = writer.unwrap();
-    let mark = Mark::new(writer.lock().file().unwrap());
+    let mark = Mark::new(writer.lock().mark().try_clone().unwrap());
     let (mut sequence, watcher, _ended) =
         Sequence::new(writer, Epoch::fresh(), Seq::ZERO, mark, Metrics::new());
 

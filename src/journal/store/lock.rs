@@ -1,0 +1,224 @@
+//! Which files are a journal's, and that they are one process's.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use super::open::OpenError;
+
+/// How often a start begins anew where files change under its hands: each time another start has
+/// failed in the very moment.
+const MAX_TRIES: usize = 16;
+
+/// A journal's files, locked so that no second process writes them.
+///
+/// Two locks. The file beside the data stands for its name, and survives when other data is put
+/// there. The one on the data itself stands for the file, whatever name it is opened by: SQLite's
+/// log bears the name, so that under two names two processes would keep two logs of one file.
+///
+/// A handle on the data must not be closed while SQLite has it open, since that would drop
+/// SQLite's own locks (POSIX locks belong to the process). So this is dropped after every
+/// connection.
+pub(crate) struct Lock {
+    path: PathBuf,
+    data: File,
+    mark: File,
+    before: Before,
+    kept: bool,
+}
+
+/// What was there before this start.
+struct Before {
+    data: bool,
+    mark: bool,
+    log: bool,
+    index: bool,
+}
+
+impl Lock {
+    /// Takes it, for the file that `path` leads to, by symbolic links or not; the file is made where
+    /// there is none. Dropped without [`Lock::keep`], it removes what it made.
+    pub(crate) fn take(path: &Path) -> Result<Self, OpenError> {
+        let io = |why| OpenError::io(path, why);
+        for _ in 0..MAX_TRIES {
+            let real = resolve(path).map_err(io)?;
+            let name = beside(&real, ".lock");
+            let (mark, had_mark) = open_or_make(&name).map_err(io)?;
+            lock_file(&mark, path)?;
+            // They may have been removed since they were opened, by a start that failed.
+            if !is_at(&mark, &name).map_err(io)? {
+                continue;
+            }
+            let data = open_or_make(&real).map_err(io).and_then(|(data, had_data)| {
+                // Elsewhere (BSD, macOS) this lock and SQLite's are of one kind: each would keep
+                // the other out.
+                if cfg!(target_os = "linux") {
+                    lock_file(&data, path)?;
+                }
+                Ok((data, had_data))
+            });
+            if data.is_err() && !had_mark {
+                let _ = fs::remove_file(&name);
+            }
+            let (data, had_data) = data?;
+            if is_at(&data, &real).map_err(io)? {
+                let (log, index) = (beside(&real, "-wal").exists(), beside(&real, "-shm").exists());
+                let before = Before { data: had_data, mark: had_mark, log, index };
+                return Ok(Self { path: real, data, mark, before, kept: false });
+            }
+        }
+        Err(io(io::Error::other("the file is replaced all the time")))
+    }
+
+    /// Where the data is, all links followed.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What lies beside the data under its name: `hubbub.db` and `-wal` are `hubbub.db-wal`.
+    pub(crate) fn beside(&self, ending: &str) -> PathBuf {
+        beside(&self.path, ending)
+    }
+
+    /// The data file, for looking at it past SQLite.
+    pub(crate) fn data(&self) -> &File {
+        &self.data
+    }
+
+    /// The file that is locked beside the data, for what is noted in it.
+    pub(crate) fn mark(&self) -> &File {
+        &self.mark
+    }
+
+    /// Whether there was no data before.
+    pub(crate) fn is_new(&self) -> bool {
+        !self.before.data
+    }
+
+    /// The start has succeeded: what it made stays.
+    pub(crate) fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    /// The start has failed after all: what it made goes when this is dropped.
+    pub(crate) fn discard(&mut self) {
+        self.kept = false;
+    }
+
+    /// Whether the disk has no room for what SQLite makes beside the data.
+    pub(crate) fn is_full(&self) -> bool {
+        let room = || -> io::Result<()> {
+            let length = self.mark.metadata()?.len();
+            let written = self.mark.write_all_at(&[0; 64 << 10], length);
+            let written = written.and_then(|()| self.mark.sync_all());
+            self.mark.set_len(length).and(written)
+        };
+        room().is_err_and(|why| {
+            matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        })
+    }
+
+    /// Whether the data is still the file that its name leads to.
+    pub(crate) fn is_in_place(&self) -> io::Result<bool> {
+        is_at(&self.data, &self.path)
+    }
+}
+
+impl Drop for Lock {
+    /// While the locks are still held.
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        let (log, index) = (self.beside("-wal"), self.beside("-shm"));
+        let mut made = Vec::new();
+        if !self.before.data {
+            made.extend([self.path.clone(), self.beside("-journal"), log, index]);
+        } else {
+            // A log with something in it is a part of the data.
+            let empty = fs::metadata(&log).map_or(0, |log| log.len()) == 0;
+            if !self.before.index && (self.before.log || empty) {
+                made.push(index);
+            }
+            if !self.before.log && empty {
+                made.push(log);
+            }
+        }
+        if !self.before.mark {
+            made.push(self.beside(".lock"));
+        }
+        for path in made {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// `hubbub.db` and `-wal` are `hubbub.db-wal`: what belongs to a file lies beside it, as SQLite has
+/// it.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// The directory that a file is in.
+pub(crate) fn directory(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+/// Where a path leads, also where there is no file yet.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+        resolved => return resolved,
+    }
+    // Links that lead round in circles are another error.
+    match fs::read_link(path) {
+        Ok(target) => resolve(&directory(path).join(target)),
+        Err(_) => {
+            let name = path.file_name().filter(|name| *name != OsStr::new(".."));
+            let name = name.ok_or(io::ErrorKind::NotFound)?;
+            Ok(fs::canonicalize(directory(path))?.join(name))
+        }
+    }
+}
+
+/// The file, and whether it was there.
+fn open_or_make(path: &Path) -> io::Result<(File, bool)> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    match options.open(path) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => {}
+        opened => return Ok((opened?, true)),
+    }
+    // As SQLite makes its files.
+    match options.create_new(true).mode(0o644).open(path) {
+        Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {
+            Ok((options.create_new(false).open(path)?, true))
+        }
+        made => Ok((made?, false)),
+    }
+}
+
+fn lock_file(file: &File, path: &Path) -> Result<(), OpenError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
+        Err(TryLockError::Error(why)) => Err(OpenError::io(path, why)),
+    }
+}
+
+/// Whether a path leads to the open file.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let open = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (open.dev(), open.ino())),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(why) => Err(why),
+    }
+}
