@@ -17,6 +17,8 @@
     document.addEventListener('submit', ({ target }) => (left ||= target.id === 'leave'))
     addEventListener('pageshow', () => left && document.dispatchEvent(new Event('hubbub:gone')))
 
+    // Nothing here changes the address, and under one with credentials a look at history throws.
+    htmx.config.history = false
     document.addEventListener('htmx:config:request', ({ detail: { ctx } }) => {
         delete ctx.request.headers['HX-Current-URL'] // Nobody needs it, and it may hold credentials.
     })

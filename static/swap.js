@@ -2,16 +2,20 @@
 (() => {
     const list = document.getElementById('messages')
     // What comes on the stream is swapped in once a frame, however much that is: laid out for each
-    // message, a busy room has no time for the keyboard. So many at a time, so that the rest waits for
-    // the next frame, and not the reader.
-    const BATCH = 60
+    // message, a busy room has no time for the keyboard. What is more than a frame has time for waits
+    // for the next one, and not the reader: fewer at a time where frames are late.
+    const [FEWEST, MOST, LATE] = [10, 100, 100] // Messages, messages, milliseconds.
+    let [size, last] = [FEWEST, null]
     const CONTENT = ['NewMessage', 'Gap', 'PresenceChanged']
     const waiting = []
     const { port1, port2 } = new MessageChannel()
     let due = false
     const swap = () => {
         due = false
-        const batch = waiting.splice(0, BATCH)
+        const now = performance.now()
+        if (last !== null) size = now - last > LATE ? Math.max(FEWEST, size >> 1) : Math.min(MOST, size + 10)
+        const batch = waiting.splice(0, size)
+        last = waiting.length ? now : null
         if (!batch.length) return
         hubbub.came(batch.filter(({ event }) => event === 'NewMessage').length)
         const text = batch.map(({ data }) => data).join('')

@@ -6,8 +6,7 @@ use super::layout;
 use crate::{assets::href, message::RoomName, paths};
 
 /// Why nobody can join whose browser keeps no cookies: they are what tells tabs apart.
-pub(crate) const COOKIES_BLOCKED: &str =
-    "Your browser keeps no cookies for this site, and without one nobody can join. Please allow \
+pub(crate) const COOKIES_BLOCKED: &str = "Your browser keeps no cookies for this site, and without one nobody can join. Please allow \
      them here, then try again.";
 
 /// The page with the join form. `username` is what was entered before, `problem` why it was not

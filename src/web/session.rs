@@ -66,10 +66,7 @@ fn removal(room: &RoomName, id: &str) -> String {
 /// The cookies of a request, whoever gave them.
 pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
     let lines = headers.get_all(header::COOKIE).iter();
-    lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(Cookie::split_parse_encoded)
-        .flatten()
+    lines.filter_map(|line| line.to_str().ok()).flat_map(Cookie::split_parse_encoded).flatten()
 }
 
 /// The tab `id` of `room`, where `cookie` proves it.

@@ -93,7 +93,10 @@ async fn a_key_that_was_another_messages_is_told_in_words_for_people_and_replace
     until("a note", async || ann.note().await.contains("press Send again").then_some(())).await;
     assert_eq!(ann.draft().await, "hers");
     ann.say("").await;
-    assert_eq!((ann.note().await, stored(&app).await), (String::new(), vec!["his".into(), "hers".into()]));
+    assert_eq!(
+        (ann.note().await, stored(&app).await),
+        (String::new(), vec!["his".into(), "hers".into()])
+    );
 }
 
 #[tokio::test]
@@ -133,7 +136,8 @@ async fn an_input_methods_enter_sends_nothing_and_an_answer_leaves_its_compositi
     ann.caught_up().await;
     let compose = async |text: &str| {
         let at = text.chars().count();
-        let parameters = serde_json::json!({ "text": text, "selectionStart": at, "selectionEnd": at });
+        let parameters =
+            serde_json::json!({ "text": text, "selectionStart": at, "selectionEnd": at });
         ann.cdp("Input.imeSetComposition", parameters).await;
     };
     // As WebKit sends it: after the composition, with the code that says whose it is.

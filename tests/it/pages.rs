@@ -46,10 +46,18 @@ async fn where_only_a_form_posts_a_get_leads_to_the_page_that_has_the_form() {
     assert_eq!((answer.status().as_u16(), &*location(&answer)), (303, "/rooms/lobby"));
     for form in ["/send", "/leave"] {
         let answer = tab.get(form).send().await.unwrap();
-        assert_eq!((answer.status().as_u16(), location(&answer)), (303, tab.path.clone()), "{form}");
+        assert_eq!(
+            (answer.status().as_u16(), location(&answer)),
+            (303, tab.path.clone()),
+            "{form}"
+        );
         // Who has not joined is led on from there to the join form.
         let answer = client().get(app.url(&format!("{}{form}", tab.path))).send().await.unwrap();
-        assert_eq!((answer.status().as_u16(), location(&answer)), (303, tab.path.clone()), "{form}");
+        assert_eq!(
+            (answer.status().as_u16(), location(&answer)),
+            (303, tab.path.clone()),
+            "{form}"
+        );
         let strange = format!("/rooms/lobby/tabs/%0D%0Ax{form}");
         let answer = client().get(app.url(&strange)).send().await.unwrap();
         assert_eq!((answer.status().as_u16(), &*location(&answer)), (303, "/rooms/lobby"));

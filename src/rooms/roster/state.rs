@@ -9,7 +9,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{LEFT_TAB_TTL, NameTaken, Presence, TabId, room::{Bearers, Room}, tab::Tab};
+use super::{
+    LEFT_TAB_TTL, NameTaken, Presence, TabId,
+    room::{Bearers, Room},
+    tab::Tab,
+};
 use crate::message::{Name, People, RoomName};
 
 /// A tab of a room.

@@ -154,8 +154,16 @@ async fn names_that_look_alike_are_taken_while_somebody_is_here() {
     assert_eq!(roster.people(&room()).count, 0, "joined, and not here yet");
     let guard = roster.enter(&room(), "1", &name("Ann"));
     for alike in ["Ann", "ann", "ANN", "Ａｎｎ", "Аnn", "ɑnn"] {
-        assert_eq!(roster.join(&room(), "2", &name(alike), None), Err(NameTaken { by_own: false }), "{alike}");
-        assert_eq!(roster.check(&room(), &name(alike)), Err(NameTaken { by_own: false }), "{alike}");
+        assert_eq!(
+            roster.join(&room(), "2", &name(alike), None),
+            Err(NameTaken { by_own: false }),
+            "{alike}"
+        );
+        assert_eq!(
+            roster.check(&room(), &name(alike)),
+            Err(NameTaken { by_own: false }),
+            "{alike}"
+        );
     }
     for other in ["Anna", "Bob", "李"] {
         assert_eq!(roster.check(&room(), &name(other)), Ok(()), "{other}");

@@ -64,7 +64,9 @@ pub(crate) async fn create(
     let name = form.field("username").and_then(|raw| Name::parse(raw).map_err(invalid));
     let browser_id = known.as_ref().map(|browser| browser.id.as_str());
     let tab = match name {
-        Ok(name) => state.rooms.join(&caller, room.clone(), name, browser_id, earlier.as_ref()).await,
+        Ok(name) => {
+            state.rooms.join(&caller, room.clone(), name, browser_id, earlier.as_ref()).await
+        }
         Err(why) => return refused(&room, &form, &why),
     };
     match tab.map_err(Error::from) {

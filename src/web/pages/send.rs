@@ -73,7 +73,9 @@ pub(crate) async fn create(
         }
         // Going to a field by its name puts the focus there (WHATWG HTML, "scroll to the
         // fragment"), where `autofocus` is heeded once per page only, and not per frame.
-        Ok(_) if framed => Ok(Redirect::to(&format!("{}?frame=1#text", path.send())).into_response()),
+        Ok(_) if framed => {
+            Ok(Redirect::to(&format!("{}?frame=1#text", path.send())).into_response())
+        }
         Ok(_) => Ok(Redirect::to(&path.to_string()).into_response()),
         Err(why) => {
             // A key that was used up would keep refusing what is in the form.
