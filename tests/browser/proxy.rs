@@ -244,7 +244,7 @@ async fn pass(mut browser: TcpStream, upstream: &str, state: &State) -> std::io:
         let since = *changes.borrow_and_update();
         state.open.fetch_add(1, Ordering::SeqCst);
         state.opened.fetch_add(1, Ordering::SeqCst);
-        let changed = async {
+        let other = async {
             match changes.wait_for(|now| *now != Streams::Pass && *now != since).await {
                 Ok(now) => *now,
                 Err(_) => Streams::Refuse,
@@ -252,7 +252,7 @@ async fn pass(mut browser: TcpStream, upstream: &str, state: &State) -> std::io:
         };
         let now = tokio::select! {
             _ = copy_bidirectional(&mut browser, &mut hubbub) => None,
-            now = changed => Some(now),
+            now = other => Some(now),
         };
         if now == Some(Streams::Silence) {
             // Nothing ends it but the browser.
