@@ -26,7 +26,7 @@ use crate::{
 pub(crate) use access::Denied;
 pub(crate) use limits::{Allowed, Limits, TooMuch};
 pub(crate) use listen::{Cursor, Listen};
-pub(crate) use roster::{NameTaken, Roster};
+pub(crate) use roster::{NameTaken, Presence, Roster};
 pub(crate) use tab::Tab;
 
 use access::{Access, Action};

@@ -61,7 +61,21 @@ type TabId = Arc<str>;
 /// Somebody else in the room bears this name, or one that looks like it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("somebody in the room bears this name")]
-pub(crate) struct NameTaken;
+pub(crate) struct NameTaken {
+    /// Whether it is an open tab of the same browser, and nobody else.
+    pub by_own: bool,
+}
+
+/// How much a tab is in its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Presence {
+    /// Not at all.
+    Gone,
+    /// It has its name for a grace, and nothing else.
+    Idle,
+    /// It has a stream, or said that it is hidden.
+    Here,
+}
 
 /// A handle on who is where; clones share it.
 ///
@@ -93,14 +107,25 @@ impl Roster {
     }
 
     /// Takes a name for a tab that joins: it has the name for a grace, and is listed when its
-    /// stream opens.
+    /// stream opens. Tabs of the same browser that have no stream and are not hidden give it up.
     ///
     /// # Errors
     ///
-    /// [`NameTaken`] when a tab has the name, or one that looks like it.
-    pub(crate) fn join(&self, room: &RoomName, tab: &str, name: &Name) -> Result<(), NameTaken> {
+    /// [`NameTaken`] when another tab has the name, or one that looks like it.
+    pub(crate) fn join(
+        &self,
+        room: &RoomName,
+        tab: &str,
+        name: &Name,
+        browser: Option<&str>,
+    ) -> Result<(), NameTaken> {
         let (key, skeleton) = (Key::new(room, tab), skeleton(name));
-        self.lock().join(&key, name, skeleton, Instant::now())
+        self.lock().join(&key, name, skeleton, browser, Instant::now())
+    }
+
+    /// Whether a tab is here.
+    pub(crate) fn presence(&self, room: &RoomName, tab: &str) -> Presence {
+        self.lock().presence(&Key::new(room, tab))
     }
 
     /// Whether somebody who has not joined may speak under a name now.

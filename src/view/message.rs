@@ -15,7 +15,8 @@ use crate::{
 #[must_use]
 pub(crate) fn fragment(message: &Message) -> Markup {
     html! {
-        p id={ "m" (message.seq()) } data-key=(message.id) class="message" {
+        p id={ "m" (message.seq()) } data-key=(message.id) class="message"
+            data-name=(message.name) {
             strong { (message.name) ":" } " "
             span { (linked(message.text.as_str())) } " "
             time datetime=(message.sent_at()) { (message.sent_at.strftime("%H:%M")) }

@@ -3,9 +3,8 @@
 
 use axum::{
     extract::{FromRequestParts, Query, RawPathParams},
-    http::{header, request::Parts},
+    http::request::Parts,
 };
-use cookie::Cookie;
 use serde::de::DeserializeOwned;
 
 use super::{client_ip, error::Error, session, state::AppState};
@@ -64,6 +63,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 pub(super) struct Visitor {
     /// The room.
     pub room: RoomName,
+    /// The tab's id, as the address has it.
+    pub id: String,
     /// The tab, where its cookie came with the request.
     pub tab: Option<Tab>,
 }
@@ -76,13 +77,9 @@ impl FromRequestParts<AppState> for Visitor {
         let params = params.map_err(|_| Error::NotFound)?;
         let Room(room) = Room::of(&params)?;
         let (_, id) = params.iter().find(|(name, _)| *name == "tab").ok_or(Error::NotFound)?;
-        let lines = parts.headers.get_all(header::COOKIE).iter();
-        let tab = lines
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(Cookie::split_parse_encoded)
-            .flatten()
+        let tab = session::cookies(&parts.headers)
             .find_map(|cookie| session::tab(&state.secret, cookie, &room, id));
-        Ok(Self { room, tab })
+        Ok(Self { room, id: id.to_owned(), tab })
     }
 }
 

@@ -33,6 +33,11 @@ const SECURITY_HEADERS: [(HeaderName, &str); 3] = [
 /// Asked every few seconds: what it answers is in the log when it changes.
 const READY: &str = "/readyz";
 
+/// Marks an answer as ours, with `1`, or with the reason where it refuses. What stands between may
+/// answer in our place, with a page of its own and status 200 (a hotel's sign-in page): the page's
+/// script takes no answer without this header for content.
+const HUBBUB: HeaderName = HeaderName::from_static("hubbub");
+
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What [`finish`] works with.
@@ -63,12 +68,15 @@ pub(super) async fn finish(
     };
 
     let mut internal = None;
+    let mut word = "1";
     if let Some(refused) = response.extensions_mut().remove::<Refused>() {
         shared.metrics.refused(refused.reason);
+        word = refused.reason;
         internal = refused.internal;
     }
     if let Some(why) = response.extensions_mut().remove::<Error>() {
         shared.metrics.refused(why.reason());
+        word = why.reason();
         response = error::present(&why, wording, request_id, response);
         internal = why.internal_cause();
         if is_head {
@@ -79,6 +87,7 @@ pub(super) async fn finish(
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
+    response.headers_mut().insert(HUBBUB, HeaderValue::from_static(word));
     if status.is_server_error()
         && let Ok(id) = HeaderValue::from_str(&request_id.to_string())
     {
@@ -142,4 +151,10 @@ fn status_class(status: u16) -> &'static str {
 /// shows it as new.
 pub(super) fn not_stored() -> [(HeaderName, HeaderValue); 1] {
     [(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))]
+}
+
+/// A page with the key of a draft in it, and no script to give it another: a browser that goes back to
+/// it must ask anew, or the next message would go under a key that was used.
+pub(super) fn never_stored() -> [(HeaderName, HeaderValue); 1] {
+    [(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"))]
 }

@@ -25,12 +25,12 @@ use crate::server::HttpService;
 /// Every URL that hubbub answers, what each takes behind the `?`, and nothing else. The page at
 /// `/api` documents it, and is held to it by the tests below.
 fn table() -> Vec<Entry> {
-    const STREAM: &[&str] = &["after", "last", "format"];
+    const STREAM: &[&str] = &["after", "lastEventId", "last", "format"];
     vec![
         page("/", get(rooms::lobby)),
         everybody("/rooms", get(rooms::list).post(rooms::open)).on_get(&["format"]),
         page("/rooms/{room}", get(join::show)),
-        page("/rooms/{room}/join", post(join::create)),
+        page("/rooms/{room}/join", get(join::form).post(join::create)),
         script("/rooms/{room}/messages", get(messages::list).post(submit::create))
             .on_get(&["before", "limit", "format"])
             .on_post(&["username", "key"]),
@@ -38,8 +38,9 @@ fn table() -> Vec<Entry> {
         script("/rooms/{room}/presence", get(presence::show)).on_get(&["format"]),
         page("/rooms/{room}/tabs/{tab}", get(tab::show)).on_get(&["before"]),
         page("/rooms/{room}/tabs/{tab}/send", get(send::frame).post(send::create))
+            .on_get(&["frame"])
             .on_post(&["frame"]),
-        page("/rooms/{room}/tabs/{tab}/leave", post(tab::leave)),
+        page("/rooms/{room}/tabs/{tab}/leave", get(tab::form).post(tab::leave)),
         script("/rooms/{room}/tabs/{tab}/presence", post(presence::update)),
         page("/rooms/{room}/tabs/{tab}/live", get(tab::live)),
         stream("/rooms/{room}/tabs/{tab}/events", get(events::of_tab)).on_get(STREAM),

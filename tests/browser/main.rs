@@ -13,6 +13,10 @@ mod proxy;
 mod tab;
 
 mod access;
+mod again;
+mod between;
+mod busy;
+mod draft;
 mod hidden;
 mod history;
 mod looks;

@@ -24,6 +24,15 @@
 //! | 13 | a bot is made to send other fields | `the_bot_in_sh_answers_each_once_and_cannot_be_made_to_send_anything_else` |
 //! | 13 | a host's name becomes a command in a line to copy | `a_host_that_would_run_in_a_shell_does_not_stand_on_the_api_page` |
 //! | 13 | a foreign site posts | `a_post_from_a_foreign_page_is_refused` |
+//! | 2 | a path dies without a word | `a_path_that_is_silent_for_too_long_and_one_that_never_answers_are_given_up` |
+//! | 10 | a sign-in page answers in the server's place | `a_sign_in_page_in_the_place_of_an_answer_is_an_outage_and_no_content` |
+//! | 12 | the page of a tab that left or lost its cookie | `a_tab_whose_cookie_is_gone_says_so_and_joins_again_under_its_name_with_its_draft` |
+//! | 12 | a browser throws out an open tab's cookie | `two_hundred_joins_of_one_browser_leave_its_first_tab_joined` |
+//! | 14 | two tabs send under one key | `what_a_duplicated_tab_sends_is_a_message_of_its_own_though_it_is_the_same_text` |
+//! | 14 | one stands in one's own way | `who_joins_goes_back_and_joins_again_is_not_in_ones_own_way` |
+//! | 15 | an answer breaks a composition | `an_input_methods_enter_sends_nothing_and_an_answer_leaves_its_composition_alone` |
+//! | 15 | a script decides by what a translation shows | `what_a_translation_makes_of_the_page_decides_nothing` |
+//! | 16 | a busy room freezes its page | `five_thousand_messages_at_once_freeze_nothing_and_are_arranged_once_a_frame` |
 //! | 14 | double click | `a_key_sent_twice_is_one_message` |
 //! | 14 | flood | `a_tab_that_floods_is_told_to_wait_and_its_draft_stays_in_the_form` |
 //! | 14 | file descriptors run out | `where_file_descriptors_run_out_open_tabs_live_on_and_idle_connections_make_room` |

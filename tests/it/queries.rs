@@ -18,7 +18,7 @@ async fn a_parameter_that_is_not_known_is_named_by_every_address_in_its_own_form
     let page = client().get(app.url("/rooms/lobby")).send().await.unwrap().text().await.unwrap();
     let style = page.split('"').find(|part| part.starts_with("/static/app.")).unwrap();
     let none = "there are none";
-    let stream = "there are after, last and format";
+    let stream = "there are after, lastEventId, last and format";
     let at = |below: &str| format!("{}{below}", tab.path);
     for (method, path, media_type, known) in [
         ("GET", "/".to_owned(), HTML, none),
@@ -33,7 +33,7 @@ async fn a_parameter_that_is_not_known_is_named_by_every_address_in_its_own_form
         ("GET", "/rooms/lobby/presence".to_owned(), JSON, "there is format"),
         ("GET", "/rooms/lobby/events".to_owned(), JSON, stream),
         ("GET", at(""), HTML, "there is before"),
-        ("GET", at("/send"), HTML, none),
+        ("GET", at("/send"), HTML, "there is frame"),
         ("POST", at("/send"), HTML, "there is frame"),
         ("POST", at("/leave"), HTML, none),
         ("POST", at("/presence"), JSON, none),
@@ -74,7 +74,7 @@ async fn a_parameter_that_comes_twice_or_is_not_text_is_named_in_the_form_of_the
         (
             "/rooms/lobby/events?format=text&lost=1",
             TEXT,
-            "There is no parameter lost here; there are after, last and format.",
+            "There is no parameter lost here; there are after, lastEventId, last and format.",
         ),
         ("/rooms/lobby/tabs/1?before=a&before=b", HTML, "The parameter before came twice."),
         ("/rooms?format=json&format=json", JSON, "The parameter format came twice."),

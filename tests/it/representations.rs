@@ -278,14 +278,14 @@ async fn the_form_in_its_frame_stays_in_its_frame() {
     let tab = Tab::join(&app, "lobby", "ann").await;
     let page = tab.page().await;
     assert!(page.contains(&format!("src=\"{}/live\"", tab.path)));
-    assert!(page.contains(&format!("src=\"{}/send#text\"", tab.path)));
-    let frame = tab.get("/send").send().await.unwrap().text().await.unwrap();
+    assert!(page.contains(&format!("src=\"{}/send?frame=1#text\"", tab.path)));
+    let frame = tab.get("/send?frame=1").send().await.unwrap().text().await.unwrap();
     let action = format!("action=\"{}/send?frame=1\"", tab.path);
     assert!(frame.contains(&action) && !frame.contains("hx-post"), "{frame}");
 
     let answer = tab.post("/send?frame=1", &[("text", "hi"), ("key", "k")]).send().await.unwrap();
     assert_eq!(answer.status(), 303);
-    assert_eq!(answer.headers()[header::LOCATION], format!("{}/send#text", tab.path));
+    assert_eq!(answer.headers()[header::LOCATION], format!("{}/send?frame=1#text", tab.path));
     let answer = tab.post("/send?frame=1", &[("text", ""), ("key", "k")]).send().await.unwrap();
     assert_eq!(answer.status(), 422);
     assert!(answer.text().await.unwrap().contains(&action));

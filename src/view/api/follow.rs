@@ -46,6 +46,8 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                 dd { "Begin with so many of the newest messages, 0 to " (limits.max_last) "." }
                 dt { (name("after")) }
                 dd { "Begin after the message with this id." }
+                dt { (name("lastEventId")) }
+                dd { "The same, as libraries send it that stand in for a browser's " code { "EventSource" } "." }
                 dt { (name("Last-Event-ID")) }
                 dd {
                     "The same as a header, which wins over the address: browsers send it by themselves "

@@ -85,6 +85,8 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                 dd { "To the room named in " (name("room")) "." }
                 dt { (url("GET", "/rooms/{room}")) }
                 dd { "The join form." }
+                dt { (url("GET", "/rooms/{room}/join")) }
+                dd { "To the join form." }
                 dt { (url("POST", "/rooms/{room}/join")) }
                 dd { "Joins under the name in " (name("username")) ": a 303 to the tab, with its cookie." }
                 dt { (url("GET", "/rooms/{room}/tabs/{tab}")) }
@@ -93,7 +95,10 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                     "the join form for who is not that tab."
                 }
                 dt { (url("GET", "/rooms/{room}/tabs/{tab}/send")) }
-                dd { "The send form alone, for the frame of a page without script." }
+                dd {
+                    "With " (name("frame")) " the send form alone, for the frame of a page without "
+                    "script. Without it a 303 to the page that has the form."
+                }
                 dt { (url("POST", "/rooms/{room}/tabs/{tab}/send")) }
                 dd {
                     "Sends " (name("text")) ", under " (name("key")) " where there is one: a 303 to the "
@@ -102,12 +107,14 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                 dt { (url("GET", "/rooms/{room}/tabs/{tab}/events")) }
                 dd {
                     "The stream of the room, and who reads it is here. Takes " (name("after")) ", "
-                    (name("last")) " and " (name("format")) " as above."
+                    (name("lastEventId")) ", " (name("last")) " and " (name("format")) " as above."
                 }
                 dt { (url("GET", "/rooms/{room}/tabs/{tab}/live")) }
                 dd { "What the frame of a page without script begins with." }
                 dt { (url("POST", "/rooms/{room}/tabs/{tab}/presence")) }
                 dd { "Whether the tab is hidden, in " (name("hidden")) ": true or false. A 204." }
+                dt { (url("GET", "/rooms/{room}/tabs/{tab}/leave")) }
+                dd { "A 303 to the page that has the form." }
                 dt { (url("POST", "/rooms/{room}/tabs/{tab}/leave")) }
                 dd { "Forgets the name: a 303 to the join form." }
                 dt { (url("GET", "/api")) }

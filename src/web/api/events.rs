@@ -32,6 +32,8 @@ pub(crate) const MAX_LAST: usize = 10_000;
 pub(crate) struct StreamQuery {
     after: Option<String>,
     last: Option<String>,
+    #[serde(rename = "lastEventId")]
+    last_event_id: Option<String>,
     format: Option<String>,
 }
 
@@ -70,13 +72,17 @@ impl StreamQuery {
     }
 
     /// Where the reader begins. The header, which a browser sends by itself when it comes back,
-    /// wins over the address that it first came to.
+    /// wins over the address that it first came to. Where there is no `EventSource`, polyfills cannot
+    /// set the header without a preflight, and put its value behind the `?`.
     fn cursor(&self, headers: &HeaderMap) -> Result<Cursor, Error> {
         // An empty header is what the standard sends for "no last event"; browsers leave it out.
         let header = headers.get("last-event-id").filter(|value| !value.is_empty());
         if let Some(header) = header {
             let id = header.to_str().ok().and_then(|raw| raw.parse().ok());
             return Ok(id.map_or(Cursor::Unreadable, Cursor::After));
+        }
+        if let Some(raw) = self.last_event_id.as_deref().filter(|raw| !raw.is_empty()) {
+            return Ok(raw.parse().map_or(Cursor::Unreadable, Cursor::After));
         }
         if let Some(raw) = &self.after {
             let id: MessageId = raw.parse().map_err(|_| {

@@ -89,7 +89,12 @@ async fn answer(wire: &mut Wire) -> (String, String) {
         let mut buffer = [0; 4096];
         let count = soon("a body", wire.socket.read(&mut buffer)).await.unwrap();
         assert_ne!(count, 0, "in the middle of {status}");
-        wire.read.push_str(std::str::from_utf8(&buffer[..count]).expect("ASCII"));
+        let mut bytes = buffer[..count].to_vec();
+        // It may end within a character.
+        while std::str::from_utf8(&bytes).is_err() {
+            bytes.push(soon("a body", wire.socket.read_u8()).await.unwrap());
+        }
+        wire.read.push_str(std::str::from_utf8(&bytes).expect("UTF-8"));
     }
     let rest = wire.read.split_off(length);
     (status.to_owned(), std::mem::replace(&mut wire.read, rest))
