@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
-use crate::{journal::Retention, rooms::Allowed};
+use crate::{journal::Retention, rooms::Allowed, web::PublicUrls};
 
 /// What an operator can set.
 #[derive(Clone, Debug, Parser)]
@@ -64,6 +64,10 @@ pub struct Config {
     #[arg(long, env = "HUBBUB_ADDRESS_STREAMS", value_name = "N", default_value_t = 1000)]
     pub address_streams: usize,
 
+    /// Rooms a minute that one address may make by sending there; 0 for any number
+    #[arg(long, env = "HUBBUB_ADDRESS_ROOMS", value_name = "N", default_value_t = 60)]
+    pub address_rooms: u32,
+
     /// Rooms that have readers at once; 0 for any number
     #[arg(long, env = "HUBBUB_MAX_ROOMS", value_name = "N", default_value_t = 10_000)]
     pub max_rooms: usize,
@@ -80,6 +84,13 @@ pub struct Config {
         value_parser = networks
     )]
     pub trusted_proxies: Networks,
+
+    /// What people reach the server as, such as https://chat.example; further ones behind commas
+    #[arg(
+        long, env = "HUBBUB_PUBLIC_URL", value_name = "URLS", default_value = "none",
+        value_parser = PublicUrls::parse
+    )]
+    pub public_url: PublicUrls,
 
     /// Address to serve metrics on, for the operator; off for nowhere
     #[arg(
@@ -144,6 +155,7 @@ impl Config {
             address_streams: self.address_streams,
             // Room for pages and forms, which come and go in milliseconds.
             streams: connections - connections.div_ceil(10).min(connections - 1),
+            new_rooms: self.address_rooms,
             rooms: self.max_rooms,
         }
     }
@@ -233,6 +245,7 @@ mod tests {
             ("--listen", "here"),
             ("--trusted-proxies", "10.0.0.0/99"),
             ("--admin", "on"),
+            ("--public-url", "chat.example"),
             ("--tab-sends", "many"),
             ("--max-body", "16KB"),
             ("--log-format", "xml"),

@@ -21,6 +21,7 @@
 //! |---|---|---|
 //! | [`message`] | room, name, text, key, id: parsed at the edge, pure; the entry, which is what a journal holds | any other module |
 //! | [`metrics`] | what is counted and timed | what for |
+//! | [`lossy`] | lines to stderr that nobody waits for | what they say |
 //! | [`shutdown`] | the stop signal | who stops |
 //! | [`journal`] | the durable, ordered log; followers with names; a sequencer that chooses the place, a store that keeps it | HTTP, HTML, who reads |
 //! | [`sink`] | what a socket takes from others than its own task | sockets |
@@ -51,6 +52,7 @@ mod fault;
 #[doc(hidden)]
 pub mod internals;
 pub mod journal;
+pub mod lossy;
 pub mod message;
 pub mod metrics;
 mod paths;

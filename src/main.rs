@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use hubbub::{Hubbub, config::Config, server, shutdown::Shutdown, telemetry};
+use hubbub::{Hubbub, config::Config, lossy, server, shutdown::Shutdown, telemetry};
 
 use tokio::net::TcpListener;
 
@@ -15,12 +15,15 @@ async fn main() -> ExitCode {
     let (hubbub, listener, admin, shutdown) = match start(&config) {
         Ok(started) => started,
         Err(why) => {
+            lossy::flush(); // What was logged before comes before.
             eprintln!("hubbub: {why}");
             return ExitCode::from(EXIT_UNUSABLE);
         }
     };
     // The log has said what failed.
-    hubbub.serve(listener, admin, shutdown).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+    let served = hubbub.serve(listener, admin, shutdown).await;
+    lossy::flush();
+    served.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
 type Started = (Hubbub, TcpListener, Option<TcpListener>, Shutdown);

@@ -4,7 +4,11 @@
 //! Everything is an atomic that clones share: what is counted with every message and every reader
 //! waits for nobody.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{
+    fs,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::text,
@@ -16,6 +20,8 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
+
+use crate::lossy;
 
 /// One label and its value.
 type Label = [(&'static str, &'static str); 1];
@@ -35,6 +41,7 @@ struct Inner {
     replays: Counter,
     gaps: Counter,
     evictions: Counter,
+    dropped_lines: Counter,
     requests: Family<RequestLabels, Histogram>,
     rooms: Gauge,
     memory: Gauge,
@@ -85,6 +92,7 @@ impl Metrics {
             replays: Counter::default(),
             gaps: Counter::default(),
             evictions: Counter::default(),
+            dropped_lines: Counter::default(),
             requests: Family::new_with_constructor(seconds),
             rooms: Gauge::default(),
             memory: Gauge::default(),
@@ -105,6 +113,8 @@ impl Metrics {
             "Peers cut since they took or acknowledged nothing",
             inner.evictions.clone(),
         );
+        let dropped = inner.dropped_lines.clone();
+        ours.register("log_lines_dropped", "Lines of the log that nobody took", dropped);
         let (unit, commit) = (Unit::Seconds, inner.commit.clone());
         ours.register_with_unit("commit", "Time to commit and sync a batch", unit, commit);
         let help = "Time from a message's way out of the journal to its readers' sockets";
@@ -122,6 +132,7 @@ impl Metrics {
     #[must_use]
     pub fn encode(&self, rooms: usize) -> String {
         self.0.rooms.set(i64::try_from(rooms).unwrap_or(i64::MAX));
+        self.0.dropped_lines.inner().store(lossy::dropped(), Ordering::Relaxed);
         self.0.memory.set(resident().unwrap_or(0));
         let mut out = String::new();
         text::encode(&mut out, &self.0.registry).expect("memory takes it");

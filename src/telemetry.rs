@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::LogFormat;
+use crate::{config::LogFormat, lossy};
 
 /// Starts logging what `filter` lets through.
 ///
@@ -13,11 +13,10 @@ use crate::config::LogFormat;
 /// The sentence that says what is wrong with the filter.
 pub fn init(filter: &str, format: LogFormat) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|why| format!("--log {filter}: {why}"))?;
-    let stderr = std::io::stderr;
-    let colours = stderr().is_terminal();
+    let colours = std::io::stderr().is_terminal();
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(stderr)
+        .with_writer(|| lossy::Stderr)
         .with_ansi(colours)
         // A line that cannot be written, as where stderr is a file on a full disk, is lost; word of
         // that could not be written either, and would panic in the middle of a request.

@@ -1,9 +1,11 @@
 //! What handlers take out of a request: the room that a URL names, who asks, and the tab that the
 //! request proves.
 
+use std::net::IpAddr;
+
 use axum::{
     extract::{FromRequestParts, Query, RawPathParams},
-    http::{header, request::Parts},
+    http::{Extensions, HeaderMap, header, request::Parts},
 };
 use cookie::Cookie;
 use serde::de::DeserializeOwned;
@@ -38,11 +40,20 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
-        let connection = parts.extensions.get::<ConnectionInfo>();
         let missing = || Error::internal(&"the server sets what is known of a connection");
-        let peer = connection.ok_or_else(missing)?.peer.ip().to_canonical();
-        Ok(Self { ip: client_ip::of(peer, &parts.headers, &state.trusted_proxies) })
+        let ip = client(&parts.extensions, &parts.headers, state).ok_or_else(missing)?;
+        Ok(Self { ip })
     }
+}
+
+/// The address that limits count by, where anything is known of the connection.
+pub(super) fn client(
+    extensions: &Extensions,
+    headers: &HeaderMap,
+    state: &AppState,
+) -> Option<Option<IpAddr>> {
+    let peer = extensions.get::<ConnectionInfo>()?.peer.ip().to_canonical();
+    Some(client_ip::of(peer, headers, &state.trusted_proxies))
 }
 
 /// What stands behind the `?`, with errors that are ours.

@@ -1,6 +1,7 @@
 use std::{
     fs::{File, TryLockError},
     io,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -12,6 +13,9 @@ use super::migrate::{self, SCHEMA_VERSION};
 /// How long a statement waits for a lock. Only a backup or a repair by hand can hold one. Senders
 /// wait as well, a little longer than this, so that the lock alone refuses none of them.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// Read and written by its owner.
+const PRIVATE: u32 = 0o600;
 
 /// Why the journal cannot be opened, in words for the operator who reads it on stderr.
 #[derive(Debug, thiserror::Error)]
@@ -72,10 +76,11 @@ pub(crate) struct Lock(File);
 impl Lock {
     /// Takes it.
     pub(crate) fn take(path: &Path) -> Result<Self, OpenError> {
-        let io = |why| OpenError::Io { path: path.to_owned(), why };
+        let lock = beside(path, "lock");
+        let io = |why| OpenError::Io { path: lock.clone(), why };
         let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        let file = options.open(beside(path, "lock")).map_err(io)?;
+        options.read(true).write(true).create(true).truncate(false).mode(PRIVATE);
+        let file = options.open(&lock).map_err(io)?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
@@ -97,9 +102,22 @@ fn beside(path: &Path, extension: &str) -> PathBuf {
     name.into()
 }
 
+/// Makes the journal's file where there is none, for nobody else to read, whatever the umask: what
+/// SQLite lays beside it has the mode of the file itself. One that is there keeps its mode: to whom
+/// it was opened by hand is its owner's business.
+fn make(path: &Path) -> Result<(), OpenError> {
+    match File::options().write(true).create_new(true).mode(PRIVATE).open(path) {
+        Err(why) if why.kind() != io::ErrorKind::AlreadyExists => {
+            Err(OpenError::Io { path: path.to_owned(), why })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The one connection that writes, with everything in place.
 pub(super) fn writable(path: &Path) -> Result<Connection, OpenError> {
     let sqlite = |why| OpenError::sqlite(path, why);
+    make(path)?;
     // One thread at a time has the connection, so SQLite need not lock at every call.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE

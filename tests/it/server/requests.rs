@@ -13,7 +13,7 @@ use crate::{
 /// Signals are handled, and a form is on its way that never comes to its end.
 pub async fn half_a_form(app: &impl Server) -> Wire {
     let mut wire = Wire::to(app).await;
-    wire.say("POST /rooms/lobby/messages HTTP/1.1\r\nHost: hubbub\r\n").await.unwrap();
+    wire.say("POST /rooms/lobby/messages HTTP/1.1\r\nHost: localhost\r\n").await.unwrap();
     wire.say("Content-Type: application/x-www-form-urlencoded\r\n").await.unwrap();
     wire.say("Content-Length: 23\r\n\r\nusername=ann").await.unwrap();
     wire
@@ -37,7 +37,7 @@ async fn who_asks_for_a_stream_and_closes_that_half_reads_it_whole_and_live() {
     for number in 0..30 {
         send(&app, "lobby", "ann", &format!("before {number}")).await;
     }
-    for version in ["1.0", "1.1\r\nHost: hubbub"] {
+    for version in ["1.0", "1.1\r\nHost: localhost"] {
         let mut wire = Wire::to(&app).await;
         let asked = format!("GET /rooms/lobby/events?last=20&format=text HTTP/{version}\r\n\r\n");
         wire.say(&asked).await.unwrap();
@@ -110,7 +110,7 @@ async fn what_is_asked_in_one_go_before_a_stream_is_answered_whole_and_in_order(
         wire.get(path).await.unwrap();
         answers.push(answer(&mut wire).await);
     }
-    let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: hubbub\r\n\r\n");
+    let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     for count in 1..=64 {
         // A window of some KB is shut again and again.
         let mut wire = if count % 2 == 0 { Wire::narrow(&app) } else { Wire::to(&app).await };
@@ -137,7 +137,7 @@ async fn to_head_a_streams_headers_are_the_whole_answer() {
     let app = App::start();
     let mut wire = Wire::to(&app).await;
     for _ in 0..2 {
-        wire.say("HEAD /rooms/lobby/events HTTP/1.1\r\nHost: hubbub\r\n\r\n").await.unwrap();
+        wire.say("HEAD /rooms/lobby/events HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         let head = wire.until("\r\n\r\n").await.to_lowercase();
         assert!(head.starts_with("http/1.1 200"), "{head}");
         assert!(head.contains("content-type: text/event-stream"), "{head}");
