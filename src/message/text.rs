@@ -62,7 +62,6 @@ impl Text {
     /// made for that is eighty times what its texts are.
     #[must_use]
     pub fn shown_bytes(&self) -> usize {
-        const MARKUP_BYTES: usize = 300; // What is around it, and the name.
         let bytes = |byte| match byte {
             b'&' => 5,
             b'<' | b'>' => 4,
@@ -72,7 +71,7 @@ impl Text {
         };
         let once: usize = self.0.bytes().map(bytes).sum();
         let links = self.0.matches("://").count() * 80; // What is around each.
-        MARKUP_BYTES + if links > 0 { 2 * once + links } else { once }
+        if links > 0 { 2 * once + links } else { once }
     }
 
     /// The text.

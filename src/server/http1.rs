@@ -72,6 +72,7 @@ where
         let may_be_live = request.method() == Method::GET;
         let framing = framing_of(request.version());
         let (offers, progress) = (Arc::clone(&offers), Arc::clone(&asked));
+        let too_large = refusal::too_large(&request);
         progress.asked(!request.body().is_end_stream());
         let request = request.map(|body| match body.is_end_stream() {
             true => Body::new(body),
@@ -80,7 +81,10 @@ where
         let response = respond(service.clone(), request, info);
         // In a box: hyper keeps room for this future as long as the connection lasts.
         Box::pin(async move {
-            let mut response = response.await;
+            let mut response = match too_large {
+                Some(refusal) => refusal,
+                None => response.await,
+            };
             let live = may_be_live.then(|| LiveResponse::take(&mut response, framing)).flatten();
             let Some(live) = live else {
                 progress.answered();

@@ -11,20 +11,21 @@ use scan::{Crate, Edges};
 const CRATE: Table = &[
     ("app", &["config", "delivery", "journal", "metrics", "rooms", "server", "shutdown", "web"]),
     ("assets", &[]),
-    ("config", &["journal", "rooms"]),
+    ("config", &["journal", "rooms", "web"]),
     ("crate", &["app"]),
     ("delivery", &["fault", "journal", "message", "metrics", "sink", "view"]),
     ("fault", &[]),
     ("internals", &["delivery", "journal", "message", "metrics", "sink"]),
     ("journal", &["fault", "message", "metrics"]),
+    ("lossy", &[]),
     ("message", &[]),
-    ("metrics", &[]),
+    ("metrics", &["lossy"]),
     ("paths", &["message"]),
     ("rooms", &["delivery", "journal", "message", "metrics"]),
     ("server", &["metrics", "shutdown", "sink"]),
     ("shutdown", &[]),
     ("sink", &[]),
-    ("telemetry", &["config"]),
+    ("telemetry", &["config", "lossy"]),
     ("view", &["assets", "message", "paths"]),
     (
         "web",
@@ -60,9 +61,10 @@ const WEB: Table = &[
     ("extract", &["client_ip", "error", "session", "state"]),
     ("fields", &["error"]),
     ("form", &["body", "error", "fields"]),
+    ("host", &[]),
     ("json", &[]),
     ("negotiate", &[]),
-    ("origin", &[]),
+    ("origin", &["host", "state"]),
     (
         "pages",
         &[
@@ -81,12 +83,12 @@ const WEB: Table = &[
         ],
     ),
     ("request_id", &[]),
-    ("respond", &["error", "fields", "request_id", "route"]),
+    ("respond", &["error", "extract", "fields", "host", "request_id", "route", "state"]),
     ("route", &[]),
-    ("routes", &["api", "assets", "error", "pages", "respond", "route", "state"]),
+    ("routes", &["api", "assets", "error", "host", "pages", "respond", "route", "state"]),
     ("session", &[]),
-    ("state", &["cache", "session"]),
-    ("web", &["cache", "routes", "session", "state"]),
+    ("state", &["cache", "host", "session"]),
+    ("web", &["cache", "host", "routes", "session", "state"]),
 ];
 
 /// A row for each module: who it uses.

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use axum::{
+    http::{Request, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
 use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
@@ -15,6 +19,28 @@ use super::MAX_BUFFER_BYTES;
 const MAX_LINGER_BYTES: usize = 4 << 20;
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The answer to a head that hyper has read, since a buffer had room for it, and that is too large all
+/// the same.
+pub(super) fn too_large<T>(request: &Request<T>) -> Option<Response> {
+    const AROUND: usize = 4; // Of a header: `: ` and the line's end.
+    let lines = request.headers().iter();
+    let lines: usize = lines.map(|(name, it)| name.as_str().len() + it.len() + AROUND).sum();
+    let head = lines + request.uri().to_string().len();
+    (head > MAX_BUFFER_BYTES).then(|| {
+        let close = [(header::CONNECTION, "close")];
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        (status, close, format!("{}\n", head_too_large())).into_response()
+    })
+}
+
+fn head_too_large() -> String {
+    format!(
+        "The request's head is larger than {} KB or has more than 100 lines. Cookies of other \
+         applications on this host may be why: delete some.",
+        MAX_BUFFER_BYTES / 1024
+    )
+}
+
 /// The answer in the place of one that hyper gives where it cannot read a head.
 pub(super) fn worded(answer: &[u8]) -> Option<Bytes> {
     let line = answer.strip_prefix(b"HTTP/1.1 ")?;
@@ -24,14 +50,7 @@ pub(super) fn worded(answer: &[u8]) -> Option<Bytes> {
     let (status, sentence) = match line.first_chunk::<4>()? {
         b"400 " => ("400 Bad Request", "This is not a request of HTTP/1.".to_owned()),
         b"414 " => ("414 URI Too Long", "The address is too long.".to_owned()),
-        b"431 " => (
-            "431 Request Header Fields Too Large",
-            format!(
-                "The request's head is larger than {} KB or has more than 100 lines. Cookies of \
-                 other applications on this host may be why: delete some.",
-                MAX_BUFFER_BYTES / 1024
-            ),
-        ),
+        b"431 " => ("431 Request Header Fields Too Large", head_too_large()),
         _ => return None,
     };
     let length = sentence.len() + 1;

@@ -73,9 +73,10 @@ impl Secret {
 
 /// Takes a secret that others can read away from them, and says so: by it they can be anybody.
 fn close_to_others(file: &File, path: &Path) -> io::Result<()> {
-    let mut permissions = file.metadata()?.permissions();
+    let known = file.metadata()?;
+    let mut permissions = known.permissions();
     let mode = permissions.mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    if known.is_file() && mode & 0o077 != 0 {
         permissions.set_mode(mode & 0o700);
         file.set_permissions(permissions)?;
         tracing::warn!(
