@@ -11,7 +11,9 @@
 //!
 //! A stream is asked for over HTTP like everything else. Over HTTP/1.1 its socket is then taken over
 //! from hyper ([`server::live`]): a tab that is held for hours keeps a socket, a cursor and its slot
-//! in the hub, and nothing else.
+//! in the hub, and nothing else. A frame goes out in a chunk of HTTP/1.1, which is put around it once,
+//! where it is encoded. A stream that is cut, by the network or by a restart, has no last chunk, and
+//! so is not complete: clients come back with their cursor.
 //!
 //! # The map
 //!
@@ -24,7 +26,7 @@
 //! | [`lossy`] | lines to stderr that nobody waits for | what they say |
 //! | [`shutdown`] | the stop signal | who stops |
 //! | [`journal`] | the durable, ordered log; followers with names; a sequencer that chooses the place, a store that keeps it | HTTP, HTML, who reads |
-//! | [`sink`] | what a socket takes from others than its own task | sockets |
+//! | [`sink`] | what a socket takes from others than its own task, and what stands around a frame | sockets |
 //! | [`server`] | sockets, deadlines, bounds, protocols | what is served |
 //! | [`assets`] | the embedded files that pages load | |
 //! | [`paths`] | the addresses of pages and forms, built | the handlers |

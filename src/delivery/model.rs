@@ -18,7 +18,7 @@ use super::{
     past::{Hold, PageFuture, Past},
 };
 use crate::{
-    journal::{Gap, Page},
+    journal::{Gap, Page, ReadError},
     message::{Epoch, Message, MessageId, Name, RoomName, Seq, Text},
     metrics::Metrics,
     sink::Sink,
@@ -61,6 +61,8 @@ pub struct State {
     pub committed: u64,
     /// Up to where messages are trimmed.
     pub trimmed: u64,
+    /// Whether it cannot be read.
+    pub broken: bool,
     /// Whether a reading stops before and after it looks, until [`Model::open_gate`].
     pub gated: bool,
     gate: Option<Waker>,
@@ -115,6 +117,9 @@ impl Past for Model {
             Gate(self.clone()).await;
             let (committed, trimmed) = {
                 let state = self.state();
+                if state.broken {
+                    return Err(ReadError::Closed);
+                }
                 (state.committed, state.trimmed)
             };
             Gate(self.clone()).await;

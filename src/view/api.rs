@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::layout;
-use crate::message::{Message, MessageId, Name, RoomName, Text};
+use crate::message::{Message, MessageId, Name, RoomName, Seq, Text};
 
 /// What the page is made of.
 pub(crate) struct Api<'a> {
@@ -124,13 +124,19 @@ fn answer(lines: &str) -> Markup {
     html! { pre { code { (lines) } } }
 }
 
-/// A message to show how one looks.
-fn sample(api: &Api<'_>) -> Option<Message> {
-    Some(Message {
-        id: api.newest.clone(),
-        room: RoomName::parse("lobby").ok()?,
-        name: Name::parse("ann").ok()?,
-        text: Text::parse("R&D: 1+1 = 2").ok()?,
-        sent_at: Timestamp::from_second(1_795_493_707).ok()?, // 2026-11-24T04:15:07Z
-    })
+/// A message to show how one looks. Its parts are such as their parsers keep.
+fn sample(api: &Api<'_>) -> Message {
+    Message {
+        id: MessageId::new(api.newest.epoch().clone(), Seq::new(17)),
+        room: RoomName::stored("lobby"),
+        name: Name::stored("ann"),
+        text: Text::stored("R&D: 1+1 = 2"),
+        sent_at: Timestamp::constant(1_795_493_707, 0), // 2026-11-24T04:15:07Z
+    }
+}
+
+/// Its object.
+fn sample_object(api: &Api<'_>) -> String {
+    // As the stream writes it.
+    serde_json::to_string(&sample(api)).unwrap_or_default()
 }

@@ -28,7 +28,8 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
     let first = send(&app, "lobby", "bob", "first").await;
     send(&app, "lobby", "bob", "second").await;
     let lines = lines(&documentation(&app).await);
-    let [form, json, plain, log, objects, resumed, newest, older, people, rooms, tab] = &lines[..]
+    let [form, json, plain, log, objects, events, resumed, newest, older, people, rooms, tab] =
+        &lines[..]
     else {
         panic!("{lines:?}")
     };
@@ -45,6 +46,11 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
 
     let log = shell.start("sh", "-c", log);
     log.until("what was said", |log| log.contains("bob: first\n") && log.contains(" clock: "));
+    let events = shell.start("sh", "-c", events);
+    let object =
+        events.until("an event", |read| read.contains("sent_at") && read.ends_with("\n\n"));
+    let object = object.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    assert_eq!(serde_json::from_str::<Message>(object).unwrap(), sent[3]);
     let resumed = shell.start("sh", "-c", resumed);
     let missed = resumed.until("what was missed", |read| read.contains(&sent[3].id));
     let ids: Vec<&str> = missed.lines().filter_map(|line| line.strip_prefix("id: ")).collect();
@@ -60,7 +66,7 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
     .await;
     let (object, now): (Message, Message) = (serde_json::from_str(&object.0).unwrap(), object.1);
     assert_eq!((object.name, object.text), (now.name, now.text));
-    drop((log, resumed, objects));
+    drop((log, events, resumed, objects));
 
     until("the readers are gone", async || {
         (shell.run(people) == "{\"count\":0,\"names\":[]}\n").then_some(())

@@ -213,7 +213,8 @@ fn each_way_to_fail_has_a_test_that_is_there() {
         let name = cells[3].trim_matches('`');
         assert!(code.contains(&format!("fn {name}(")), "{name}");
     }
-    assert_eq!(ways, (1..=19).collect());
+    let last = ways.last().copied().expect("a way");
+    assert_eq!(ways, (1..=last).collect());
 }
 
 #[test]

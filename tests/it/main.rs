@@ -1,8 +1,8 @@
 //! hubbub over the wire: real sockets, a real file, and the real binary where a process is what is
 //! tried. Each test is a sentence.
 //!
-//! Nineteen ways such an app fails, and what holds each (here, in `tests/slow/`, in `tests/browser/`, or
-//! beside the code):
+//! The ways such an app fails, and what holds each (here, in `tests/slow/`, in
+//! `tests/browser/`, or beside the code):
 //!
 //! | | what goes wrong | test |
 //! |---|---|---|
@@ -45,6 +45,9 @@
 //! | 19 | a misspelt field | `a_webhook_in_slacks_shape_is_taken_and_a_field_that_nobody_knows_is_named` |
 //! | 19 | a misspelt or doubled parameter | `a_parameter_that_is_not_known_is_named_by_every_address_in_its_own_form` |
 //! | 19 | what the documentation says does not run | `each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands` |
+//! | 20 | a client's library gathers what has no chunks, and shows nothing | `over_http_1_1_each_frame_is_a_chunk_of_its_own_and_over_http_1_0_it_is_bare` |
+//! | 21 | a restart looks like the end of a stream, and clients stop for good | `at_a_planned_stop_streams_are_cut_and_the_endless_document_is_complete` |
+//! | 21 | a proxy makes a clean end of a stream that was cut | `a_stream_that_is_cut_looks_cut_behind_nginx_where_it_speaks_http_1_1` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]

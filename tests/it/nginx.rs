@@ -6,7 +6,7 @@ use std::{io::Write as _, time::Duration};
 use flate2::write::GzDecoder;
 use tokio_stream::StreamExt as _;
 
-use crate::support::{Server, TestApp, nginx::Nginx, soon};
+use crate::support::{App, Server, TestApp, nginx::Nginx, soon};
 
 /// What compresses all that it may.
 const GZIP: &str = "gzip on; gzip_types *; gzip_min_length 0; gzip_proxied any;";
@@ -49,6 +49,40 @@ async fn through_nginx_each_representation_is_live() {
             });
             assert!(came.await.is_ok(), "{format} with {settings:?}: {read:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cut_looks_cut_behind_nginx_where_it_speaks_http_1_1() {
+    for (version, end) in [("1.0", "complete"), ("1.1", "cut")] {
+        let mut app = App::start();
+        let settings = format!("proxy_http_version {version};");
+        let Some(nginx) = Nginx::before(app.address(), &settings, false) else { return };
+        let mut streams = Vec::new();
+        for format in ["sse", "ndjson", "html"] {
+            let url = format!("{}/rooms/lobby/events?format={format}", nginx.home("http"));
+            let answer = soon("the stream opens", reqwest::get(url)).await.unwrap();
+            assert_eq!(answer.status(), 200);
+            streams.push((format, answer));
+        }
+        assert!(app.stop().success());
+        for (format, mut answer) in streams {
+            let ended = loop {
+                match soon("the end", answer.chunk()).await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => break "complete",
+                    Err(_) => break "cut",
+                }
+            };
+            // The endless document ends with the last chunk.
+            assert_eq!(
+                ended,
+                if format == "html" { "complete" } else { end },
+                "{format} {version}"
+            );
+        }
+        let told = nginx.log().matches("upstream prematurely closed connection").count();
+        assert_eq!(told, if end == "cut" { 2 } else { 0 }, "a line for each: {}", nginx.log());
     }
 }
 

@@ -80,6 +80,11 @@ impl Nginx {
         Some(Self { process, port, home })
     }
 
+    /// What it logged so far, at the level of errors.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
+    }
+
     /// `http://ADDR`, or `https://ADDR` over TLS.
     pub fn home(&self, scheme: &str) -> String {
         format!("{scheme}://127.0.0.1:{}", self.port)
@@ -91,8 +96,7 @@ impl Drop for Nginx {
         // Asked, the master ends its worker, too; killed, it would leave it.
         self.process.stop();
         if std::thread::panicking() {
-            let log = fs::read_to_string(self.home.path().join("log"));
-            eprintln!("{}", log.unwrap_or_default());
+            eprintln!("{}", self.log());
         }
     }
 }

@@ -71,6 +71,21 @@ fn whose_stream_is_taken_back_has_no_complete_one_in_any_representation() {
 }
 
 #[test]
+fn a_journal_that_cannot_be_read_cuts_each_stream_that_lacks_something() {
+    for representation in Representation::ALL {
+        let (model, tasks) = (Model::default(), Tasks::default());
+        model.state().committed = 2;
+        model.state().broken = true;
+        let hub = hub(&model, &tasks, 2, 64);
+        let mut stream = stream(&hub, representation, 0);
+        assert_eq!(poll(&mut stream), (String::new(), false));
+        while tasks.step() {}
+        assert_eq!(poll(&mut stream), (String::new(), true), "{representation:?}");
+        assert!(!stream.is_complete(), "{representation:?}");
+    }
+}
+
+#[test]
 fn a_tick_says_nothing_and_leaves_each_message_its_line() {
     for representation in [Representation::NdJson, Representation::Text] {
         let hub = alone();

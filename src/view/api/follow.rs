@@ -2,7 +2,7 @@ use maud::{Markup, html};
 
 use super::{
     super::{message, presence},
-    Api, answer, name, sample, shell, url,
+    Api, answer, name, sample, sample_object, shell, url,
 };
 use crate::message::{Name, People, Person};
 
@@ -27,11 +27,8 @@ const FORMATS: [(&str, &str, &str); 5] = [
 pub(super) fn section(api: &Api<'_>) -> Markup {
     let Api { origin, newest, limits } = api;
     let events = format!("{origin}/rooms/lobby/events");
-    let message = sample(api);
-    let json = message.as_ref().map(|it| serde_json::to_string(it).unwrap_or_default());
-    let json = json.unwrap_or_default();
-    let fragment = message.as_ref().map(|it| message::fragment(it).into_string());
-    let fragment = fragment.unwrap_or_default();
+    let (message, object) = (sample(api), sample_object(api));
+    let fragment = message::fragment(&message).into_string();
     let gap = message::gap(Some(100), newest.epoch()).into_string();
     html! {
         section id="follow" {
@@ -40,6 +37,7 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
             p { "A stream that never ends: each message once, in one order, as soon as it is on disk." }
             (shell(&format!("curl -N '{events}?format=text&last=20'")))
             (shell(&format!("curl -N '{events}?format=ndjson'")))
+            (shell(&format!("curl -N '{events}?format=sse-json&last=1'")))
             (shell(&format!("curl -N -H 'Last-Event-ID: {newest}' {events}")))
             dl {
                 dt { (name("format")) }
@@ -63,9 +61,10 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
             }
             h4 { "sse" }
             (answer(&format!(
-                "id: {newest}\nevent: NewMessage\ndata: {fragment}\n\n\
+                "id: {}\nevent: NewMessage\ndata: {fragment}\n\n\
                  event: PresenceChanged\ndata: {}\n\n\
                  event: Gap\ndata: {gap}",
+                message.id,
                 who_is_here()
             )))
             dl {
@@ -85,10 +84,11 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                 dd { "The server stops. Without data; its " code { "retry:" } " says when to come back." }
             }
             h4 { "ndjson" }
-            (answer(&format!("{json}\n{{\"gap\":100}}")))
+            (answer(&format!("{object}\n{{\"gap\":100}}")))
             p {
                 "A line with " code { "gap" } " says how many messages are gone, or " code { "null" }
-                " where that is not known. Empty lines are to be passed over."
+                " where that is not known. Empty lines, here and in " code { "text" } ", are to be "
+                "passed over."
             }
             h4 { "text" }
             (answer(
@@ -100,7 +100,9 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
             p {
                 "Keep the id of the last message that you have dealt with. When the stream ends, for "
                 "whatever reason, wait a second and ask again with " code { "Last-Event-ID" } ": you "
-                "get what was sent meanwhile, each message once. A line that is not whole when the "
+                "get what was sent meanwhile, each message once. Over HTTP/1.1 a stream is chunked and, but for "
+                code { "html" } ", has "
+                "no last chunk: a client knows it as cut. A line that is not whole when the "
                 "stream ends is not to be taken; it comes again. An idle stream carries something "
                 "that shows nothing every " (limits.keep_alive.as_secs()) " seconds: hear nothing for "
                 "three times as long, and it is gone."
@@ -110,7 +112,6 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
 }
 
 fn who_is_here() -> String {
-    let names = ["ann", "bob"].into_iter().filter_map(|name| Name::parse(name).ok());
-    let names: Vec<_> = names.map(|name| Person { name, away: false }).collect();
-    presence::list(&People { count: names.len(), names, watching: 0 }, true).into_string()
+    let names = ["ann", "bob"].map(|name| Person { name: Name::stored(name), away: false });
+    presence::list(&People { count: 2, names: names.into(), watching: 0 }, true).into_string()
 }

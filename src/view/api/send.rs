@@ -1,6 +1,6 @@
 use maud::{Markup, html};
 
-use super::{Api, answer, name, sample, shell, url};
+use super::{Api, answer, name, sample_object, shell, url};
 use crate::message::{Key, Name, Text};
 
 /// How to send.
@@ -28,7 +28,7 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                 "The answer is a 201 with the message, and " (name("Location")) " says where a browser "
                 "finds it:"
             }
-            (answer(&sample(api).map(|it| serde_json::to_string(&it).unwrap_or_default()).unwrap_or_default()))
+            (answer(&sample_object(api)))
             dl {
                 dt { (name("username")) }
                 dd {
