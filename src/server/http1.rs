@@ -74,9 +74,13 @@ where
         let (offers, progress) = (Arc::clone(&offers), Arc::clone(&asked));
         let too_large = refusal::too_large(&request);
         progress.asked(!request.body().is_end_stream());
-        let request = request.map(|body| match body.is_end_stream() {
-            true => Body::new(body),
-            false => Body::new(Noted::new(body, Arc::clone(&progress))),
+        let request = request.map(|body| {
+            let has_ended = body.is_end_stream();
+            if has_ended {
+                Body::new(body)
+            } else {
+                Body::new(Noted::new(body, Arc::clone(&progress)))
+            }
         });
         let response = respond(service.clone(), request, info);
         // In a box: hyper keeps room for this future as long as the connection lasts.

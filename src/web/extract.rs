@@ -1,8 +1,6 @@
 //! What handlers take out of a request: the room that a URL names, who asks, and the tab that the
 //! request proves.
 
-use std::net::IpAddr;
-
 use axum::{
     extract::{FromRequestParts, Query, RawPathParams},
     http::{Extensions, HeaderMap, header, request::Parts},
@@ -41,19 +39,18 @@ impl FromRequestParts<AppState> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
         let missing = || Error::internal(&"the server sets what is known of a connection");
-        let ip = client(&parts.extensions, &parts.headers, state).ok_or_else(missing)?;
-        Ok(Self { ip })
+        caller(&parts.extensions, &parts.headers, state).ok_or_else(missing)
     }
 }
 
-/// The address that limits count by, where anything is known of the connection.
-pub(super) fn client(
+/// Who asks, where anything is known of the connection.
+pub(super) fn caller(
     extensions: &Extensions,
     headers: &HeaderMap,
     state: &AppState,
-) -> Option<Option<IpAddr>> {
+) -> Option<Caller> {
     let peer = extensions.get::<ConnectionInfo>()?.peer.ip().to_canonical();
-    Some(client_ip::of(peer, headers, &state.trusted_proxies))
+    Some(Caller { ip: client_ip::of(peer, headers, &state.trusted_proxies) })
 }
 
 /// What stands behind the `?`, with errors that are ours.

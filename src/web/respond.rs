@@ -65,14 +65,14 @@ pub(super) async fn finish(
     let wording = Wording::of(route, &request);
     let id = tracing::field::display(request_id);
     let span = tracing::debug_span!("request", %id, method, route = route.template);
-    let ip = extract::client(request.extensions(), request.headers(), &shared.state);
+    let caller = extract::caller(request.extensions(), request.headers(), &shared.state);
     let checked = check_host(&shared.hosts, &request).and_then(|()| check_query(route, &request));
     let mut response = match checked {
         Ok(()) => next.run(request).instrument(span.clone()).await,
         Err(why) => why.into_response(),
     };
     if route.template != STATIC {
-        response = held(response, &Caller { ip: ip.flatten() }, &shared.state).await;
+        response = held(response, &caller.unwrap_or_default(), &shared.state).await;
     }
 
     let mut internal = None;

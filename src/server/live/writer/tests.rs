@@ -174,7 +174,7 @@ async fn who_pours_into_a_stream_is_read_slowly_and_gets_its_frames_all_the_same
     let writer = tokio::spawn(live(frames).into_writer(ours));
     let begun = Instant::now();
     let poured = tokio::spawn(async move {
-        to_us.write_all(&[b'x'; 1024 * 1024]).await.unwrap();
+        to_us.write_all(&vec![b'x'; 1024 * 1024]).await.unwrap();
         to_us.shutdown().await.unwrap();
         begun.elapsed().as_secs()
     });
