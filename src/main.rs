@@ -38,6 +38,7 @@ fn start(config: &Config) -> Result<Started, String> {
     let admin = admin.map_err(|why| format!("--admin: {why}"))?;
     let shutdown = Shutdown::new();
     shutdown.on_signal().map_err(|why| format!("signals cannot be handled: {why}"))?;
+    lossy::flush(); // What the start has to say comes before the line that it is over.
     println!("hubbub listening on http://{}", listener.local_addr().map_err(listen)?);
     if let Some(admin) = &admin {
         println!("hubbub metrics on http://{}/metrics", admin.local_addr().map_err(listen)?);

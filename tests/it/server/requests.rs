@@ -89,7 +89,7 @@ async fn answer(wire: &mut Wire) -> (String, String) {
         let mut buffer = [0; 4096];
         let count = soon("a body", wire.socket.read(&mut buffer)).await.unwrap();
         assert_ne!(count, 0, "in the middle of {status}");
-        wire.read.push_str(std::str::from_utf8(&buffer[..count]).expect("ASCII"));
+        wire.take(&buffer[..count]);
     }
     let rest = wire.read.split_off(length);
     (status.to_owned(), std::mem::replace(&mut wire.read, rest))
@@ -127,7 +127,10 @@ async fn what_is_asked_in_one_go_before_a_stream_is_answered_whole_and_in_order(
         assert!(head.starts_with("HTTP/1.1 200 OK\r\ndate: "), "{head}");
         assert!(head.contains("content-type: application/x-ndjson\r\n"), "{head}");
         let sent = send(&app, "lobby", "ann", &format!("live {count}")).await;
-        let line = wire.until("\n").await;
+        let mut line = wire.until("\n").await;
+        while line == "\n" {
+            line = wire.until("\n").await; // A keep-alive, where the machine is busy.
+        }
         assert!(line.starts_with(&format!("{{\"id\":\"{}\"", sent.id)), "{line}");
     }
 }
