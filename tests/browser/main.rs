@@ -8,6 +8,7 @@
 mod support;
 
 mod chromium;
+mod contrast;
 mod proxy;
 mod tab;
 
