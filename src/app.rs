@@ -2,7 +2,11 @@
 
 mod supervisor;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     net::TcpListener,
@@ -17,7 +21,7 @@ use crate::{
     rooms::{Limits, Rooms, Roster},
     server,
     shutdown::Shutdown,
-    web::{self, AppState, PageCache, Parts, Secret, SecretError, Served},
+    web::{self, AppState, Hosts, PageCache, Parts, Secret, SecretError, Served},
 };
 pub use supervisor::TaskFailed;
 use supervisor::{Outcome, Supervisor};
@@ -114,6 +118,7 @@ impl Hubbub {
             secret,
             metrics: metrics.clone(),
             trusted_proxies: config.trusted_proxies.0.clone(),
+            hosts: hosts(&listener, &config),
             shutdown: shutdown.clone(),
             served,
         });
@@ -135,7 +140,8 @@ impl Hubbub {
         tasks.spawn("announcements", ends(announcements::run(roster.changes(), hub.clone())));
         tasks.spawn("clock", ends(tick(hub.clone())));
         if let Some(admin) = admin {
-            let (service, metrics) = (web::admin(state.clone()), Metrics::new());
+            let service = web::admin(state.clone(), hosts(&admin, &config));
+            let metrics = Metrics::new();
             let run = server::run(admin, service, MAX_ADMIN_CONNECTIONS, metrics, shutdown.clone());
             tasks.spawn(ADMIN_SERVER, async { run.await.map_err(|why| why.to_string()) });
         }
@@ -206,6 +212,13 @@ fn max_connections(config: &Config) -> usize {
         tracing::warn!("there are file descriptors for {most} connections only");
     }
     most
+}
+
+/// What the server is called on a listener.
+fn hosts(listener: &TcpListener, config: &Config) -> Hosts {
+    // One that cannot say where it listens is not known to be loopback.
+    let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    Hosts::of(config.public_url.clone(), listener.local_addr().unwrap_or(anywhere))
 }
 
 /// The one clock of all streams.

@@ -159,7 +159,8 @@ impl Journal {
         self.store.read(Lane::Replay, move |reader| reader.after(&room, seq, limit)).await
     }
 
-    /// Up to `limit` messages of `room`, the newest before `seq` or of all, oldest first.
+    /// Up to `limit` messages of `room`, the newest before `seq` or of all, oldest first; fewer
+    /// where they are long.
     ///
     /// # Errors
     ///
@@ -182,6 +183,16 @@ impl Journal {
     pub async fn before_newest(&self, room: &RoomName, count: usize) -> Result<Seq, ReadError> {
         let room = room.clone();
         self.store.read(Lane::Page, move |reader| reader.before_newest(&room, count)).await
+    }
+
+    /// Whether there is such a room: one that a message was sent to.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the file cannot be read.
+    pub async fn has(&self, room: &RoomName) -> Result<bool, ReadError> {
+        let room = room.clone();
+        self.store.read(Lane::Page, move |reader| reader.has(&room)).await
     }
 
     /// Up to `limit` rooms that were written to, those with the newest messages first, and when

@@ -23,6 +23,7 @@
 //! |---|---|---|
 //! | [`message`] | room, name, text, key, id: parsed at the edge, pure; the entry, which is what a journal holds | any other module |
 //! | [`metrics`] | what is counted and timed | what for |
+//! | [`lossy`] | lines to stderr that nobody waits for | what they say |
 //! | [`shutdown`] | the stop signal | who stops |
 //! | [`reload`] | what is read again on SIGHUP | what that is |
 //! | [`journal`] | the durable, ordered log; followers with names; a sequencer that chooses the place, a store that keeps it | HTTP, HTML, who reads |
@@ -54,6 +55,7 @@ mod fault;
 #[doc(hidden)]
 pub mod internals;
 pub mod journal;
+pub mod lossy;
 pub mod message;
 pub mod metrics;
 mod paths;

@@ -12,7 +12,7 @@ mod room;
 mod text;
 mod visible;
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{fmt::Write as _, sync::Arc, time::SystemTime};
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
@@ -64,7 +64,7 @@ impl Key {
     /// the longer the history the more.
     #[must_use]
     pub fn fresh() -> Self {
-        let (now, random) = (Timestamp::now().as_millisecond(), rand::random::<u128>() >> 48);
+        let (now, random) = (now().as_millisecond(), rand::random::<u128>() >> 48);
         let mut key = String::with_capacity(32); // A page is asked for often, and has one.
         let _ = write!(key, "{now:012x}{random:020x}");
         Self(key.into())
@@ -134,6 +134,17 @@ impl Serialize for Message {
     }
 }
 
+/// The time. Where the clock shows what no calendar here has, it is the last time (or the first) that
+/// one has: in the year 9999, to ask for it otherwise would be a panic.
+pub(crate) fn now() -> Timestamp {
+    within(SystemTime::now())
+}
+
+fn within(time: SystemTime) -> Timestamp {
+    let edge = if time > SystemTime::UNIX_EPOCH { Timestamp::MAX } else { Timestamp::MIN };
+    Timestamp::try_from(time).unwrap_or(edge)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,5 +178,12 @@ mod tests {
         let (one, other) = (Key::fresh(), Key::fresh());
         assert_eq!(Key::parse(one.as_str()), Ok(one.clone()));
         assert_ne!(one, other);
+    }
+
+    #[test]
+    fn a_clock_in_the_year_9999_is_no_panic() {
+        let end = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(253_402_300_799);
+        assert_eq!(within(end), Timestamp::MAX);
+        assert_eq!(within(SystemTime::UNIX_EPOCH), Timestamp::UNIX_EPOCH);
     }
 }

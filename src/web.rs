@@ -12,6 +12,7 @@ mod error;
 mod extract;
 mod fields;
 mod form;
+mod host;
 mod json;
 mod negotiate;
 mod origin;
@@ -24,6 +25,7 @@ mod session;
 mod state;
 
 pub(crate) use cache::PageCache;
+pub(crate) use host::{Hosts, PublicUrls};
 pub(crate) use routes::{admin, router};
 pub(crate) use session::{Secret, SecretError};
 pub(crate) use state::{AppState, Parts, Served};

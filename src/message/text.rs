@@ -57,6 +57,23 @@ impl Text {
         Self(raw.into())
     }
 
+    /// How many bytes it takes at most where it is shown: as markup, in which some characters are
+    /// written with five bytes or six, and addresses stand twice; or as JSON. A room full of texts
+    /// made for that is eighty times what its texts are.
+    #[must_use]
+    pub fn shown_bytes(&self) -> usize {
+        let bytes = |byte| match byte {
+            b'&' => 5,
+            b'<' | b'>' => 4,
+            b'"' => 6,
+            b'\\' | b'\n' | b'\t' => 2,
+            _ => 1,
+        };
+        let once: usize = self.0.bytes().map(bytes).sum();
+        let links = self.0.matches("://").count() * 80; // What is around each.
+        if links > 0 { 2 * once + links } else { once }
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

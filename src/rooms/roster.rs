@@ -14,6 +14,7 @@
 #[cfg(test)]
 mod model;
 mod room;
+mod said;
 mod skeleton;
 mod state;
 mod tab;
@@ -30,6 +31,7 @@ use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_stream::Stream;
 
 use crate::message::{Name, People, RoomName};
+use said::Said;
 use skeleton::skeleton;
 use state::{Key, State};
 
@@ -47,6 +49,10 @@ const LEFT_TAB_TTL: Duration = HIDDEN_LEASE;
 
 /// How often changes are looked at, and so the least time between two announcements in a room.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The least time between two announcements in a room that tell of nothing but how many watch. A list
+/// of names goes out to all tabs, and whoever opens and closes a stream need not even bear a name.
+const WATCHING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Names that a list carries; the rest is a number.
 pub(super) const MAX_LISTED_NAMES: usize = 50;
@@ -189,7 +195,8 @@ impl Roster {
     }
 
     /// The rooms where other people are than this said before, and who is there now: of each room
-    /// twice a second at most. It never ends.
+    /// twice a second at most; and where only the number of those who watch is another, twice a
+    /// minute. It never ends.
     ///
     /// It is to be read by one, all the time: reading it is what ends graces and leases.
     pub(crate) fn changes(&self) -> impl Stream<Item = (RoomName, Arc<People>)> + Send + use<> {
@@ -198,12 +205,18 @@ impl Roster {
             let mut sweeps = time::interval(SWEEP_INTERVAL);
             // A sweep that was late must not be followed by another at once.
             sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut said = Said::default();
             loop {
                 sweeps.tick().await;
                 for room in roster.sweep(Instant::now()) {
-                    if let Some(people) = roster.unannounced(&room) {
+                    if let Some(people) = roster.unannounced(&room)
+                        && said.is_due(&room, &people)
+                    {
                         yield (room, people);
                     }
+                }
+                for (room, people) in said.late() {
+                    yield (room, people);
                 }
             }
         }

@@ -43,12 +43,14 @@ pub(crate) struct Limits {
     pub address_sends: u32,
     /// Joins a minute from one address.
     pub address_joins: u32,
+    /// Rooms a minute that one address may make.
+    pub address_rooms: u32,
     /// Streams open at once from one address.
     pub address_streams: usize,
     /// The largest body in bytes.
     pub max_body: usize,
-    /// How long a body may take.
-    pub body_timeout: Duration,
+    /// How long a body may take, and a second more for each KB that has come of it.
+    pub body_grace: Duration,
     /// How often an idle stream carries something that shows nothing.
     pub keep_alive: Duration,
     /// Fields of other services' webhooks that are passed over.

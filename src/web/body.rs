@@ -1,19 +1,27 @@
 //! Reading a body: what it is said to be, its charset, its size and its time.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
-    body::Bytes,
+    body::{BodyDataStream, Bytes},
     extract::{FromRequest as _, Request},
     http::{HeaderMap, StatusCode, header},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
+use tokio_stream::{Stream, StreamExt as _};
 
 use super::error::Error;
 
-/// How long a body may take: the largest one is 2 KB a second, and who trickles it holds no
-/// connection for ever.
-pub(super) const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a body may take, and how much longer for what has come of it: generous to a phone in a
+/// tunnel, and an end to who trickles bytes to hold a connection, which costs him 1 KB a second.
+pub(super) const BODY_READ_GRACE: Duration = Duration::from_secs(10);
+const LEAST_BYTES_PER_SECOND: u64 = 1024;
 
 /// What a body can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +59,13 @@ impl Body {
             [MediaType::Form] => Error::NotAForm,
             _ => Error::NotABody,
         })?;
-        let bytes = timeout(BODY_READ_TIMEOUT, Bytes::from_request(request, state));
-        match bytes.await.map_err(|_| Error::TooSlow)? {
+        let was_slow = Arc::new(AtomicBool::new(false));
+        let request = request.map(|body| {
+            axum::body::Body::from_stream(paced(body.into_data_stream(), Arc::clone(&was_slow)))
+        });
+        match Bytes::from_request(request, state).await {
             Ok(bytes) => Ok(Self { media_type, foreign_charset, bytes }),
+            Err(_) if was_slow.load(Ordering::Relaxed) => Err(Error::TooSlow),
             Err(why) if why.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Error::TooLarge),
             Err(_) => Err(Error::Invalid("The body broke off before its end.".into())),
         }
@@ -72,6 +84,28 @@ impl Body {
             ));
         }
         Ok(())
+    }
+}
+
+/// A body that ends in an error, and says that it was for this, where it comes too slowly.
+fn paced(
+    mut body: BodyDataStream,
+    was_slow: Arc<AtomicBool>,
+) -> impl Stream<Item = Result<Bytes, axum::Error>> + Send {
+    let begun = Instant::now();
+    async_stream::stream! {
+        let mut come: u64 = 0;
+        loop {
+            let earned = Duration::from_millis(come * 1000 / LEAST_BYTES_PER_SECOND);
+            let Ok(next) = timeout_at(begun + BODY_READ_GRACE + earned, body.next()).await else {
+                was_slow.store(true, Ordering::Relaxed);
+                yield Err(axum::Error::new("too slow"));
+                return;
+            };
+            let Some(part) = next else { return };
+            come += part.as_ref().map_or(0, |part| part.len() as u64);
+            yield part;
+        }
     }
 }
 
@@ -98,9 +132,6 @@ fn content_type(headers: &HeaderMap) -> (Option<MediaType>, bool) {
 #[cfg(test)]
 mod tests {
     use std::{convert::Infallible, task::Poll};
-
-    use tokio::time::Instant;
-    use tokio_stream::StreamExt as _;
 
     use super::*;
 
@@ -137,15 +168,27 @@ mod tests {
     async fn a_body_that_trickles_is_given_up() {
         let begun = Instant::now();
         let forever = tokio_stream::iter(0..).then(async |_| {
-            tokio::time::sleep(BODY_READ_TIMEOUT / 10).await;
+            tokio::time::sleep(BODY_READ_GRACE / 10).await;
             Ok::<_, Infallible>("x")
         });
         let why = read(axum::body::Body::from_stream(forever)).await.err().unwrap();
         assert!(matches!(why, Error::TooSlow));
-        assert_eq!(begun.elapsed().as_secs(), BODY_READ_TIMEOUT.as_secs());
+        assert_eq!(begun.elapsed().as_secs(), BODY_READ_GRACE.as_secs());
         let never = std::future::poll_fn(|_| Poll::<Result<&str, Infallible>>::Pending);
         let never = async_stream::stream! { yield never.await };
         let never = axum::body::Body::from_stream(never);
         assert!(matches!(read(never).await, Err(Error::TooSlow)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_on_a_slow_line_may_take_as_long_as_it_needs() {
+        let begun = Instant::now();
+        let slow = tokio_stream::iter(0..60).then(async |_| {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok::<_, Infallible>("x".repeat(1024))
+        });
+        let read = read(axum::body::Body::from_stream(slow)).await;
+        assert_eq!(read.unwrap_or_else(|why| panic!("{why:?}")).bytes.len(), 60 * 1024);
+        assert_eq!(begun.elapsed().as_secs(), 60);
     }
 }

@@ -30,6 +30,8 @@ pub(crate) enum Error {
     NotJoined,
     /// 403: the form was posted by a page of another site.
     Foreign,
+    /// 421: the server is not called what the request says.
+    Misdirected,
     /// 406: no representation of a stream that the reader takes.
     NotAcceptable,
     /// 406: no such format of what is no stream.
@@ -83,6 +85,7 @@ impl Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotJoined | Self::Foreign | Self::Denied => StatusCode::FORBIDDEN,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::NotAcceptable | Self::NoSuchFormat => StatusCode::NOT_ACCEPTABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -123,6 +126,7 @@ impl Error {
             Self::NotJoined => "not_joined",
             Self::Denied => "denied",
             Self::Foreign => "foreign",
+            Self::Misdirected => "misdirected",
             Self::NotAcceptable | Self::NoSuchFormat => "not_acceptable",
             Self::NameTaken => "name_taken",
             Self::TooSlow => "too_slow",
@@ -145,6 +149,7 @@ impl Error {
             Self::NotJoined => "You have not joined here",
             Self::Denied => "You may not do that here",
             Self::Foreign => "That came from another site",
+            Self::Misdirected => "This server has another name",
             Self::NotAcceptable | Self::NoSuchFormat => "There is no such form of it",
             Self::NameTaken => "Somebody has that name",
             Self::TooSlow => "That took too long",
@@ -168,7 +173,15 @@ impl Error {
             Self::MethodNotAllowed => "This address does not answer to that method.",
             Self::NotJoined => "This tab has not joined the room, or left it. Join to send.",
             Self::Denied => "The rules of this room do not allow it.",
-            Self::Foreign => "For your safety, forms are only taken from hubbub's own pages.",
+            Self::Foreign => {
+                "For your safety, forms are only taken from hubbub's own pages. If this is one, a \
+                 proxy changes the name that it asks for: its operator can give hubbub the right one \
+                 with --public-url."
+            }
+            Self::Misdirected => {
+                "hubbub does not answer to this name. Whoever runs it can say what it is called with \
+                 --public-url, such as --public-url https://chat.example."
+            }
             Self::NotAcceptable => {
                 "There is text/event-stream (format=sse, or format=sse-json with JSON in it), \
                  application/x-ndjson (format=ndjson), text/plain (format=text) and text/html \

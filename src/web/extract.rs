@@ -3,7 +3,7 @@
 
 use axum::{
     extract::{FromRequestParts, Query, RawPathParams},
-    http::request::Parts,
+    http::{Extensions, HeaderMap, request::Parts},
 };
 use serde::de::DeserializeOwned;
 
@@ -37,11 +37,19 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
-        let connection = parts.extensions.get::<ConnectionInfo>();
         let missing = || Error::internal(&"the server sets what is known of a connection");
-        let peer = connection.ok_or_else(missing)?.peer.ip().to_canonical();
-        Ok(Self { ip: client_ip::of(peer, &parts.headers, &state.trusted_proxies) })
+        caller(&parts.extensions, &parts.headers, state).ok_or_else(missing)
     }
+}
+
+/// Who asks, where anything is known of the connection.
+pub(super) fn caller(
+    extensions: &Extensions,
+    headers: &HeaderMap,
+    state: &AppState,
+) -> Option<Caller> {
+    let peer = extensions.get::<ConnectionInfo>()?.peer.ip().to_canonical();
+    Some(Caller { ip: client_ip::of(peer, headers, &state.trusted_proxies) })
 }
 
 /// What stands behind the `?`, with errors that are ours.

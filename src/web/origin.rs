@@ -9,6 +9,10 @@ use axum::{
     http::{HeaderMap, HeaderName, Uri, header, request::Parts, uri::Authority},
 };
 
+use super::{
+    host::{Hosts, is_local, is_plain, parted},
+    state::AppState,
+};
 use crate::server::ConnectionInfo;
 
 /// What stands where the request does not say how it came here: the default of `--listen`.
@@ -18,16 +22,25 @@ const FALLBACK_AUTHORITY: &str = "127.0.0.1:3000";
 /// or markup would take for something else.
 pub(super) struct Origin(pub String);
 
-impl<S: Send + Sync> FromRequestParts<S> for Origin {
+impl FromRequestParts<AppState> for Origin {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
         let tls = parts.extensions.get::<ConnectionInfo>().is_some_and(|info| info.tls);
-        Ok(Self::of(&parts.uri, &parts.headers, tls))
+        Ok(Self::named(&state.hosts, &parts.uri, &parts.headers)
+            .unwrap_or_else(|| Self::of(&parts.uri, &parts.headers, tls)))
     }
 }
 
 impl Origin {
+    /// As the operator says; under several names, as the one that was asked for.
+    fn named(hosts: &Hosts, uri: &Uri, headers: &HeaderMap) -> Option<Self> {
+        let said = uri.authority().map(Authority::as_str);
+        let said = said.or_else(|| headers.get(header::HOST)?.to_str().ok());
+        let asked = said.and_then(|said| hosts.origin_of(said));
+        asked.or_else(|| hosts.public().origins().next()).map(|origin| Self(origin.to_owned()))
+    }
+
     fn of(uri: &Uri, headers: &HeaderMap, tls: bool) -> Self {
         // HTTP/2 says it in the URI (RFC 9113, section 8.3.1).
         let said = uri.authority().map(Authority::as_str);
@@ -36,29 +49,6 @@ impl Origin {
         let scheme = if tls || proxy_had_tls(headers, authority) { "https" } else { "http" };
         Self(format!("{scheme}://{authority}"))
     }
-}
-
-/// The host and the port of an authority.
-fn parted(authority: &str) -> (&str, Option<&str>) {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
-        _ => (authority, None),
-    }
-}
-
-/// Whether this is a host's name or address, with a port or without, and nothing else.
-fn is_plain(authority: &str) -> bool {
-    let (host, port) = parted(authority);
-    let is_host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            !host.is_empty()
-                && host.len() <= 253 // RFC 1035, section 2.3.4, less the root.
-                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-                && !host.starts_with('-')
-        }
-    };
-    is_host && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 /// Whether the one who asks came over TLS, which a proxy ended: the proxy says so, or the browser
@@ -78,9 +68,7 @@ fn proxy_had_tls(headers: &HeaderMap, authority: &str) -> bool {
         return scheme == "https";
     }
     let (host, _) = parted(authority);
-    let local = host == "localhost" || host.ends_with(".localhost");
-    let local = local || host.starts_with("127.") || host == "[::1]";
-    said(&SEC_FETCH_SITE).is_some() && !local
+    said(&SEC_FETCH_SITE).is_some() && !is_local(host)
 }
 
 #[cfg(test)]

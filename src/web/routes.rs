@@ -15,6 +15,7 @@ use super::{
     api::{events, messages, presence, probes, submit},
     assets,
     error::{self, Error},
+    host::Hosts,
     pages::{api, join, rooms, send, tab},
     respond::{self, Respond},
     route::{Audience, ParamNames, Route, Routes},
@@ -107,22 +108,27 @@ pub(crate) fn router(state: AppState) -> impl HttpService {
         0 => DefaultBodyLimit::disable(),
         most => DefaultBodyLimit::max(most),
     };
-    build(table(), Audience::Page, state, body_limit)
+    let hosts = state.hosts.clone();
+    build(table(), Audience::Page, state, hosts, body_limit)
 }
 
-/// What the operator's own address answers.
-pub(crate) fn admin(state: AppState) -> impl HttpService {
-    build(admin_table(), Audience::Script, state, DefaultBodyLimit::max(0))
+/// What the operator's own address answers, and what that is called.
+pub(crate) fn admin(state: AppState, hosts: Hosts) -> impl HttpService {
+    build(admin_table(), Audience::Script, state, hosts, DefaultBodyLimit::max(0))
 }
 
 fn build(
     table: Vec<Entry>,
     others: Audience,
     state: AppState,
+    hosts: Hosts,
     body_limit: DefaultBodyLimit,
 ) -> impl HttpService {
     let routes = Routes::of(table.iter().map(|entry| entry.route), others);
-    let respond = Arc::new(Respond { routes, metrics: state.metrics.clone() });
+    let csrf = hosts.public().origins().fold(CsrfLayer::new(), |csrf, origin| {
+        csrf.add_trusted_origin(origin).expect("it was parsed as one")
+    });
+    let respond = Arc::new(Respond { routes, hosts, state: state.clone() });
     let handlers = table
         .into_iter()
         .fold(Router::new(), |router, Entry { route, methods }| {
@@ -137,7 +143,7 @@ fn build(
         // One request's bug is one request's 500, and the others' connections live on.
         CatchPanicLayer::custom(error::panicked),
         // A page of another site must not post in a visitor's name (cross-site request forgery).
-        CsrfLayer::new().with_rejection_response(error::foreign),
+        csrf.with_rejection_response(error::foreign),
         body_limit,
     );
     layers.layer(handlers)

@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use super::{cache::PageCache, session::Secret};
+use super::{cache::PageCache, host::Hosts, session::Secret};
 use crate::{
     journal::Retention,
     metrics::Metrics,
@@ -28,6 +28,8 @@ pub(crate) struct Parts {
     pub metrics: Metrics,
     /// Proxies whose word on a client's address is taken; see [`client_ip`](super::client_ip).
     pub trusted_proxies: Vec<IpNet>,
+    /// What this server is called.
+    pub hosts: Hosts,
     /// Whether it is time to stop.
     pub shutdown: Shutdown,
     /// What the operator allows.
@@ -59,6 +61,7 @@ impl Served {
                 joins: 120,
                 address_streams: 1000,
                 streams: 0,
+                new_rooms: 60,
                 rooms: 0,
             },
             max_body: 65_536,

@@ -136,9 +136,9 @@ async fn the_api_page_says_the_numbers_of_this_server() {
     let page = documentation(&app).await;
     for said in [
         "the newest 77 messages, for 12 hours.",
-        "41 messages from a tab, 42 from an address; 43 joins from an address.",
+        "41 messages from a tab, 42 from an address; 43 joins from an address, and 60 rooms that it makes by sending there.",
         "any number of streams from an address.",
-        "A body: 4444 bytes, in 30 seconds.",
+        "A body: 4444 bytes, in 10 seconds, and one more for each KB that has come.",
         "1 to 32 characters.",
         "1 to 4000 characters",
         "1 to 255 visible ASCII characters",
@@ -155,7 +155,8 @@ async fn the_api_page_says_the_numbers_of_this_server() {
 
 #[tokio::test]
 async fn a_host_that_would_run_in_a_shell_does_not_stand_on_the_api_page() {
-    let app = TestApp::start();
+    // On a loopback address, no other host is answered at all.
+    let app = TestApp::listening("0.0.0.0:0");
     for (host, expected) in [
         ("chat.example", "curl -N 'http://chat.example/rooms/"),
         ("a'$(touch${IFS}eve)'", "curl -N 'http://127.0.0.1:3000/rooms/"),

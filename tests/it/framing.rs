@@ -92,7 +92,7 @@ async fn a_stream_that_is_taken_from_its_reader_is_cut_in_every_representation()
     for format in FORMATS {
         let mut wire = Wire::to(&app).await;
         let (path, cookie) = (&ann.path, &ann.cookie);
-        let asked = format!("GET {path}/events?format={format} HTTP/1.1\r\nHost: hubbub\r\n");
+        let asked = format!("GET {path}/events?format={format} HTTP/1.1\r\nHost: localhost\r\n");
         wire.say(&format!("{asked}Cookie: {cookie}\r\n\r\n")).await.unwrap();
         wire.head().await;
         open.push((format, wire));
@@ -112,7 +112,7 @@ async fn to_head_a_stream_has_the_headers_of_get_and_names_no_length() {
         let ask = async |method: &str, version: &str| {
             let mut wire = Wire::to(&app).await;
             let cookie = format!("Cookie: {}", ann.cookie);
-            let asked = format!("{method} {below} HTTP/{version}\r\nHost: hubbub\r\n{cookie}");
+            let asked = format!("{method} {below} HTTP/{version}\r\nHost: localhost\r\n{cookie}");
             wire.say(&format!("{asked}\r\n\r\n")).await.unwrap();
             let head = wire.until("\r\n\r\n").await;
             (head, wire)

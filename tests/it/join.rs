@@ -45,7 +45,7 @@ async fn the_cookie_belongs_to_the_tabs_path_and_to_nobody_else() {
 
 #[tokio::test]
 async fn behind_tls_the_cookie_is_sent_over_tls_only() {
-    let app = TestApp::start();
+    let app = TestApp::with(&["--public-url", "https://chat.example"]);
     let answer = client()
         .post(app.url("/rooms/lobby/join"))
         .header("host", "chat.example")

@@ -36,7 +36,14 @@
 //! | 14 | double click | `a_key_sent_twice_is_one_message` |
 //! | 14 | flood | `a_tab_that_floods_is_told_to_wait_and_its_draft_stays_in_the_form` |
 //! | 14 | file descriptors run out | `where_file_descriptors_run_out_open_tabs_live_on_and_idle_connections_make_room` |
-//! | 14 | trickled headers | `trickled_heads_and_idle_connections_are_closed_after_ten_seconds` |
+//! | 14 | trickled headers | `trickled_heads_and_silent_connections_are_closed_after_ten_seconds_and_idle_ones_are_not` |
+//! | 14 | one address takes all connections | `who_takes_all_connections_with_slow_heads_bodies_and_pages_makes_room_for_others` |
+//! | 14 | one address makes rooms without end | `rooms_that_one_address_makes_are_limited_and_those_that_are_there_are_not` |
+//! | 14 | small requests hold megabytes | `an_answer_is_bounded_in_bytes_and_who_asks_on_gets_everything` |
+//! | 10 | a proxy keeps a connection for longer than we | `a_head_has_ten_seconds_and_an_idle_connection_longer_than_a_proxys_pool` |
+//! | 10 | a proxy changes the name that it asks for | `behind_a_proxy_that_changes_host_forms_are_taken_where_the_public_url_is_named` |
+//! | 13 | a foreign page gives its name our address | `a_foreign_name_for_this_machine_is_refused_in_words_that_name_the_knob` |
+//! | 14 | a log that nobody reads holds up requests | `a_log_that_nobody_reads_holds_up_no_request_and_no_shutdown_and_what_is_lost_is_counted` |
 //! | 15 | messages take caret, selection, focus | `arriving_messages_leave_the_text_the_caret_and_the_selection_alone` |
 //! | 15 | senders disagree on order | `fifty_senders_at_once_are_seen_in_one_order_by_everybody` |
 //! | 16 | a flooded room slows others | `beside_a_flooded_room_a_quiet_one_has_its_messages_and_its_page` |
@@ -72,6 +79,7 @@ mod crash;
 mod data;
 mod flooded;
 mod framing;
+mod greedy;
 mod history;
 mod house;
 mod join;
@@ -82,6 +90,7 @@ mod metrics;
 mod nginx;
 mod pages;
 mod presence;
+mod proxies;
 mod queries;
 mod readme;
 mod representations;
@@ -92,3 +101,4 @@ mod start;
 mod stream;
 mod supervision;
 mod texts;
+mod unread;

@@ -65,7 +65,7 @@ async fn five_thousand_tabs_that_come_back_at_once_are_all_caught_up_while_pages
         send(&app, "lobby", "ann", &format!("missed {n}")).await;
     }
     let asked = format!(
-        "GET /rooms/lobby/events HTTP/1.1\r\nHost: hubbub\r\nLast-Event-ID: {seen}\r\n\r\n"
+        "GET /rooms/lobby/events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: {seen}\r\n\r\n"
     );
     let back = async || {
         let mut wires = Vec::new();

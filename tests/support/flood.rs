@@ -154,7 +154,7 @@ impl Reader {
     /// returns, nothing that is sent is missed.
     pub async fn open(mut wire: Wire, path: &str, last_event_id: Option<&str>) -> Self {
         let last = last_event_id.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-        let asked = format!("GET {path} HTTP/1.1\r\nHost: hubbub\r\n{last}\r\n");
+        let asked = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{last}\r\n");
         wire.say(&asked).await.expect("it listens");
         wire.head().await;
         Self { wire, got: Vec::new(), gaps: Vec::new(), id: None }

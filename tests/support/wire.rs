@@ -29,7 +29,8 @@ impl Wire {
         Self::on(socket.expect("it listens"))
     }
 
-    fn on(socket: TcpStream) -> Self {
+    /// Over a socket that is connected.
+    pub fn on(socket: TcpStream) -> Self {
         Self { socket, read: String::new(), torn: Vec::new(), chunks: None }
     }
 
@@ -55,7 +56,7 @@ impl Wire {
 
     /// Asks for a page or a stream.
     pub async fn get(&mut self, path: &str) -> io::Result<()> {
-        self.say(&format!("GET {path} HTTP/1.1\r\nHost: hubbub\r\n\r\n")).await
+        self.say(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await
     }
 
     /// Asks for a stream, and gives the head of the answer, which must be one.

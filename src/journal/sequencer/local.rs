@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     fault,
-    message::{Draft, Entry, Epoch, Message, MessageId, Seq},
+    message::{self, Draft, Entry, Epoch, Message, MessageId, Seq},
     metrics::Metrics,
 };
 
@@ -351,6 +351,6 @@ impl Sequence {
 
 /// The time, to the millisecond that is stored.
 fn now() -> Timestamp {
-    let now = Timestamp::now();
+    let now = message::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }

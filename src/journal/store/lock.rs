@@ -14,6 +14,9 @@ use super::open::OpenError;
 /// failed in the very moment.
 const MAX_TRIES: usize = 16;
 
+/// Read and written by its owner.
+const PRIVATE: u32 = 0o600;
+
 /// A journal's files, locked so that no second process writes them.
 ///
 /// Two locks. The file beside the data stands for its name, and survives when other data is put
@@ -196,8 +199,8 @@ fn open_or_make(path: &Path) -> io::Result<(File, bool)> {
         Err(why) if why.kind() == io::ErrorKind::NotFound => {}
         opened => return Ok((opened?, true)),
     }
-    // As SQLite makes its files.
-    match options.create_new(true).mode(0o644).open(path) {
+    // For nobody else to read, whatever the umask: what SQLite lays beside it has the file's own mode.
+    match options.create_new(true).mode(PRIVATE).open(path) {
         Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {
             Ok((options.create_new(false).open(path)?, true))
         }

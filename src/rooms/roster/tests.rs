@@ -302,7 +302,6 @@ async fn a_thousand_joins_are_one_announcement_with_fifty_names_and_a_number() {
     // Nobody was cut off halfway by the size of a batch either.
     drop((guards, watching));
     let dropped = Instant::now();
-    assert_eq!(changes.next().await.unwrap().1.watching, 0);
     assert_eq!(*changes.next().await.unwrap().1, People::default());
     assert!(dropped.elapsed() < PRESENCE_GRACE + SWEEP_INTERVAL * 2, "{:?}", dropped.elapsed());
     assert_nothing_is_kept(&roster);
@@ -328,4 +327,34 @@ async fn a_room_is_announced_twice_a_second_at_most_also_after_a_reader_that_was
         "{:?}",
         pauses.collect::<Vec<_>>()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_watches_and_goes_again_and_again_is_told_to_nobody_but_twice_a_minute() {
+    let roster = Roster::new();
+    let mut changes = std::pin::pin!(roster.changes());
+    let _ann = roster.enter(&room(), "1", &name("ann"));
+    assert_eq!(said(&changes.next().await.unwrap().1), "ann");
+    let begun = Instant::now();
+    let mut told = Vec::new();
+    while begun.elapsed() < Duration::from_mins(2) {
+        let watcher = roster.watch(&room());
+        let next = time::timeout(Duration::from_millis(600), changes.next()).await;
+        told.extend(next.ok().map(|_| begun.elapsed().as_secs()));
+        drop(watcher);
+        let next = time::timeout(Duration::from_millis(600), changes.next()).await;
+        told.extend(next.ok().map(|_| begun.elapsed().as_secs()));
+    }
+    assert!(told.len() <= 4, "{told:?}");
+    // Who comes is told at once, and with them how many watch.
+    let _watcher = roster.watch(&room());
+    let _bob = roster.enter(&room(), "2", &name("bob"));
+    let begun = Instant::now();
+    let people = changes.next().await.unwrap().1;
+    assert_eq!((said(&people).as_str(), people.watching), ("ann, bob", 1));
+    assert!(begun.elapsed() <= SWEEP_INTERVAL);
+    // And who stays is counted at last.
+    let _other = roster.watch(&room());
+    assert_eq!(changes.next().await.unwrap().1.watching, 2);
+    assert!(begun.elapsed() <= WATCHING_INTERVAL + SWEEP_INTERVAL * 2);
 }

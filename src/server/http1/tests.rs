@@ -1,6 +1,9 @@
 //! The takeover, over sockets in memory whose size decides where hyper is stopped while it writes.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    mem,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
 
 use axum::{
     Router,
@@ -20,6 +23,10 @@ const INFO: ConnectionInfo = ConnectionInfo {
     tls: false,
     protocol: Protocol::Http1,
 };
+
+fn progress() -> Arc<Progress> {
+    Arc::new(Progress::new())
+}
 
 const FRAMES: [&str; 3] = ["first\n", "second\n", "third\n"];
 
@@ -49,7 +56,9 @@ fn router() -> Router {
 
 /// Serves one connection to its end.
 async fn served(socket: impl AsyncRead + AsyncWrite + Unpin) {
-    if let Some((socket, live)) = serve(socket, INFO, router(), pending()).await.unwrap() {
+    if let Some((socket, live)) =
+        serve(socket, INFO, router(), progress(), pending()).await.unwrap()
+    {
         // A peer that is gone is the end as well.
         let _ = live.into_writer(socket).await;
     }
@@ -206,7 +215,7 @@ impl Service<Request<Body>> for Strict {
 async fn a_service_is_called_when_it_is_ready() {
     let (mut client, server) = duplex(4096);
     let service = Strict { is_ready: false, router: router() };
-    let server = tokio::spawn(serve(server, INFO, service, pending()));
+    let server = tokio::spawn(serve(server, INFO, service, progress(), pending()));
     client.write_all(request("GET", "/peer", "").repeat(2).as_bytes()).await.unwrap();
     client.shutdown().await.unwrap();
     let mut said = String::new();

@@ -15,9 +15,10 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -32,6 +33,11 @@ use crate::sink::{Chunk, Framing};
 
 /// Bytes gathered for one write while more frames are ready.
 const WRITE_BATCH_BYTES: usize = 16 * 1024;
+
+/// What is read of a peer at once, and in a second. There is nothing that it should say: what came
+/// behind its request is dropped, and whoever pours into a stream waits, and costs next to nothing.
+const READ_BYTES: usize = 4096;
+const MAX_READ_PER_SECOND: usize = 64 * 1024;
 
 /// When a peer that closed its half is written to, each after the one before. The first write makes
 /// a peer that is gone answer with a reset; the second finds that where the peer is near, the third
@@ -54,6 +60,9 @@ pub struct Writer<S> {
     keep_alive: Bytes,
     /// Set once the peer has closed its half.
     probes: Option<Probes>,
+    /// How much more is read before the next pause, and that.
+    may_read: usize,
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
@@ -61,20 +70,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
         let LiveResponse { headers, frames, keep_alive, framing } = live;
         let out = head(&headers, framing);
         let keep_alive = keep_alive.into_framed(framing);
-        Self { socket, frames, out, framing, ended: false, keep_alive, probes: None }
+        Self {
+            socket,
+            frames,
+            out,
+            framing,
+            ended: false,
+            keep_alive,
+            probes: None,
+            may_read: MAX_READ_PER_SECOND,
+            pause: None,
+        }
     }
 
     /// Drops what the peer says: there is nothing more to ask for here. When the stream ends, all of
     /// it was read: over something unread, closing would be a reset, and the last frames be lost.
     fn read(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        let mut ignored = [0; 64];
+        let mut ignored = [MaybeUninit::uninit(); READ_BYTES];
         while self.probes.is_none() {
-            let mut ignored = ReadBuf::new(&mut ignored);
+            if let Some(pause) = &mut self.pause {
+                if pause.as_mut().poll(context).is_pending() {
+                    break;
+                }
+                (self.pause, self.may_read) = (None, MAX_READ_PER_SECOND);
+            }
+            let mut ignored = ReadBuf::uninit(&mut ignored);
             match Pin::new(&mut self.socket).poll_read(context, &mut ignored)? {
                 Poll::Ready(()) if ignored.filled().is_empty() => {
                     self.probes = Some(Probes::start());
                 }
-                Poll::Ready(()) => {}
+                Poll::Ready(()) => {
+                    self.may_read = self.may_read.saturating_sub(ignored.filled().len());
+                    if self.may_read == 0 {
+                        self.pause = Some(Box::pin(sleep(Duration::from_secs(1))));
+                    }
+                }
                 Poll::Pending => break,
             }
         }
@@ -198,7 +228,9 @@ impl Probes {
 /// The response's head. Without a length and not in chunks, the body lasts until the connection
 /// ends.
 fn head(headers: &HeaderMap, framing: Framing) -> Bytes {
-    let now = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    // A clock may show what no calendar here has: the last year that it knows will do.
+    let now = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or(jiff::Timestamp::MAX);
+    let now = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let mut head = format!("HTTP/1.1 200 OK\r\ndate: {now}\r\n").into_bytes();
     let chunked = (&header::TRANSFER_ENCODING, &HeaderValue::from_static("chunked"));
     let chunked = (framing == Framing::Chunked).then_some(chunked);

@@ -19,7 +19,10 @@ pub(super) fn read(api: &Api<'_>) -> Markup {
                 dt { (name("before")) }
                 dd { "Only what is older than the message with this id. Without it, the newest." }
                 dt { (name("limit")) }
-                dd { "At most so many, 1 to " (limits.max_page) "; " (limits.page) " without it." }
+                dd {
+                    "At most so many, 1 to " (limits.max_page) "; " (limits.page) " without it. Where \
+                     messages are long there are fewer: who wants all asks on until none is left."
+                }
                 dt { (name("format")) }
                 dd { (either()) }
             }
@@ -186,12 +189,13 @@ pub(super) fn limits(limits: &Limits) -> Markup {
                 li {
                     "In a minute: " (number(*tab_sends as usize)) " messages from a tab, "
                     (number(*address_sends as usize)) " from an address; "
-                    (number(*address_joins as usize)) " joins from an address."
+                    (number(*address_joins as usize)) " joins from an address, and "
+                    (number(limits.address_rooms as usize)) " rooms that it makes by sending there."
                 }
                 li { "At once: " (number(*address_streams)) " streams from an address." }
                 li {
-                    "A body: " (number(limits.max_body)) " bytes, in " (limits.body_timeout.as_secs())
-                    " seconds."
+                    "A body: " (number(limits.max_body)) " bytes, in " (limits.body_grace.as_secs())
+                    " seconds, and one more for each KB that has come."
                 }
             }
         }

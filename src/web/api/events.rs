@@ -127,5 +127,13 @@ fn answer(representation: Representation, stream: LiveStream, state: &AppState) 
         (HeaderName::from_static("x-accel-buffering"), "no"),
         (header::VARY, "accept"),
     ];
+    // Older versions of Caddy's `encode` compress all the same, and hold back what is no event
+    // stream; they leave alone what has an encoding, and so do Apache and nginx. Clients know that
+    // this is none.
+    let encoded = match representation {
+        Representation::EventStream | Representation::EventStreamJson => None,
+        _ => Some([(header::CONTENT_ENCODING, "identity")]),
+    };
+    let headers = (headers, encoded);
     live::answer(headers, stream, representation.keep_alive(), state.metrics.clone())
 }

@@ -5,7 +5,7 @@ use axum::{extract::State, response::IntoResponse};
 use super::{
     super::{
         api::{events::MAX_LAST, messages::MAX_PAGE_MESSAGES, submit::PASSED_OVER},
-        body::BODY_READ_TIMEOUT,
+        body::BODY_READ_GRACE,
         cache::PAGE_MESSAGES,
         origin::Origin,
         respond::not_stored,
@@ -42,9 +42,10 @@ pub(crate) fn limits(served: &Served) -> Limits {
         tab_sends: allowed.tab_sends,
         address_sends: allowed.sends,
         address_joins: allowed.joins,
+        address_rooms: allowed.new_rooms,
         address_streams: allowed.address_streams,
         max_body,
-        body_timeout: BODY_READ_TIMEOUT,
+        body_grace: BODY_READ_GRACE,
         keep_alive: keep_alive_interval,
         passed_over: &PASSED_OVER,
     }

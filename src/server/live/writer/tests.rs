@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::{io::duplex, time::Instant};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
+    time::Instant,
+};
 use tokio_stream::{Stream, StreamExt as _, iter, pending};
 
 use super::*;
@@ -161,4 +164,30 @@ async fn to_http_1_0_frames_go_out_as_they_are_and_end_with_the_connection() {
     assert_eq!(complete, "one and |||two");
     let cut = on_the_wire(live::cut(one_and_two()), Framing::Bare).await;
     assert_eq!(cut, complete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_pours_into_a_stream_is_read_slowly_and_gets_its_frames_all_the_same() {
+    let (peer, ours) = duplex(16 * 1024);
+    let (mut from_us, mut to_us) = tokio::io::split(peer);
+    let frames = iter(["first\n"]).chain(pending());
+    let writer = tokio::spawn(live(frames).into_writer(ours));
+    let begun = Instant::now();
+    let poured = tokio::spawn(async move {
+        to_us.write_all(&vec![b'x'; 1024 * 1024]).await.unwrap();
+        to_us.shutdown().await.unwrap();
+        begun.elapsed().as_secs()
+    });
+    let mut said = String::new();
+    while !said.ends_with("first\n") {
+        let mut buffer = [0; 1024];
+        let count = from_us.read(&mut buffer).await.unwrap();
+        said.push_str(str::from_utf8(&buffer[..count]).unwrap());
+    }
+    assert_eq!(begun.elapsed(), Duration::ZERO, "the frames do not wait");
+    assert_eq!(poured.await.unwrap(), 15, "64 KB a second");
+    let mut probes = [0; 3];
+    from_us.read_exact(&mut probes).await.unwrap();
+    assert_eq!(&probes, b"|||", "and when it has closed its half, that is found");
+    writer.abort();
 }
