@@ -35,7 +35,8 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Reads the body of a request, where it is one of `taken`.
+    /// Reads the body of a request, where it is one of `taken` and has at most `max_body` bytes, which
+    /// the router sees to.
     ///
     /// # Errors
     ///
@@ -44,7 +45,11 @@ impl Body {
         request: Request,
         state: &S,
         taken: &[MediaType],
+        max_body: usize,
     ) -> Result<Self, Error> {
+        if is_encoded(request.headers()) {
+            return Err(Error::Encoded);
+        }
         let (media_type, foreign_charset) = content_type(request.headers());
         let media_type = media_type.filter(|media_type| taken.contains(media_type));
         let media_type = media_type.ok_or(match taken {
@@ -54,7 +59,9 @@ impl Body {
         let bytes = timeout(BODY_READ_TIMEOUT, Bytes::from_request(request, state));
         match bytes.await.map_err(|_| Error::TooSlow)? {
             Ok(bytes) => Ok(Self { media_type, foreign_charset, bytes }),
-            Err(why) if why.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Error::TooLarge),
+            Err(why) if why.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(Error::too_large(max_body))
+            }
             Err(_) => Err(Error::Invalid("The body broke off before its end.".into())),
         }
     }
@@ -73,6 +80,15 @@ impl Body {
         }
         Ok(())
     }
+}
+
+/// Whether `Content-Encoding` names a coding (RFC 9110, section 8.4): stored as it comes, a text would
+/// be another one.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
+    let names = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let mut names = names.map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
+    names.any(|name| !name.eq_ignore_ascii_case(b"identity"))
 }
 
 /// What `Content-Type` says (RFC 9110, section 8.3): the media type, where it is one that is known,
@@ -107,7 +123,7 @@ mod tests {
     async fn read(body: axum::body::Body) -> Result<Body, Error> {
         let form = "application/x-www-form-urlencoded";
         let request = Request::post("/").header(header::CONTENT_TYPE, form).body(body).unwrap();
-        Body::read(request, &(), &[MediaType::Form]).await
+        Body::read(request, &(), &[MediaType::Form], 100).await
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub(crate) fn router(state: AppState) -> impl HttpService {
         0 => DefaultBodyLimit::disable(),
         most => DefaultBodyLimit::max(most),
     };
-    build(table(), Audience::Page, state, body_limit)
+    build(table(), Audience::Everybody, state, body_limit)
 }
 
 /// What the operator's own address answers.

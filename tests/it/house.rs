@@ -59,10 +59,10 @@ const WEB: Table = &[
     ("error", &["json", "negotiate", "request_id", "route"]),
     ("extract", &["client_ip", "error", "session", "state"]),
     ("fields", &["error"]),
-    ("form", &["body", "error", "fields"]),
+    ("form", &["body", "error", "fields", "state"]),
     ("json", &[]),
     ("negotiate", &[]),
-    ("origin", &[]),
+    ("origin", &["state"]),
     (
         "pages",
         &[

@@ -152,3 +152,13 @@ async fn a_reader_that_is_slower_than_the_ring_is_caught_up_from_the_journal() {
     assert_eq!(events.ids(1000).await, sent);
     assert!(samples(&app).await["hubbub_replays_total"] > 0.0, "it was too slow for the ring");
 }
+
+#[tokio::test]
+async fn a_last_id_that_comes_twice_is_refused_as_a_parameter_is() {
+    let app = TestApp::start();
+    let asked = client().get(app.url("/rooms/lobby/events")).header("last-event-id", "e-1");
+    let answer = asked.header("last-event-id", "e-2").send().await.unwrap();
+    assert_eq!(answer.status(), 422);
+    let expected = "{\"error\":\"The header Last-Event-ID came twice.\"}\n";
+    assert_eq!(answer.text().await.unwrap(), expected);
+}
