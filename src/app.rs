@@ -104,6 +104,8 @@ impl Hubbub {
         let max_connections = max_connections(&config);
         let allowed = config.allowed(max_connections);
         let served = Served {
+            // A socket that listens has an address; were it not so, what was asked for is shown.
+            address: listener.local_addr().unwrap_or(config.listen),
             retention: config.retention(),
             allowed,
             max_body: config.max_body,

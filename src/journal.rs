@@ -53,6 +53,17 @@ pub struct Retention {
     pub ttl: Option<Duration>,
 }
 
+/// How many trimmed messages per room are remembered by place and key (about 130 bytes each) at
+/// least: long enough for a tab that slept over a busy day to be
+/// told a number, and for every client's retry.
+const MIN_REMEMBERED: u64 = 10_000;
+
+/// How many trimmed messages per room are remembered, where so many are kept: as many, or
+/// [`MIN_REMEMBERED`], whichever is more.
+pub(crate) fn remembered(keep: u64) -> u64 {
+    keep.max(MIN_REMEMBERED)
+}
+
 /// What became of a [`Draft`].
 #[derive(Clone, Debug)]
 pub struct Appended {

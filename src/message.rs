@@ -23,7 +23,7 @@ pub use name::{InvalidName, Name};
 pub use people::{People, Person};
 pub use room::{InvalidRoomName, RoomName};
 pub use text::{InvalidText, Text};
-pub(crate) use visible::is_ignorable;
+pub(crate) use visible::{is_ignorable, is_visible};
 
 /// The client's idempotency key of a [`Draft`]: a send that is tried again under its key is
 /// stored once.

@@ -29,6 +29,7 @@ use crate::{
 use event_stream::Data;
 
 pub(crate) use encoded::Encoded;
+pub(crate) use ndjson::json;
 pub(crate) use notice::Notice;
 
 /// How a stream is written. In the order in which the server prefers them, where a reader takes

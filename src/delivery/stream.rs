@@ -126,7 +126,7 @@ type CatchingUp = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 /// How a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// With all that it was to have: a document that says itself where it goes on.
+    /// With all that it was to have: a document that says itself where it goes on, or whose tab left.
     Complete,
     /// In the midst of what is to come.
     Cut,
@@ -262,6 +262,8 @@ impl LiveStream {
                     }
                     Next::Notice(notice) => notice.chunk(self.representation),
                     Next::Tick => self.representation.keep_alive(),
+                    // A document that the server ends has nothing more to come: its tab left.
+                    Next::Evicted if document => return self.end(End::Complete, Chunk::default()),
                     Next::Evicted => return self.end(End::Cut, Chunk::default()),
                     Next::End => {
                         let next = self.next_document();

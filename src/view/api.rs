@@ -37,6 +37,8 @@ pub(crate) struct Limits {
     pub keep: u64,
     /// Age up to which messages are kept; `None` for ever.
     pub ttl: Option<Duration>,
+    /// Messages that are no longer kept whose keys a room remembers.
+    pub remembered: u64,
     /// Messages a minute from one tab.
     pub tab_sends: u32,
     /// Messages a minute from one address.

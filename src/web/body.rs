@@ -43,7 +43,8 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Reads the body of a request, where it is one of `taken`.
+    /// Reads the body of a request, where it is one of `taken` and has at most `max_body` bytes, which
+    /// the router sees to.
     ///
     /// # Errors
     ///
@@ -52,7 +53,11 @@ impl Body {
         request: Request,
         state: &S,
         taken: &[MediaType],
+        max_body: usize,
     ) -> Result<Self, Error> {
+        if is_encoded(request.headers()) {
+            return Err(Error::Encoded);
+        }
         let (media_type, foreign_charset) = content_type(request.headers());
         let media_type = media_type.filter(|media_type| taken.contains(media_type));
         let media_type = media_type.ok_or(match taken {
@@ -66,7 +71,9 @@ impl Body {
         match Bytes::from_request(request, state).await {
             Ok(bytes) => Ok(Self { media_type, foreign_charset, bytes }),
             Err(_) if was_slow.load(Ordering::Relaxed) => Err(Error::TooSlow),
-            Err(why) if why.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Error::TooLarge),
+            Err(why) if why.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(Error::too_large(max_body))
+            }
             Err(_) => Err(Error::Invalid("The body broke off before its end.".into())),
         }
     }
@@ -109,6 +116,15 @@ fn paced(
     }
 }
 
+/// Whether `Content-Encoding` names a coding (RFC 9110, section 8.4): stored as it comes, a text would
+/// be another one.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
+    let names = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let mut names = names.map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
+    names.any(|name| !name.eq_ignore_ascii_case(b"identity"))
+}
+
 /// What `Content-Type` says (RFC 9110, section 8.3): the media type, where it is one that is known,
 /// and whether it declares a charset that is not a part of UTF-8.
 fn content_type(headers: &HeaderMap) -> (Option<MediaType>, bool) {
@@ -138,7 +154,7 @@ mod tests {
     async fn read(body: axum::body::Body) -> Result<Body, Error> {
         let form = "application/x-www-form-urlencoded";
         let request = Request::post("/").header(header::CONTENT_TYPE, form).body(body).unwrap();
-        Body::read(request, &(), &[MediaType::Form]).await
+        Body::read(request, &(), &[MediaType::Form], 100).await
     }
 
     #[test]

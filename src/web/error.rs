@@ -17,7 +17,9 @@ use super::{
     request_id::RequestId,
     route::{Audience, Route},
 };
-use crate::{delivery::frame::Representation, journal::AppendError, rooms::Refusal, view};
+use crate::{
+    delivery::frame::Representation, journal::AppendError, message::Text, rooms::Refusal, view,
+};
 
 /// What a request can come to, but for success.
 #[derive(Clone, Debug)]
@@ -40,8 +42,10 @@ pub(crate) enum Error {
     NameTaken,
     /// 408: the body took too long to come.
     TooSlow,
-    /// 413: larger than anything that is accepted.
-    TooLarge,
+    /// 413: larger than anything that is accepted; the sentence says how large that is.
+    TooLarge(String),
+    /// 415: the body is compressed.
+    Encoded,
     /// 415: not a form, on a page that takes nothing else.
     NotAForm,
     /// 415: neither a form nor JSON nor a plain text, from a script.
@@ -71,6 +75,16 @@ impl Error {
         Self::Internal(why.to_string().into())
     }
 
+    /// A body beyond so many bytes. Where it is a form with a long text, the sentence about messages
+    /// is the one that helps.
+    pub(crate) fn too_large(max_body: usize) -> Self {
+        Self::TooLarge(format!(
+            "The body is larger than {max_body} bytes, the most that is taken. A message is at most \
+             {} characters.",
+            Text::MAX_CHARS
+        ))
+    }
+
     /// The cause, for the log only.
     pub(crate) fn internal_cause(&self) -> Option<Arc<str>> {
         match self {
@@ -88,8 +102,8 @@ impl Error {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::NotAcceptable | Self::NoSuchFormat => StatusCode::NOT_ACCEPTABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotAForm | Self::NotABody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotAForm | Self::NotABody | Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::KeyReused | Self::NameTaken => StatusCode::CONFLICT,
             Self::TooMany(_) | Self::Behind => StatusCode::TOO_MANY_REQUESTS,
@@ -130,8 +144,8 @@ impl Error {
             Self::NotAcceptable | Self::NoSuchFormat => "not_acceptable",
             Self::NameTaken => "name_taken",
             Self::TooSlow => "too_slow",
-            Self::TooLarge => "too_large",
-            Self::NotAForm | Self::NotABody => "not_a_form",
+            Self::TooLarge(_) => "too_large",
+            Self::NotAForm | Self::NotABody | Self::Encoded => "not_a_form",
             Self::Invalid(_) => "invalid",
             Self::KeyReused => "key_reused",
             Self::TooMany(_) => "too_many",
@@ -153,8 +167,9 @@ impl Error {
             Self::NotAcceptable | Self::NoSuchFormat => "There is no such form of it",
             Self::NameTaken => "Somebody has that name",
             Self::TooSlow => "That took too long",
-            Self::TooLarge => "That is too large",
+            Self::TooLarge(_) => "That is too large",
             Self::NotAForm | Self::NotABody => "That is not a form",
+            Self::Encoded => "That is compressed",
             Self::Invalid(_) => "That cannot be taken",
             Self::KeyReused => "That was sent before",
             Self::TooMany(_) | Self::Behind => "That is too much at once",
@@ -174,9 +189,9 @@ impl Error {
             Self::NotJoined => "This tab has not joined the room, or left it. Join to send.",
             Self::Denied => "The rules of this room do not allow it.",
             Self::Foreign => {
-                "For your safety, forms are only taken from hubbub's own pages. If this is one, a \
-                 proxy changes the name that it asks for: its operator can give hubbub the right one \
-                 with --public-url."
+                "A page of another site sent this. Only hubbub's own pages may, and programs. If this is \
+                 one, a proxy changes the name that it asks for: its operator can give hubbub the right \
+                 one with --public-url."
             }
             Self::Misdirected => {
                 "hubbub does not answer to this name. Whoever runs it can say what it is called with \
@@ -193,14 +208,16 @@ impl Error {
             Self::NameTaken => {
                 "Somebody here has this name, or one that looks like it. Please choose another."
             }
-            Self::TooSlow => "The form did not arrive in time. Please try again.",
-            Self::TooLarge => "A message is at most 4000 characters.",
+            Self::TooSlow => "The body did not arrive in time. Please try again.",
+            Self::TooLarge(sentence) | Self::Invalid(sentence) => sentence,
+            Self::Encoded => {
+                "The body has a Content-Encoding, and none is taken. Send it as it is, uncompressed."
+            }
             Self::NotAForm => "Send the fields as a form (application/x-www-form-urlencoded).",
             Self::NotABody => {
                 "Send the fields as a form (application/x-www-form-urlencoded) or as JSON \
                  (application/json), or the text alone (text/plain) with ?username= in the address."
             }
-            Self::Invalid(sentence) => sentence,
             Self::KeyReused => "This key was already used for another message.",
             Self::TooMany(_) => "That was too much in a minute. Please wait a moment.",
             Self::Behind => {

@@ -5,14 +5,12 @@
 //! they do not know. Here neither is silent: a text is stored as it was sent or not at all, and a
 //! key that is misspelt does not make a send unsafe to repeat.
 
-use percent_encoding::percent_decode;
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
-use serde_json::Value as Json;
+mod object;
 
 use super::error::Error;
+use crate::message::is_visible;
+use object::{Object, mistake};
+use percent_encoding::percent_decode;
 
 /// What stands beside a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,15 +78,11 @@ impl Fields {
     pub(super) fn json(raw: &[u8]) -> Result<Self, Error> {
         let text = str::from_utf8(raw)
             .map_err(|_| Error::Invalid("This JSON is not UTF-8, which JSON is.".into()))?;
-        let Object(pairs) = serde_json::from_str(text).map_err(|why| {
-            if why.is_data() {
-                return Error::Invalid(
-                    "Send one JSON object, with a string for each field.".into(),
-                );
-            }
-            // The parser's words for what is no JSON name a place, and quote nothing.
-            Error::Invalid(format!("This is not JSON: {why}."))
-        })?;
+        // A byte order mark, as some editors and shells put before what they write (RFC 8259,
+        // section 8.1, lets a reader pass over it).
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let Object(pairs) =
+            serde_json::from_str(text).map_err(|why| Error::Invalid(mistake(text, &why)))?;
         Ok(Self { noun: Noun::Field, pairs })
     }
 
@@ -154,12 +148,14 @@ fn decoded(raw: &[u8]) -> Result<String, String> {
         .map_err(|why| String::from_utf8_lossy(why.as_bytes()).into_owned())
 }
 
-/// A name that somebody made up, short and without what a terminal would act on.
+/// A name that somebody made up, short and as it is, but for what a terminal would act on or nobody
+/// could see.
 fn shown(name: &str) -> String {
     /// Enough of it to know it again.
     const MAX_SHOWN_CHARS: usize = 32;
     let start = name.chars().take(MAX_SHOWN_CHARS);
-    let mut shown: String = start.flat_map(char::escape_debug).collect();
+    let mut shown: String =
+        start.map(|c| if c == ' ' || is_visible(c) { c } else { '\u{fffd}' }).collect();
     if name.chars().count() > MAX_SHOWN_CHARS {
         shown += "…";
     }
@@ -167,35 +163,6 @@ fn shown(name: &str) -> String {
         shown += "without a name";
     }
     shown
-}
-
-/// A JSON object with all that it holds: serde_json's own keeps the last of what comes twice.
-struct Object(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Object;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some((name, value)) = map.next_entry::<String, Json>()? {
-                    let value = match value {
-                        Json::String(text) => Value::Text(text),
-                        _ => Value::NotAString,
-                    };
-                    pairs.push((name, value));
-                }
-                Ok(Object(pairs))
-            }
-        }
-        deserializer.deserialize_map(Pairs)
-    }
 }
 
 #[cfg(test)]
@@ -298,7 +265,11 @@ mod tests {
             ("key=%ff", Some("The field key is not UTF-8. Send it as UTF-8.")),
             (
                 "%1b[31m=a",
-                Some("There is no field \\u{1b}[31m here; there are username, text and key."),
+                Some("There is no field \u{fffd}[31m here; there are username, text and key."),
+            ),
+            (
+                "it's+\"a\"\\=a",
+                Some("There is no field it's \"a\"\\ here; there are username, text and key."),
             ),
         ] {
             let read = form(body).only(&known, &["channel"]);
@@ -323,15 +294,46 @@ mod tests {
             ("\"secret\"", "Send one JSON object, with a string for each field."),
             (
                 "{\"text\":\"secret\"",
-                "This is not JSON: EOF while parsing an object at line 1 column 16.",
+                "This JSON breaks off at line 1, column 16: a quote or a bracket is not closed.",
             ),
-            ("text=secret", "This is not JSON: expected ident at line 1 column 2."),
-            ("", "This is not JSON: EOF while parsing a value at line 1 column 0."),
-            ("{} {}", "This is not JSON: trailing characters at line 1 column 4."),
+            ("text=secret", "This is not JSON at line 1, column 2."),
+            ("", "The body is empty. Send one JSON object."),
+            ("{} {}", "Send one JSON object: there is more after its end, at line 1, column 4."),
+            (
+                "{\"text\":\"\\ud83d secret\"}",
+                "This JSON has half a surrogate pair at line 1, column 16: \
+                 \\ud800 to \\udfff are characters only in pairs.",
+            ),
+            (
+                "{\"text\":\"\\udc00\"}",
+                "This JSON has half a surrogate pair at line 1, column 15: \
+                 \\ud800 to \\udfff are characters only in pairs.",
+            ),
+            (
+                "{\"text\":\"a\nb\"}",
+                "This JSON has a line break or another control character in a string \
+                 at line 2, column 0: write \\n.",
+            ),
+            (
+                "{\"text\":\"C:\\dir\"}",
+                "This JSON has a backslash at line 1, column 13 before what it cannot stand before: \
+                 write \\\\.",
+            ),
+            (
+                "{text:\"secret\"}",
+                "This is not JSON at line 1, column 2: a field's name stands between double quotes.",
+            ),
+            (
+                "{\"text\":\"a\",}",
+                "This is not JSON at line 1, column 13: no comma may stand behind the last field.",
+            ),
+            ("{\"text\":1e999}", "This JSON has a number at line 1, column 13 that is too large."),
         ] {
             let read = Fields::json(body.as_bytes()).and_then(|read| read.get("text").map(drop));
             assert_eq!(sentence(read), expected, "{body}");
         }
+        let fields = Fields::json("\u{feff}{\"text\":\"a\"}".as_bytes()).unwrap();
+        assert_eq!(fields.get("text").unwrap(), Some("a"), "a byte order mark is passed over");
         let read = Fields::json(b"{\"text\":\"caf\xe9\"}");
         assert_eq!(sentence(read), "This JSON is not UTF-8, which JSON is.");
     }

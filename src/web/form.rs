@@ -6,6 +6,7 @@ use super::{
     body::{Body, MediaType},
     error::Error,
     fields::{Fields, Noun},
+    state::AppState,
 };
 
 /// A posted form of a page. What is wrong with its fields is known when they are asked for, so that
@@ -47,10 +48,11 @@ impl PageForm {
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for PageForm {
+impl FromRequest<AppState> for PageForm {
     type Rejection = Error;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        Body::read(request, state, &[MediaType::Form]).await.map(Self::of)
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Error> {
+        let max_body = state.served.max_body;
+        Body::read(request, state, &[MediaType::Form], max_body).await.map(Self::of)
     }
 }

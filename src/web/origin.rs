@@ -2,7 +2,10 @@
 //!
 //! It is shown to whoever said it, and to nobody else: nothing is decided by it.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
 use axum::{
     extract::FromRequestParts,
@@ -15,9 +18,6 @@ use super::{
 };
 use crate::server::ConnectionInfo;
 
-/// What stands where the request does not say how it came here: the default of `--listen`.
-const FALLBACK_AUTHORITY: &str = "127.0.0.1:3000";
-
 /// A scheme and an authority, such as `https://chat.example`. It holds nothing that a shell, a URL
 /// or markup would take for something else.
 pub(super) struct Origin(pub String);
@@ -28,7 +28,7 @@ impl FromRequestParts<AppState> for Origin {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
         let tls = parts.extensions.get::<ConnectionInfo>().is_some_and(|info| info.tls);
         Ok(Self::named(&state.hosts, &parts.uri, &parts.headers)
-            .unwrap_or_else(|| Self::of(&parts.uri, &parts.headers, tls)))
+            .unwrap_or_else(|| Self::of(&parts.uri, &parts.headers, tls, state.served.address)))
     }
 }
 
@@ -41,14 +41,28 @@ impl Origin {
         asked.or_else(|| hosts.public().origins().next()).map(|origin| Self(origin.to_owned()))
     }
 
-    fn of(uri: &Uri, headers: &HeaderMap, tls: bool) -> Self {
+    /// `listen` is where the server itself listens: it stands where the request does not say how it
+    /// came here.
+    fn of(uri: &Uri, headers: &HeaderMap, tls: bool, listen: SocketAddr) -> Self {
+        let listen = reachable(listen).to_string();
         // HTTP/2 says it in the URI (RFC 9113, section 8.3.1).
         let said = uri.authority().map(Authority::as_str);
         let said = said.or_else(|| headers.get(header::HOST)?.to_str().ok());
-        let authority = said.filter(|said| is_plain(said)).unwrap_or(FALLBACK_AUTHORITY);
+        let authority = said.filter(|said| is_plain(said)).unwrap_or(&listen);
         let scheme = if tls || proxy_had_tls(headers, authority) { "https" } else { "http" };
         Self(format!("{scheme}://{authority}"))
     }
+}
+
+/// An address that a client on this machine can ask, of one that the server listens on.
+fn reachable(mut listen: SocketAddr) -> SocketAddr {
+    if listen.ip().is_unspecified() {
+        listen.set_ip(match listen.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    listen
 }
 
 /// Whether the one who asks came over TLS, which a proxy ended: the proxy says so, or the browser
@@ -81,7 +95,8 @@ mod tests {
         let lines = lines.iter().map(|(name, value)| {
             (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap())
         });
-        Origin::of(&uri.parse().unwrap(), &lines.collect(), tls).0
+        let listen = "127.0.0.1:4321".parse().unwrap();
+        Origin::of(&uri.parse().unwrap(), &lines.collect(), tls, listen).0
     }
 
     #[test]
@@ -130,9 +145,16 @@ mod tests {
             &"a".repeat(254),
         ] {
             let asked = asked("/api", &[("host", host)], false);
-            assert_eq!(asked, "http://127.0.0.1:3000", "{host:?}");
+            assert_eq!(asked, "http://127.0.0.1:4321", "{host:?}");
         }
-        assert_eq!(asked("/api", &[], false), "http://127.0.0.1:3000");
+        assert_eq!(asked("/api", &[], false), "http://127.0.0.1:4321");
+        for (listen, expected) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+        ] {
+            assert_eq!(reachable(listen.parse().unwrap()).to_string(), expected);
+        }
     }
 
     #[test]

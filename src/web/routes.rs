@@ -109,7 +109,7 @@ pub(crate) fn router(state: AppState) -> impl HttpService {
         most => DefaultBodyLimit::max(most),
     };
     let hosts = state.hosts.clone();
-    build(table(), Audience::Page, state, hosts, body_limit)
+    build(table(), Audience::Everybody, state, hosts, body_limit)
 }
 
 /// What the operator's own address answers, and what that is called.

@@ -1,6 +1,6 @@
 //! What handlers work with.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
@@ -39,6 +39,8 @@ pub(crate) struct Parts {
 /// What the operator allows, as far as its users should know.
 #[derive(Clone, Copy)]
 pub(crate) struct Served {
+    /// Where the server listens.
+    pub address: SocketAddr,
     /// How much of the past is kept.
     pub retention: Retention,
     /// How much may be asked for.
@@ -54,6 +56,7 @@ impl Served {
     /// Some numbers, each another.
     pub(crate) fn model() -> Self {
         Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 3000)),
             retention: Retention { keep: 10_000, ttl: Some(Duration::from_hours(720)) },
             allowed: Allowed {
                 tab_sends: 300,

@@ -11,6 +11,9 @@ use crate::{
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
+/// A message in JSON, as somebody has it behind `curl -d`.
+const JSON_TEXT: &str = " {\"username\":\"ann\",\"text\":\"a=b&c\"}";
+
 /// A body of a media type, for the lobby, with what stands behind its address.
 fn body(
     app: &impl Server,
@@ -72,6 +75,8 @@ async fn a_webhook_in_slacks_shape_is_taken_and_a_field_that_nobody_knows_is_nam
         "username": "grafana", "text": "disk full", "channel": "#ops", "icon_emoji": ":fire:",
         "icon_url": "https://a.example/x.png", "attachments": [{"fallback": "x"}], "blocks": [],
         "link_names": 1, "mrkdwn": true, "unfurl_links": false, "props": {}, "priority": null,
+        "thread_ts": "1.2", "response_type": "in_channel", "metadata": {}, "reply_broadcast": true,
+        "as_user": true, "replace_original": false, "delete_original": false,
     });
     let expected = ("grafana".to_owned(), "disk full".to_owned());
     assert_eq!(sent(body(&app, "", JSON, webhook.to_string())).await, expected);
@@ -99,8 +104,9 @@ async fn a_webhook_in_slacks_shape_is_taken_and_a_field_that_nobody_knows_is_nam
         (
             JSON,
             "{\"username\":\"ann\",\"text\":\"hi\"",
-            error("This is not JSON: EOF while parsing an object at line 1 column 29."),
+            error("This JSON breaks off at line 1, column 29: a quote or a bracket is not closed."),
         ),
+        (FORM, JSON_TEXT, error("This looks like JSON: add Content-Type: application/json.")),
         ("text/plain", "hi", error("The parameter username is missing.")),
     ] {
         assert_eq!(answered(body(&app, "", media_type, raw)).await, (422, expected), "{raw}");
@@ -232,7 +238,25 @@ async fn what_is_neither_form_nor_json_nor_text_is_told_so() {
     let huge = "x".repeat(70_000);
     for (query, media_type) in [("", FORM), ("", JSON), ("?username=ann", "text/plain")] {
         let got = answered(body(&app, query, media_type, huge.clone())).await;
-        assert_eq!(got, (413, error("A message is at most 4000 characters.")), "{media_type}");
+        let sentence = "The body is larger than 65536 bytes, the most that is taken. A message is at \
+                        most 4000 characters.";
+        assert_eq!(got, (413, error(sentence)), "{media_type}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_compressed_is_told_so_and_one_that_says_it_is_not_is_taken() {
+    let app = TestApp::start();
+    let raw = "{\"username\":\"ann\",\"text\":\"hi\"}";
+    let sentence =
+        "The body has a Content-Encoding, and none is taken. Send it as it is, uncompressed.";
+    for coding in ["gzip", "br", "identity, zstd", "x"] {
+        let request = body(&app, "", JSON, raw).header(header::CONTENT_ENCODING, coding);
+        assert_eq!(answered(request).await, (415, error(sentence)), "{coding}");
+    }
+    for coding in ["identity", "Identity", ""] {
+        let request = body(&app, "", JSON, raw).header(header::CONTENT_ENCODING, coding);
+        assert_eq!(answered(request).await.0, 201, "{coding}");
     }
 }
 
@@ -313,7 +337,7 @@ async fn an_empty_key_and_one_that_is_no_key_are_refused_wherever_they_stand() {
 #[tokio::test]
 async fn json_is_there_by_its_name_and_ends_its_line() {
     let app = TestApp::start();
-    let message = send(&app, "attic", "ann", "hi").await;
+    let message = send(&app, "attic", "ann", "hi\u{2028}you\u{2029}").await;
     let _here = Events::from(Tab::join(&app, "lobby", "bob").await.get("/events")).await;
     let get = async |path: &str, accept: &str| {
         let request = client().get(app.url(path)).header(header::ACCEPT, accept);
@@ -324,7 +348,7 @@ async fn json_is_there_by_its_name_and_ends_its_line() {
     };
     let (browser, html) = ("text/html,*/*;q=0.8", "text/html; charset=utf-8");
     let line = format!(
-        "[{{\"id\":\"{}\",\"seq\":1,\"room\":\"attic\",\"name\":\"ann\",\"text\":\"hi\",\"sent_at\":\"{}\"}}]\n",
+        "[{{\"id\":\"{}\",\"seq\":1,\"room\":\"attic\",\"name\":\"ann\",\"text\":\"hi\\u2028you\",\"sent_at\":\"{}\"}}]\n",
         message.id, message.sent_at
     );
     let rooms = format!(

@@ -61,7 +61,7 @@ const WEB: Table = &[
     ("error", &["json", "negotiate", "request_id", "route"]),
     ("extract", &["client_ip", "error", "session", "state"]),
     ("fields", &["error"]),
-    ("form", &["body", "error", "fields"]),
+    ("form", &["body", "error", "fields", "state"]),
     ("host", &[]),
     ("json", &[]),
     ("negotiate", &[]),

@@ -6,7 +6,12 @@ use std::{io::Write as _, time::Duration};
 use flate2::write::GzDecoder;
 use tokio_stream::StreamExt as _;
 
-use crate::support::{App, Server, TestApp, nginx::Nginx, soon};
+use crate::support::{
+    App, Server, TestApp,
+    nginx::{Nginx, in_readme},
+    shell::Shell,
+    soon,
+};
 
 /// What compresses all that it may.
 const GZIP: &str = "gzip on; gzip_types *; gzip_min_length 0; gzip_proxied any;";
@@ -100,4 +105,33 @@ async fn through_nginx_pages_are_compressed_and_forms_are_taken() {
     assert_eq!(joined.status(), 303);
     let place = joined.headers()["location"].to_str().unwrap();
     assert!(place.starts_with("/rooms/lobby/tabs/"), "{place}");
+}
+
+#[tokio::test]
+async fn behind_the_nginx_of_the_readme_lines_and_cookies_are_for_the_scheme_that_was_asked_for() {
+    let app = TestApp::with(&["--trusted-proxies", "127.0.0.1"]);
+    for (scheme, secure) in [("http", false), ("https", true)] {
+        let Some(shell) = Shell::with(&["curl", "openssl"]) else { return };
+        let Some(nginx) = Nginx::before(app.address(), &in_readme(), secure) else { return };
+        let home = nginx.home(scheme);
+        let page = shell.run(&format!("curl -fsSk {home}/api"));
+        assert!(
+            page.contains(&format!("curl -N &#39;{home}/rooms/"))
+                || page.contains(&format!("curl -N '{home}/rooms/")),
+            "{page}"
+        );
+        let joined =
+            shell.run(&format!("curl -sSki -d username=ann-{scheme} {home}/rooms/lobby/join"));
+        let cookie = joined.lines().find(|line| line.to_lowercase().starts_with("set-cookie:"));
+        let cookie = cookie.unwrap_or_else(|| panic!("{joined}"));
+        assert_eq!(cookie.contains("; Secure"), secure, "{cookie}");
+        let stream = format!("curl -sSkN --max-time 30 {home}/rooms/lobby/events?format=text");
+        let stream = shell.start("sh", "-c", &stream);
+        let text = format!("over {scheme}");
+        crate::support::until("it is live", async || {
+            crate::client::send(&app, "lobby", "bob", &text).await;
+            stream.until("a line", |_| true).contains(&text).then_some(())
+        })
+        .await;
+    }
 }

@@ -29,6 +29,15 @@ async fn a_room_name_of_another_shape_is_a_page_that_does_not_exist() {
             client().post(app.url(&format!("/rooms/{name}/join"))).form(&[("username", "a")]);
         assert_eq!(join.send().await.unwrap().status(), 404, "{name}");
     }
+    let program = client().get(app.url("/rooms/lobby/message?format=json")).send().await.unwrap();
+    assert_eq!(
+        (program.status().as_u16(), &program.headers()["content-type"]),
+        (404, &"application/json".parse().unwrap())
+    );
+    let program = client().get(app.url("/nowhere")).header(header::ACCEPT, "application/json");
+    let program = program.send().await.unwrap();
+    assert_eq!(program.status(), 404);
+    assert!(program.text().await.unwrap().starts_with("{\"error\":\"No page has this address."));
     let answer = client().get(app.url("/nowhere")).send().await.unwrap();
     assert_eq!(answer.status(), 404);
     let page = answer.text().await.unwrap();

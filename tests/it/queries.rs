@@ -84,7 +84,11 @@ async fn a_parameter_that_comes_twice_or_is_not_text_is_named_in_the_form_of_the
             JSON,
             "The parameter before is not UTF-8. Send it as UTF-8.",
         ),
-        ("/rooms/lobby?%1B%5B31m", HTML, "There is no parameter \\u{1b}[31m here; there are none."),
+        (
+            "/rooms/lobby?%1B%5B31m",
+            HTML,
+            "There is no parameter \u{fffd}[31m here; there are none.",
+        ),
         ("/rooms/lobby?%3Cb%3E=1", HTML, "There is no parameter &lt;b&gt; here; there are none."),
     ] {
         let answer = client().get(app.url(path)).send().await.unwrap();

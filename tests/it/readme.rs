@@ -101,7 +101,7 @@ async fn the_loop_of_the_readme_has_each_message_once_over_a_stop_a_kill_and_its
         }
         let due = &sent[sent.len() - 1].id;
         // It notes a message once it is done with it: killed between the two, it would do it again.
-        until("all", async || (shell.run("cat last.id || :") == *due).then_some(())).await;
+        until("all", async || (shell.run("cat lobby.last || :") == *due).then_some(())).await;
         read += &running.until("all", |read| read.ends_with('\n'));
     }
     let read: Vec<Message> = read.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

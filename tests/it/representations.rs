@@ -42,8 +42,7 @@ fn hostile(number: usize) -> String {
 /// Reads the text representation the way it says it is written.
 fn from_text(log: &str) -> Vec<(String, String)> {
     let mut messages: Vec<(String, String)> = Vec::new();
-    for line in log.replace("\u{2028}    ", "\u{2028}").replace("\u{2029}    ", "\u{2029}").lines()
-    {
+    for line in log.lines() {
         if let Some(further) = line.strip_prefix("    ") {
             let (_, text) = messages.last_mut().expect("a message before its further lines");
             text.push('\n');
@@ -94,6 +93,9 @@ async fn check(format: &str, raw: &mut Raw, sent: &[Message]) {
             })
             .collect(),
         "ndjson" | "sse-json" => {
+            // Some split at more than a line feed, such as httpx's `iter_lines`.
+            let separators = ['\u{2028}', '\u{2029}', '\u{85}'];
+            assert!(!read.contains(separators), "{format}: {read}");
             let objects: Vec<&str> = match format {
                 "ndjson" => read.lines().filter(|line| !line.is_empty()).collect(),
                 _ => read.split("\n\n").filter_map(json_of).collect(),

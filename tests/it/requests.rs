@@ -34,7 +34,7 @@ async fn errors_are_in_the_language_of_the_route_whatever_is_accepted() {
     for (path, accept, status, expected) in [
         // Pages are for people, also where a script asks.
         ("/nowhere", "*/*", 404, html),
-        ("/nowhere", "application/json", 404, html),
+        ("/nowhere", "application/json", 404, json), // An address that was mistyped is nobody's.
         ("/rooms/BAD", browser, 404, html),
         ("/rooms/BAD/tabs/1", "application/json", 404, html),
         // What only scripts ask for is JSON, also in a browser's address bar.

@@ -172,3 +172,13 @@ async fn a_polyfills_last_event_id_in_the_address_is_heard_as_the_header_is() {
     assert_eq!(open("lastEventId=nonsense", None).await.0, "Gap", "never silence");
     assert_eq!(open(&format!("lastEventId=&after={}", ids[1]), None).await, message(2));
 }
+
+#[tokio::test]
+async fn a_last_id_that_comes_twice_is_refused_as_a_parameter_is() {
+    let app = TestApp::start();
+    let asked = client().get(app.url("/rooms/lobby/events")).header("last-event-id", "e-1");
+    let answer = asked.header("last-event-id", "e-2").send().await.unwrap();
+    assert_eq!(answer.status(), 422);
+    let expected = "{\"error\":\"The header Last-Event-ID came twice.\"}\n";
+    assert_eq!(answer.text().await.unwrap(), expected);
+}

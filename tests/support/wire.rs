@@ -69,7 +69,7 @@ impl Wire {
     /// it says.
     pub async fn head(&mut self) -> String {
         let head = self.until("\r\n\r\n").await;
-        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        assert!(head.starts_with("HTTP/1.") && head[8..].starts_with(" 200 "), "{head}");
         if head.contains("\r\ntransfer-encoding: chunked\r\n") {
             self.chunks = Some(Chunks::default());
             let mut begun = std::mem::take(&mut self.read).into_bytes();

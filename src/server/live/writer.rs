@@ -231,7 +231,9 @@ fn head(headers: &HeaderMap, framing: Framing) -> Bytes {
     // A clock may show what no calendar here has: the last year that it knows will do.
     let now = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or(jiff::Timestamp::MAX);
     let now = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    let mut head = format!("HTTP/1.1 200 OK\r\ndate: {now}\r\n").into_bytes();
+    // The version of the request, as hyper has it in the answer to a HEAD.
+    let version = if framing == Framing::Chunked { "1.1" } else { "1.0" };
+    let mut head = format!("HTTP/{version} 200 OK\r\ndate: {now}\r\n").into_bytes();
     let chunked = (&header::TRANSFER_ENCODING, &HeaderValue::from_static("chunked"));
     let chunked = (framing == Framing::Chunked).then_some(chunked);
     let close = (&header::CONNECTION, &HeaderValue::from_static("close"));

@@ -45,7 +45,11 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                 dt { (name("last")) }
                 dd { "Begin with so many of the newest messages, 0 to " (limits.max_last) "." }
                 dt { (name("after")) }
-                dd { "Begin after the message with this id." }
+                dd {
+                    "Begin after the message with this id. An id stands for a place in the one order of "
+                    "all rooms: keep one for each room that you follow, since after another room's "
+                    "newer one you miss what this room had before it."
+                }
                 dt { (name("lastEventId")) }
                 dd { "The same, as libraries send it that stand in for a browser's " code { "EventSource" } "." }
                 dt { (name("Last-Event-ID")) }

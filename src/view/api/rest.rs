@@ -138,11 +138,12 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
 }
 
 /// The statuses of an answer, and what each means.
-const STATUSES: [(u16, &str); 16] = [
+const STATUSES: [(u16, &str); 18] = [
     (200, "Here it is."),
     (201, "The message is on disk."),
     (204, "Done; there is nothing to say."),
     (303, "Look there."),
+    (400, "This is not HTTP. Closes the connection, without a body."),
     (403, "The tab has not joined; or a page of another site posted."),
     (404, "No such address, or no room can have that name."),
     (405, "The address does not answer to that method."),
@@ -150,9 +151,10 @@ const STATUSES: [(u16, &str); 16] = [
     (408, "The body took too long to come."),
     (409, "Somebody in the room has that name; or the key was used for another message."),
     (413, "The body is too large."),
-    (415, "The body is neither a form nor JSON nor plain text."),
+    (415, "The body is neither a form nor JSON nor plain text, or it is compressed."),
     (422, "Something in the request cannot be taken; the sentence names it."),
     (429, "Too much in a minute, or more than the room's readers can take."),
+    (431, "The request's head is too large. Closes the connection, without a body."),
     (500, "A bug, or a disk that cannot be read. Not your doing."),
     (503, "Nothing can be stored right now, or as many streams are open as may be."),
 ];
@@ -165,7 +167,8 @@ pub(super) fn errors() -> Markup {
             p {
                 "A sentence says what is wrong. Addresses for programs answer in JSON, streams in JSON "
                 "or, with " code { "format=text" } ", as text; pages in HTML. An error of the server's "
-                "own (5xx) has the id of the request in it, for the operator."
+                "own (5xx) has the id of the request, for the operator: in the header "
+                (name("X-Request-Id")) ", and but for text in the body, too."
             }
             (answer("{\"error\":\"The field username is missing.\"}"))
             p {

@@ -18,12 +18,13 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                 "curl --data-urlencode username=ann --data-urlencode 'text=R&D: 1+1 = 2' {messages}"
             )))
             (shell(&format!(
-                "curl --json '{{\"username\":\"ann\",\"text\":\"hi\",\"key\":\"order:17.3\"}}' {messages}"
+                "curl --json '{{\"username\":\"ann\",\"text\":\"hi\",\"key\":\"greeting:1\"}}' {messages}"
             )))
             (shell(&format!(
                 "date | curl --data-binary @- -H 'Content-Type: text/plain' \
                  '{messages}?username=clock'"
             )))
+            p { code { "--json" } " needs curl 7.82, of 2022." }
             p {
                 "The answer is a 201 with the message, and " (name("Location")) " says where a browser "
                 "finds it:"
@@ -41,7 +42,9 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                 dd {
                     "Makes the send safe to repeat: 1 to " (Key::MAX_CHARS) " visible ASCII characters "
                     "that are this message's own. A send that comes again under its key is stored "
-                    "once, and gets the same answer; another message under that key is a 409. "
+                    "once, and gets the same answer; another message under that key is a 409. A room "
+                    "remembers a key as long as its message is kept, and after that until " (api.limits.remembered)
+                    " more messages are no longer kept. "
                     "Optional, and never empty: " code { "key=" } " is a 422, since whatever should "
                     "have filled it in has failed."
                 }

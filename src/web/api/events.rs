@@ -76,7 +76,12 @@ impl StreamQuery {
     /// set the header without a preflight, and put its value behind the `?`.
     fn cursor(&self, headers: &HeaderMap) -> Result<Cursor, Error> {
         // An empty header is what the standard sends for "no last event"; browsers leave it out.
-        let header = headers.get("last-event-id").filter(|value| !value.is_empty());
+        let mut lines = headers.get_all("last-event-id").iter();
+        let header = lines.next().filter(|value| !value.is_empty());
+        if lines.next().is_some() {
+            // As with a parameter, nobody can say which is meant.
+            return Err(Error::Invalid("The header Last-Event-ID came twice.".into()));
+        }
         if let Some(header) = header {
             let id = header.to_str().ok().and_then(|raw| raw.parse().ok());
             return Ok(id.map_or(Cursor::Unreadable, Cursor::After));

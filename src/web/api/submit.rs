@@ -23,20 +23,27 @@ use crate::{
 const FIELDS: [&str; 3] = ["username", "text", "key"];
 
 /// What webhooks in the shape of Slack's and Mattermost's say beside `username` and `text`: how it
-/// looks there, and what a text stands in for. A program that is pointed here sends them all the
+/// looks there, whom it answers, and what a text stands in for. A program that is pointed here sends them all the
 /// same. A channel is among them, since the room is in the address.
-pub(crate) const PASSED_OVER: [&str; 14] = [
+pub(crate) const PASSED_OVER: [&str; 21] = [
+    "as_user",
     "attachments",
     "blocks",
     "card",
     "channel",
+    "delete_original",
     "icon_emoji",
     "icon_url",
     "link_names",
+    "metadata",
     "mrkdwn",
     "parse",
     "priority",
     "props",
+    "replace_original",
+    "reply_broadcast",
+    "response_type",
+    "thread_ts",
     "type",
     "unfurl_links",
     "unfurl_media",
@@ -62,9 +69,13 @@ impl FromRequest<AppState> for Submission {
         let query = Fields::urlencoded(Noun::Parameter, query);
         let key = header_key(request.headers())?;
         let taken = [MediaType::Form, MediaType::Json, MediaType::Text];
-        let body = Body::read(request, state, &taken).await?;
+        let body = Body::read(request, state, &taken, state.served.max_body).await?;
         body.check_charset()?;
         let body = match body.media_type {
+            // No form that is taken begins so: it would be the name of a field.
+            MediaType::Form if body.bytes.trim_ascii_start().starts_with(b"{") => {
+                return Err(Error::Invalid(LOOKS_LIKE_JSON.into()));
+            }
             MediaType::Form => Fields::urlencoded(Noun::Field, &body.bytes),
             MediaType::Json => Fields::json(&body.bytes)?,
             MediaType::Text => {
@@ -87,6 +98,9 @@ impl FromRequest<AppState> for Submission {
         })
     }
 }
+
+/// To `curl -d '{…}'`, which calls whatever it sends a form.
+const LOOKS_LIKE_JSON: &str = "This looks like JSON: add Content-Type: application/json.";
 
 const NOT_UTF_8: &str = "The text is not UTF-8. Send it as UTF-8.";
 

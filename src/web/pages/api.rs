@@ -14,6 +14,7 @@ use super::{
     rooms::MAX_LISTED_ROOMS,
 };
 use crate::{
+    journal::remembered,
     message::MessageId,
     view::api::{Api, Limits, page},
 };
@@ -31,7 +32,7 @@ pub(crate) async fn show(
 
 /// The numbers that a user meets.
 pub(crate) fn limits(served: &Served) -> Limits {
-    let Served { retention, allowed, max_body, keep_alive_interval } = *served;
+    let Served { address: _, retention, allowed, max_body, keep_alive_interval } = *served;
     Limits {
         page: PAGE_MESSAGES,
         max_page: MAX_PAGE_MESSAGES,
@@ -39,6 +40,7 @@ pub(crate) fn limits(served: &Served) -> Limits {
         max_rooms: MAX_LISTED_ROOMS,
         keep: retention.keep,
         ttl: retention.ttl,
+        remembered: remembered(retention.keep),
         tab_sends: allowed.tab_sends,
         address_sends: allowed.sends,
         address_joins: allowed.joins,

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 
@@ -105,7 +105,10 @@ fn came_from_our_page(headers: &HeaderMap) -> bool {
 }
 
 /// Whether the browser reached us over TLS, which a proxy may have ended. The browser says so
-/// itself, in the Origin of its post; a forged one could only harm the forger's own cookie.
+/// itself, in the Origin of its post, and the proxy to who says none, as curl does; a forged one
+/// could only harm the forger's own cookie.
 pub(super) fn over_tls(headers: &HeaderMap) -> bool {
-    headers.get("origin").is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
+    let origin = headers.get("origin").map_or(&b""[..], HeaderValue::as_bytes);
+    let proto = headers.get("x-forwarded-proto").map_or(&b""[..], HeaderValue::as_bytes);
+    origin.starts_with(b"https://") || proto.eq_ignore_ascii_case(b"https")
 }

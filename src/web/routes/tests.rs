@@ -13,7 +13,7 @@ use crate::{
 
 #[test]
 fn every_address_that_is_built_is_in_the_table() {
-    let routes = Routes::of(table().into_iter().map(|entry| entry.route), Audience::Page);
+    let routes = Routes::of(table().into_iter().map(|entry| entry.route), Audience::Everybody);
     let room = RoomName::parse("kitchen").unwrap();
     let tab = paths::tab(&room, "0123");
     for (path, template) in [
@@ -66,7 +66,7 @@ fn the_api_page_documents_every_url_of_the_table_and_no_other() {
         table().into_iter().map(|entry| entry.route.template.to_owned()).collect();
     assert_eq!(documented, there);
     // What its lines ask for is there, too, by that name.
-    let routes = Routes::of(table().into_iter().map(|entry| entry.route), Audience::Page);
+    let routes = Routes::of(table().into_iter().map(|entry| entry.route), Audience::Everybody);
     let asked: Vec<&str> = page.split(ORIGIN).skip(1).collect();
     assert!(asked.len() > 9, "{}", asked.len());
     for rest in asked {
@@ -118,7 +118,8 @@ fn the_api_page_names_every_format_and_every_status_of_a_refusal() {
         Error::NoSuchFormat,
         Error::NameTaken,
         Error::TooSlow,
-        Error::TooLarge,
+        Error::too_large(1),
+        Error::Encoded,
         Error::NotABody,
         Error::Invalid(String::new()),
         Error::KeyReused,
