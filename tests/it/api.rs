@@ -158,7 +158,8 @@ async fn the_api_page_says_the_numbers_of_this_server() {
 async fn a_host_that_would_run_in_a_shell_does_not_stand_on_the_api_page() {
     // On a loopback address, no other host is answered at all.
     let app = TestApp::listening("0.0.0.0:0");
-    let here = format!("curl -N 'http://{}/rooms/", app.address());
+    let port = app.address().rsplit_once(':').expect("a port").1;
+    let here = format!("curl -N 'http://127.0.0.1:{port}/rooms/");
     for (host, expected) in
         [("chat.example", "curl -N 'http://chat.example/rooms/"), ("a'$(touch${IFS}eve)'", &*here)]
     {

@@ -130,6 +130,8 @@ async fn a_disk_that_fails_is_one_line_and_one_when_it_works_again() {
         limit("unlimited:unlimited");
         ready(200).await;
     }
+    let said = |log: &str| log.matches("the journal can be written again").count();
+    until("the log says it twice", async || (said(&app.log()) == 2).then_some(())).await;
     let log = lines(&app.log());
     let said: Vec<_> = log
         .iter()

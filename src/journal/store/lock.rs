@@ -50,7 +50,7 @@ impl Lock {
         for _ in 0..MAX_TRIES {
             let real = resolve(path).map_err(io)?;
             let name = beside(&real, ".lock");
-            let (mark, had_mark) = open_or_make(&name).map_err(io)?;
+            let (mark, had_mark) = open_or_make(&name).map_err(|why| OpenError::io(&name, why))?;
             lock_file(&mark, path)?;
             // They may have been removed since they were opened, by a start that failed.
             if !is_at(&mark, &name).map_err(io)? {

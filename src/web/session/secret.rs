@@ -48,10 +48,12 @@ impl Secret {
         let mut made = None;
         let bytes = match File::open(&path) {
             Ok(file) => {
-                close_to_others(&file, &path).map_err(io)?;
                 // One more than is due shows a file that is too long, whatever its size.
                 let mut bytes = Vec::with_capacity(SECRET_BYTES + 1);
-                file.take(SECRET_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
+                (&file).take(SECRET_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
+                if bytes.len() == SECRET_BYTES {
+                    close_to_others(&file, &path).map_err(io)?;
+                }
                 bytes
             }
             Err(why) if why.kind() == io::ErrorKind::NotFound => {

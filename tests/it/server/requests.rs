@@ -85,15 +85,12 @@ async fn answer(wire: &mut Wire) -> (String, String) {
     let (status, headers) = head.split_once("\r\n").unwrap();
     let length = headers.split_once("content-length: ").expect("a length").1;
     let length: usize = length.split_once("\r\n").unwrap().0.parse().unwrap();
-    // No further than the body's end: a piece may end within a character.
-    let mut body = Vec::new();
-    while wire.read.len() + body.len() < length {
-        let mut buffer = vec![0; 4096.min(length - wire.read.len() - body.len())];
+    while wire.read.len() < length {
+        let mut buffer = [0; 4096];
         let count = soon("a body", wire.socket.read(&mut buffer)).await.unwrap();
         assert_ne!(count, 0, "in the middle of {status}");
-        body.extend_from_slice(&buffer[..count]);
+        wire.take(&buffer[..count]);
     }
-    wire.read.push_str(std::str::from_utf8(&body).expect("UTF-8"));
     let rest = wire.read.split_off(length);
     (status.to_owned(), std::mem::replace(&mut wire.read, rest))
 }
