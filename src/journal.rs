@@ -135,7 +135,9 @@ impl Journal {
     ///
     /// [`ReadError`] when the file cannot be read.
     pub async fn totals(&self) -> Result<Totals, ReadError> {
-        self.store.read(Lane::Page, |reader| reader.totals()).await
+        #[expect(clippy::redundant_closure_for_method_calls, reason = "it is of one lifetime only")]
+        let reading = self.store.read(Lane::Page, |reader| reader.totals());
+        reading.await
     }
 
     /// The epoch that this journal was born with.

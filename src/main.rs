@@ -54,7 +54,9 @@ struct Started {
 fn start(config: &Config) -> Result<Started, String> {
     let log = telemetry::init(&config.log, config.log_format)?;
     // First of the signals: this one never ends the process.
-    Reload::new(vec![("log", Box::new(move || log.reload()))]).on_signal().map_err(signals)?;
+    Reload::new(vec![("log", Box::new(move || log.reload()))])
+        .on_signal()
+        .map_err(|why| signals(&why))?;
     let hubbub = Hubbub::open(config).map_err(|why| why.to_string())?;
     match listen(config) {
         Ok((listener, admin, shutdown)) => Ok(Started { hubbub, listener, admin, shutdown }),
@@ -71,7 +73,7 @@ fn listen(config: &Config) -> Result<(TcpListener, Option<TcpListener>, Shutdown
     let admin = config.admin.0.map(server::bind).transpose();
     let admin = admin.map_err(|why| format!("--admin: {why}"))?;
     let shutdown = Shutdown::new();
-    shutdown.on_signal().map_err(signals)?;
+    shutdown.on_signal().map_err(|why| signals(&why))?;
     lossy::flush(); // What the start has to say comes before the line that it is over.
     println!("hubbub listening on http://{}", listener.local_addr().map_err(listen)?);
     if let Some(admin) = &admin {
@@ -80,7 +82,7 @@ fn listen(config: &Config) -> Result<(TcpListener, Option<TcpListener>, Shutdown
     Ok((listener, admin, shutdown))
 }
 
-fn signals(why: io::Error) -> String {
+fn signals(why: &io::Error) -> String {
     format!("signals cannot be handled: {why}")
 }
 

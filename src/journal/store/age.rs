@@ -27,7 +27,7 @@ const MAX_DRIFT: Duration = Duration::from_secs(10);
 
 /// How long a clock that has jumped must run evenly before anything is trimmed by it: what sets
 /// clocks has put it right by then, or somebody meant it.
-const SETTLING_TIME: Duration = Duration::from_secs(600);
+const SETTLING_TIME: Duration = Duration::from_mins(10);
 
 /// Rooms with old messages that may not be trimmed yet, which one step passes over.
 const MAX_BLOCKED: usize = 256;

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
 /// Where it stands in the file that is locked: behind the sequencer's mark.
-pub(crate) const OFFSET: u64 = 64;
+pub(crate) const OFFSET: usize = 64;
 
 /// What every one that is noted fits in.
 const MAX_BYTES: usize = 80;
@@ -58,7 +58,7 @@ impl Fingerprint {
     /// The one that was noted; `None` where there is none.
     pub(super) fn noted(mark: &File) -> io::Result<Option<Self>> {
         let mut bytes = [0; MAX_BYTES];
-        let length = mark.read_at(&mut bytes, OFFSET)?;
+        let length = mark.read_at(&mut bytes, OFFSET as u64)?;
         let noted = str::from_utf8(&bytes[..length]).unwrap_or_default();
         let words: Vec<_> = noted.split_ascii_whitespace().collect();
         let [page_size, root, first, second] = words[..] else { return Ok(None) };
@@ -72,7 +72,7 @@ impl Fingerprint {
     pub(super) fn note(&self, mark: &File) -> io::Result<()> {
         let [first, second] = self.digests;
         let line = format!("{:>10} {:>10} {first:016x} {second:016x}\n", self.page_size, self.root);
-        mark.write_all_at(line.as_bytes(), OFFSET)
+        mark.write_all_at(line.as_bytes(), OFFSET as u64)
     }
 
     /// Whether the file is still that.

@@ -30,17 +30,14 @@ pub(crate) struct Lock {
     path: PathBuf,
     data: File,
     mark: File,
-    before: Before,
+    /// What was not there before, by the endings of its names.
+    absent: Vec<&'static str>,
     kept: bool,
 }
 
-/// What was there before this start.
-struct Before {
-    data: bool,
-    mark: bool,
-    log: bool,
-    index: bool,
-}
+/// The endings of a journal's files: the data, what is locked beside it, SQLite's log, and the log's
+/// index.
+const FILES: [&str; 4] = ["", ".lock", "-wal", "-shm"];
 
 impl Lock {
     /// Takes it, for the file that `path` leads to, by symbolic links or not; the file is made where
@@ -69,9 +66,13 @@ impl Lock {
             }
             let (data, had_data) = data?;
             if is_at(&data, &real).map_err(io)? {
-                let (log, index) = (beside(&real, "-wal").exists(), beside(&real, "-shm").exists());
-                let before = Before { data: had_data, mark: had_mark, log, index };
-                return Ok(Self { path: real, data, mark, before, kept: false });
+                let absent = FILES.into_iter().filter(|ending| match *ending {
+                    "" => !had_data,
+                    ".lock" => !had_mark,
+                    ending => !beside(&real, ending).exists(),
+                });
+                let absent = absent.collect();
+                return Ok(Self { path: real, data, mark, absent, kept: false });
             }
         }
         Err(io(io::Error::other("the file is replaced all the time")))
@@ -99,7 +100,7 @@ impl Lock {
 
     /// Whether there was no data before.
     pub(crate) fn is_new(&self) -> bool {
-        !self.before.data
+        self.absent.contains(&"")
     }
 
     /// The start has succeeded: what it made stays.
@@ -116,7 +117,7 @@ impl Lock {
     pub(crate) fn is_full(&self) -> bool {
         let room = || -> io::Result<()> {
             let length = self.mark.metadata()?.len();
-            let written = self.mark.write_all_at(&[0; 64 << 10], length);
+            let written = self.mark.write_all_at(&vec![0; 64 << 10], length);
             let written = written.and_then(|()| self.mark.sync_all());
             self.mark.set_len(length).and(written)
         };
@@ -137,25 +138,14 @@ impl Drop for Lock {
         if self.kept {
             return;
         }
-        let (log, index) = (self.beside("-wal"), self.beside("-shm"));
-        let mut made = Vec::new();
-        if !self.before.data {
-            made.extend([self.path.clone(), self.beside("-journal"), log, index]);
-        } else {
-            // A log with something in it is a part of the data.
-            let empty = fs::metadata(&log).map_or(0, |log| log.len()) == 0;
-            if !self.before.index && (self.before.log || empty) {
-                made.push(index);
-            }
-            if !self.before.log && empty {
-                made.push(log);
-            }
+        // A log with something in it is a part of the data, and its index of it.
+        let log = fs::metadata(self.beside("-wal")).map_or(0, |log| log.len());
+        let is_part = !self.is_new() && log > 0 && self.absent.contains(&"-wal");
+        for ending in self.absent.iter().filter(|ending| !(is_part && ending.starts_with('-'))) {
+            let _ = fs::remove_file(self.beside(ending));
         }
-        if !self.before.mark {
-            made.push(self.beside(".lock"));
-        }
-        for path in made {
-            let _ = fs::remove_file(path);
+        if self.is_new() {
+            let _ = fs::remove_file(self.beside("-journal"));
         }
     }
 }
@@ -181,14 +171,12 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
         resolved => return resolved,
     }
     // Links that lead round in circles are another error.
-    match fs::read_link(path) {
-        Ok(target) => resolve(&directory(path).join(target)),
-        Err(_) => {
-            let name = path.file_name().filter(|name| *name != OsStr::new(".."));
-            let name = name.ok_or(io::ErrorKind::NotFound)?;
-            Ok(fs::canonicalize(directory(path))?.join(name))
-        }
+    if let Ok(target) = fs::read_link(path) {
+        return resolve(&directory(path).join(target));
     }
+    let name = path.file_name().filter(|name| *name != OsStr::new(".."));
+    let name = name.ok_or(io::ErrorKind::NotFound)?;
+    Ok(fs::canonicalize(directory(path))?.join(name))
 }
 
 /// The file, and whether it was there.

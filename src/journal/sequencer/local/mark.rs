@@ -19,7 +19,7 @@ pub(super) struct Mark {
 const DIGITS: usize = 20;
 
 /// The length of every mark: epochs have up to 32 characters, and what the store notes follows.
-const LENGTH: usize = MARK_BYTES as usize;
+const LENGTH: usize = MARK_BYTES;
 const _: () = assert!(DIGITS + 1 + 32 < LENGTH);
 
 impl Mark {
