@@ -11,11 +11,12 @@ dev:
 check:
     cargo fmt --check
     cargo clippy --locked --all-targets -- --deny warnings
-    cargo clippy --locked --test slow -- --deny warnings
+    cargo clippy --locked --test clients --test slow -- --deny warnings
     # What only a release build has.
     cargo clippy --locked --release --lib --features internals -- --deny warnings
     RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items
-    ! grep -n http static/package-lock.json tests/browser/package-lock.json
+    ! grep -n :// static/package-lock.json tests/browser/package-lock.json \
+        tests/clients/node/package-lock.json tests/clients/python/requirements.txt
 
 # Licences, sources and what is banned; needs cargo-deny
 deny:
@@ -29,6 +30,10 @@ test:
 browser:
     HUBBUB_BROWSER=required cargo test --locked --test browser
 
+# Clients in Python, Node, Go and curl follow a room over a stop and a kill; what is missing is said
+clients:
+    cargo test --locked --test clients
+
 # What takes long, or asserts speed, processor time or memory
 slow:
     cargo test --locked --test slow -- --test-threads=1
@@ -41,14 +46,15 @@ audit readers="20" senders="8" messages="5000" deaths="3" seed="":
 
 # The load benches for some seconds each: for what they assert, not for their figures
 smoke:
-    cargo bench --locked --bench fanout --bench flood --bench idle --bench isolation --bench page \
+    cargo bench --locked --bench cores --bench fanout --bench flood --bench idle --bench isolation --bench page \
         --bench reconnect --bench slow --bench small -- --quick
 
-# What continuous integration runs; a missing browser fails it
+# What continuous integration runs; a missing browser or language fails it
 ci:
     HUBBUB_BROWSER=required just test
     just check
     just deny
+    HUBBUB_CLIENTS=required just clients
     just slow
     just audit
     just smoke

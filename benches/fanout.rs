@@ -1,4 +1,4 @@
-//! What a delivery costs, and how long a message takes to its last reader, beside a plain loop
+//! What a delivery and a connect cost, and how long a message takes to its last reader, beside a plain loop
 //! that writes the same bytes to as many sockets, and beside nginx with nchan.
 //!
 //! Server and load have a processor each; each figure is a median over the rounds, in which the
@@ -41,6 +41,8 @@ const QUIET: Duration = Duration::from_millis(600);
 struct Measured {
     /// Microseconds of the server's processor time per delivery.
     cpu: f64,
+    /// The same for a reader that connects, asks and has the head of its answer.
+    connect: f64,
     /// Milliseconds from the send to the last reader.
     waits: Vec<f64>,
 }
@@ -86,7 +88,12 @@ fn measure(readers: usize, messages: u64, rounds: usize, frame: &[u8]) -> io::Re
 /// Messages at a distance, each to every reader.
 fn round(side: &Side, readers: usize, messages: u64) -> io::Result<Measured> {
     let mut crowd = Crowd::new()?;
-    crowd.open(side.address(), (0..readers).map(|_| side.stream()))?;
+    // One first: what a process does for the first of all is not a connect's.
+    crowd.open(side.address(), [side.stream()])?;
+    let used = side.cpu();
+    crowd.open(side.address(), (1..readers).map(|_| side.stream()))?;
+    #[expect(clippy::cast_precision_loss, reason = "not that many")]
+    let connect = (side.cpu() - used).as_secs_f64() * 1e6 / (readers - 1) as f64;
     let sender = crowd.add_sender(side.address())?;
     let mut used = Duration::ZERO;
     let mut waits = Vec::new();
@@ -110,7 +117,7 @@ fn round(side: &Side, readers: usize, messages: u64) -> io::Result<Measured> {
     }
     #[expect(clippy::cast_precision_loss, reason = "not that many")]
     let deliveries = (readers as u64 * messages) as f64;
-    Ok(Measured { cpu: (side.cpu() - used).as_secs_f64() * 1e6 / deliveries, waits })
+    Ok(Measured { cpu: (side.cpu() - used).as_secs_f64() * 1e6 / deliveries, connect, waits })
 }
 
 /// The table: each figure, and what it is beside the floor's of the same round.
@@ -120,7 +127,7 @@ fn report(readers: usize, bytes: usize, sides: &[&[Measured]; 4]) {
     let rows = titles.into_iter().zip(sides);
     let rows = rows.filter(|(_, rounds)| !rounds.is_empty()).map(|(what, rounds)| {
         let mut row = vec![what.to_owned()];
-        for figure in [Measured::cpu, Measured::median, Measured::p99] {
+        for figure in [Measured::cpu, Measured::median, Measured::p99, Measured::connect] {
             let values: Vec<f64> = rounds.iter().map(figure).collect();
             let ratios: Vec<f64> =
                 values.iter().zip(*floor).map(|(value, floor)| value / figure(floor)).collect();
@@ -137,6 +144,8 @@ fn report(readers: usize, bytes: usize, sides: &[&[Measured]; 4]) {
             "ratio",
             "p99 ms",
             "ratio",
+            "CPU µs per connect",
+            "ratio",
         ],
         &rows.collect::<Vec<_>>(),
     );
@@ -149,6 +158,10 @@ fn report(readers: usize, bytes: usize, sides: &[&[Measured]; 4]) {
 impl Measured {
     fn cpu(&self) -> f64 {
         self.cpu
+    }
+
+    fn connect(&self) -> f64 {
+        self.connect
     }
 
     fn median(&self) -> f64 {

@@ -11,7 +11,7 @@ fn main() {
 }
 
 /// One message, rendered and encoded.
-#[divan::bench(args = ["sse", "ndjson", "text", "html"])]
+#[divan::bench(args = ["sse", "sse-json", "ndjson", "text", "html"])]
 fn frame(format: &str) -> usize {
     encode(format)
 }

@@ -85,9 +85,11 @@ async fn messages(app: &App) -> io::Result<String> {
     Ok(id)
 }
 
-/// What the floor writes to each: as many frames, numbered.
+/// What the floor writes to each: as many frames, numbered, in one chunk, as a page is.
 fn frames(frame: &[u8]) -> Vec<u8> {
-    (0..BEHIND).flat_map(|number| side::numbered(frame, number)).collect()
+    let frame = side::unchunked(frame);
+    let page = (0..BEHIND).flat_map(|number| side::numbered(frame, number));
+    side::chunked(&page.collect::<Vec<_>>())
 }
 
 /// Everybody connects and asks at once.

@@ -1,7 +1,7 @@
 //! A small room: ten readers and a hundred messages a second, as a busy chat has. How long a message
 //! takes from its send to the last of them, beside a plain loop that writes the same bytes to as
 //! many sockets, and beside nginx with nchan. These two keep nothing; hubbub has synced a message to
-//! its disk before anybody gets it.
+//! its disk before anybody gets it, so that a plain synced write at the same pace is measured as well.
 //!
 //! Server and load have a processor each; each figure is a median over the rounds, in which the
 //! sides take turns.
@@ -11,7 +11,9 @@
 mod support;
 
 use std::{
-    env, io,
+    env,
+    fs::File,
+    io::{self, Write as _},
     time::{Duration, Instant},
 };
 
@@ -40,6 +42,8 @@ struct Measured {
     arrived: Vec<f64>,
     acknowledged: Vec<f64>,
     cpu: f64,
+    /// Plain synced writes between the messages, in the floor's rounds.
+    synced: Vec<f64>,
 }
 
 fn main() -> io::Result<()> {
@@ -70,7 +74,9 @@ fn round(side: &Side) -> io::Result<Measured> {
     let mut crowd = Crowd::new()?;
     crowd.open(side.address(), (0..READERS).map(|_| side.stream()))?;
     let sender = crowd.add_sender(side.address())?;
-    let (mut arrived, mut acknowledged) = (Vec::new(), Vec::new());
+    let (mut arrived, mut acknowledged, mut synced) = (Vec::new(), Vec::new(), Vec::new());
+    let directory = support::process::directory();
+    let mut file = File::create(directory.path().join("synced"))?;
     let mut used = Duration::ZERO;
     let mut next = Instant::now();
     for number in 0..FIRST + messages {
@@ -90,13 +96,19 @@ fn round(side: &Side) -> io::Result<Measured> {
             arrived.push(ms(arrival.whole.expect("complete") - sent));
             acknowledged.push(ms(waited));
         }
+        if matches!(side, Side::Floor(..)) {
+            let begun = Instant::now();
+            file.write_all(&[b'x'; 300])?; // About a message with its key.
+            file.sync_data()?;
+            synced.push(ms(begun.elapsed()));
+        }
         // Where a message takes longer than that, the next is not sent the sooner for it.
         next = (next + EVERY).max(Instant::now());
         crowd.during(next.saturating_duration_since(Instant::now()))?;
     }
     #[expect(clippy::cast_precision_loss, reason = "not that many")]
     let cpu = (side.cpu() - used).as_secs_f64() * 1e6 / messages as f64;
-    Ok(Measured { arrived, acknowledged, cpu })
+    Ok(Measured { arrived, acknowledged, cpu, synced })
 }
 
 /// The table: each figure, and what it is beside the floor's of the same round.
@@ -141,6 +153,13 @@ fn report(sides: &[Vec<Measured>; 4]) {
             "CPU µs per message",
         ],
         &rows,
+    );
+    let synced: Vec<f64> = floor.iter().map(|floor| median(&floor.synced)).collect();
+    let over = sides[0].iter().zip(&synced).map(|(side, synced)| median(&side.arrived) - synced);
+    println!(
+        "a plain synced write takes {:.2} ms at this pace; hubbub's last reader has it {:.2} ms later",
+        median(&synced),
+        median(&over.collect::<Vec<_>>())
     );
     if sides[2].is_empty() {
         println!("nginx with nchan is not installed (Debian: nginx libnginx-mod-nchan)");

@@ -2,7 +2,11 @@
 
 mod supervisor;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     net::TcpListener,
@@ -17,7 +21,7 @@ use crate::{
     rooms::{Limits, Rooms, Roster},
     server,
     shutdown::Shutdown,
-    web::{self, AppState, PageCache, Parts, Secret, SecretError},
+    web::{self, AppState, Hosts, PageCache, Parts, Secret, SecretError, Served},
 };
 pub use supervisor::TaskFailed;
 use supervisor::{Outcome, Supervisor};
@@ -98,17 +102,27 @@ impl Hubbub {
         let hub = Hub::new(Arc::new(journal.clone()), published, metrics.clone());
         let roster = Roster::new();
         let max_connections = max_connections(&config);
+        let allowed = config.allowed(max_connections);
+        let served = Served {
+            // A socket that listens has an address; were it not so, what was asked for is shown.
+            address: listener.local_addr().unwrap_or(config.listen),
+            retention: config.retention(),
+            allowed,
+            max_body: config.max_body,
+            keep_alive_interval: KEEP_ALIVE_INTERVAL,
+        };
         log_start(&journal, &config, max_connections).await;
-        let limits = Limits::new(config.allowed(max_connections));
         let source =
             Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
         let state = AppState::new(Parts {
-            rooms: Rooms::new(source, roster.clone(), limits, metrics.clone()),
+            rooms: Rooms::new(source, roster.clone(), Limits::new(allowed), metrics.clone()),
             cache: PageCache::default(),
             secret,
             metrics: metrics.clone(),
             trusted_proxies: config.trusted_proxies.0.clone(),
+            hosts: hosts(&listener, &config),
             shutdown: shutdown.clone(),
+            served,
         });
 
         let mut tasks = Supervisor::new(shutdown.clone());
@@ -128,11 +142,12 @@ impl Hubbub {
         tasks.spawn("announcements", ends(announcements::run(roster.changes(), hub.clone())));
         tasks.spawn("clock", ends(tick(hub.clone())));
         if let Some(admin) = admin {
-            let (service, metrics) = (web::admin(state.clone()), Metrics::new());
+            let service = web::admin(state.clone(), hosts(&admin, &config));
+            let metrics = Metrics::new();
             let run = server::run(admin, service, MAX_ADMIN_CONNECTIONS, metrics, shutdown.clone());
             tasks.spawn(ADMIN_SERVER, async { run.await.map_err(|why| why.to_string()) });
         }
-        let service = web::router(state, config.max_body);
+        let service = web::router(state);
         let run = server::run(listener, service, max_connections, metrics, shutdown);
         tasks.spawn(SERVER, async { run.await.map_err(|why| why.to_string()) });
 
@@ -199,6 +214,13 @@ fn max_connections(config: &Config) -> usize {
         tracing::warn!("there are file descriptors for {most} connections only");
     }
     most
+}
+
+/// What the server is called on a listener.
+fn hosts(listener: &TcpListener, config: &Config) -> Hosts {
+    // One that cannot say where it listens is not known to be loopback.
+    let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    Hosts::of(config.public_url.clone(), listener.local_addr().unwrap_or(anywhere))
 }
 
 /// The one clock of all streams.

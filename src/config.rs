@@ -15,7 +15,7 @@ use clap::{
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
-use crate::{journal::Retention, rooms::Allowed};
+use crate::{journal::Retention, rooms::Allowed, web::PublicUrls};
 
 /// The command line: what is to be done, and with what.
 #[derive(Clone, Debug, Parser)]
@@ -141,6 +141,10 @@ pub struct Config {
     )]
     pub address_streams: usize,
 
+    /// Rooms a minute that one address may make by sending there; 0 for any number
+    #[arg(long, env = "HUBBUB_ADDRESS_ROOMS", value_name = "N", default_value_t = 60)]
+    pub address_rooms: u32,
+
     /// Rooms that have readers at once; 0 for any number
     #[arg(
         long,
@@ -169,6 +173,13 @@ pub struct Config {
         value_parser = networks, allow_hyphen_values = true
     )]
     pub trusted_proxies: Networks,
+
+    /// What people reach the server as, such as https://chat.example; further ones behind commas
+    #[arg(
+        long, env = "HUBBUB_PUBLIC_URL", value_name = "URLS", default_value = "none",
+        value_parser = PublicUrls::parse
+    )]
+    pub public_url: PublicUrls,
 
     /// Address to serve metrics on, for the operator; off for nowhere
     #[arg(
@@ -235,6 +246,7 @@ impl Config {
             address_streams: self.address_streams,
             // Room for pages and forms, which come and go in milliseconds.
             streams: connections - connections.div_ceil(10).min(connections - 1),
+            new_rooms: self.address_rooms,
             rooms: self.max_rooms,
         }
     }
@@ -327,6 +339,7 @@ mod tests {
             ("--listen", "-1"),
             ("--trusted-proxies", "10.0.0.0/99"),
             ("--admin", "on"),
+            ("--public-url", "chat.example"),
             ("--tab-sends", "many"),
             ("--tab-sends", "-1"),
             ("--max-body", "16KB"),

@@ -17,7 +17,7 @@ use crate::{
     journal::Page,
     message::{Epoch, Message, MessageId, Name, RoomName, Seq, Text},
     metrics::Metrics,
-    sink::Sink,
+    sink::{Framing, Sink},
 };
 
 fn room() -> RoomName {
@@ -43,7 +43,8 @@ fn message(seq: u64) -> Message {
 #[must_use]
 pub fn encode(format: &str) -> usize {
     let known = Representation::ALL.into_iter().find(|known| known.format() == format);
-    Frame::new(message(1)).bytes(known.expect("a representation")).len()
+    let frame = Frame::new(message(1));
+    frame.chunk(known.expect("a representation")).framed(Framing::Chunked).len()
 }
 
 /// A room whose readers have sockets that take everything and cost nothing: what is left is ours.
@@ -107,13 +108,14 @@ impl Fanout {
             }),
             ring: 256,
             shards: 1,
+            lines_per_turn: 64,
         };
         let hub = Hub::with(shared, Seq::ZERO);
         let mut context = Context::from_waker(Waker::noop());
         let readers = (0..readers).map(|_| {
             let mut reader = hub.subscribe(&room(), false, ReaderTag::default());
             if parked {
-                reader.attach(Arc::new(Nothing), Representation::EventStream);
+                reader.attach(Arc::new(Nothing), Framing::Chunked, Representation::EventStream);
             }
             assert!(reader.poll_next(Seq::ZERO, &mut context).is_pending(), "nothing was sent");
             reader.park(Seq::ZERO);

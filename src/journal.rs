@@ -19,6 +19,7 @@ mod followers;
 mod holds;
 mod sequencer;
 mod store;
+mod tail;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +42,7 @@ use followers::Followers;
 use holds::Holds;
 use sequencer::{Local, Sequencer};
 use store::{Lane, Store, Writer};
+use tail::Tail;
 
 /// How much of the past is kept.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +51,17 @@ pub struct Retention {
     pub keep: u64,
     /// Age up to which messages are kept; `None` for ever.
     pub ttl: Option<Duration>,
+}
+
+/// How many trimmed messages per room are remembered by place and key (about 130 bytes each) at
+/// least: long enough for a tab that slept over a busy day to be
+/// told a number, and for every client's retry.
+const MIN_REMEMBERED: u64 = 10_000;
+
+/// How many trimmed messages per room are remembered, where so many are kept: as many, or
+/// [`MIN_REMEMBERED`], whichever is more.
+pub(crate) fn remembered(keep: u64) -> u64 {
+    keep.max(MIN_REMEMBERED)
 }
 
 /// What became of a [`Draft`].
@@ -74,6 +87,7 @@ pub struct Journal {
     sequencer: Sequencer,
     followers: Followers,
     holds: Holds,
+    tail: Tail,
     checked: Option<Duration>,
 }
 
@@ -87,13 +101,14 @@ impl Journal {
         let (followers, holds) = (Followers::default(), Holds::default());
         let writer = Writer::open(path, retention, followers.clone(), holds.clone())?;
         let (path, checked) = (writer.path().to_owned(), writer.checked());
-        let sequencer = Sequencer::Local(Local::start(writer, metrics)?);
+        let (local, tail) = Local::start(writer, metrics)?;
+        let sequencer = Sequencer::Local(local);
         let store = Store::open(&path, sequencer.epoch().clone()).inspect_err(|_| {
             if let Some(writer) = sequencer.end() {
                 writer.discard();
             }
         })?;
-        Ok(Self { store, sequencer, followers, holds, checked })
+        Ok(Self { store, sequencer, followers, holds, tail, checked })
     }
 
     /// Where the data is, all links followed.
@@ -157,7 +172,8 @@ impl Journal {
         self.store.read(Lane::Replay, move |reader| reader.after(&room, seq, limit)).await
     }
 
-    /// Up to `limit` messages of `room`, the newest before `seq` or of all, oldest first.
+    /// Up to `limit` messages of `room`, the newest before `seq` or of all, oldest first; fewer
+    /// where they are long.
     ///
     /// # Errors
     ///
@@ -180,6 +196,16 @@ impl Journal {
     pub async fn before_newest(&self, room: &RoomName, count: usize) -> Result<Seq, ReadError> {
         let room = room.clone();
         self.store.read(Lane::Page, move |reader| reader.before_newest(&room, count)).await
+    }
+
+    /// Whether there is such a room: one that a message was sent to.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the file cannot be read.
+    pub async fn has(&self, room: &RoomName) -> Result<bool, ReadError> {
+        let room = room.clone();
+        self.store.read(Lane::Page, move |reader| reader.has(&room)).await
     }
 
     /// Up to `limit` rooms that were written to, those with the newest messages first, and when
@@ -212,7 +238,7 @@ impl Journal {
     {
         /// Bounds the memory of one batch (4,000 characters each: 8 MB at the very most).
         const MAX_BATCH: usize = 512;
-        let store = self.store.clone();
+        let (store, tail) = (self.store.clone(), self.tail.clone());
         let mut committed: watch::Receiver<Seq> = self.sequencer.committed();
         let follower = self.followers.register(name, seq);
         async_stream::stream! {
@@ -224,7 +250,13 @@ impl Journal {
                         follower.advance(seq);
                         break;
                     }
-                    match store.read(Lane::Follow, move |reader| reader.follow(seq, MAX_BATCH)).await {
+                    let found = match tail.after(seq, MAX_BATCH) {
+                        Some(entries) => Ok(entries),
+                        None => {
+                            store.read(Lane::Follow, move |reader| reader.follow(seq, MAX_BATCH)).await
+                        }
+                    };
+                    match found {
                         Ok(entries) => {
                             // Trimmed before it registered: nothing is left to pass on up to there.
                             let Some(newest) = entries.last() else { break };

@@ -11,7 +11,9 @@
 //!
 //! A stream is asked for over HTTP like everything else. Over HTTP/1.1 its socket is then taken over
 //! from hyper ([`server::live`]): a tab that is held for hours keeps a socket, a cursor and its slot
-//! in the hub, and nothing else.
+//! in the hub, and nothing else. A frame goes out in a chunk of HTTP/1.1, which is put around it once,
+//! where it is encoded. A stream that is cut, by the network or by a restart, has no last chunk, and
+//! so is not complete: clients come back with their cursor.
 //!
 //! # The map
 //!
@@ -21,10 +23,11 @@
 //! |---|---|---|
 //! | [`message`] | room, name, text, key, id: parsed at the edge, pure; the entry, which is what a journal holds | any other module |
 //! | [`metrics`] | what is counted and timed | what for |
+//! | [`lossy`] | lines to stderr that nobody waits for | what they say |
 //! | [`shutdown`] | the stop signal | who stops |
 //! | [`reload`] | what is read again on SIGHUP | what that is |
 //! | [`journal`] | the durable, ordered log; followers with names; a sequencer that chooses the place, a store that keeps it | HTTP, HTML, who reads |
-//! | [`sink`] | what a socket takes from others than its own task | sockets |
+//! | [`sink`] | what a socket takes from others than its own task, and what stands around a frame | sockets |
 //! | [`server`] | sockets, deadlines, bounds, protocols | what is served |
 //! | [`assets`] | the embedded files that pages load | |
 //! | [`paths`] | the addresses of pages and forms, built | the handlers |
@@ -52,6 +55,7 @@ mod fault;
 #[doc(hidden)]
 pub mod internals;
 pub mod journal;
+pub mod lossy;
 pub mod message;
 pub mod metrics;
 mod paths;

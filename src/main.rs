@@ -6,6 +6,7 @@ use hubbub::{
     Hubbub,
     config::{Cli, Command, Config},
     journal::{self, Copied, CopyError},
+    lossy,
     reload::Reload,
     server,
     shutdown::Shutdown,
@@ -34,6 +35,7 @@ async fn serve(config: &Config) -> ExitCode {
         Ok(Started { hubbub, listener, admin, shutdown }) => {
             // The log has said what failed.
             let served = hubbub.serve(listener, admin, shutdown).await;
+            lossy::flush();
             served.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
         }
         Err(why) => refuse(&why),
@@ -72,6 +74,7 @@ fn listen(config: &Config) -> Result<(TcpListener, Option<TcpListener>, Shutdown
     let admin = admin.map_err(|why| format!("--admin: {why}"))?;
     let shutdown = Shutdown::new();
     shutdown.on_signal().map_err(|why| signals(&why))?;
+    lossy::flush(); // What the start has to say comes before the line that it is over.
     println!("hubbub listening on http://{}", listener.local_addr().map_err(listen)?);
     if let Some(admin) = &admin {
         println!("hubbub metrics on http://{}/metrics", admin.local_addr().map_err(listen)?);
@@ -97,6 +100,7 @@ fn copied(file: &Path, copied: Result<Copied, CopyError>) -> ExitCode {
 }
 
 fn refuse(why: &str) -> ExitCode {
+    lossy::flush(); // What was logged before comes before.
     eprintln!("hubbub: {why}");
     ExitCode::from(EXIT_UNUSABLE)
 }

@@ -10,8 +10,9 @@ mod name;
 mod people;
 mod room;
 mod text;
+mod visible;
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{fmt::Write as _, sync::Arc, time::SystemTime};
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
@@ -22,29 +23,33 @@ pub use name::{InvalidName, Name};
 pub use people::{People, Person};
 pub use room::{InvalidRoomName, RoomName};
 pub use text::{InvalidText, Text};
+pub(crate) use visible::{is_ignorable, is_visible};
 
 /// The client's idempotency key of a [`Draft`]: a send that is tried again under its key is
 /// stored once.
 ///
-/// 1 to 64 characters of `[A-Za-z0-9_-]`: every UUID and every URL-safe base64 token fits, and a
-/// key can stand in a log line or an attribute without quoting.
+/// 1 to [`Key::MAX_CHARS`] visible characters of ASCII: whatever a program has as an id fits, such
+/// as a UUID, base64, or `order:17.3`. In markup it is escaped like any other text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key(Arc<str>);
 
 /// A key that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("A key is 1 to 64 letters, digits, hyphens or underscores.")]
+#[error("A key is 1 to {} visible ASCII characters, without spaces.", Key::MAX_CHARS)]
 pub struct InvalidKey;
 
 impl Key {
+    /// The most characters of a key: what other services take, and small beside a text.
+    pub const MAX_CHARS: usize = 255;
+
     /// Takes a client's key as it came.
     ///
     /// # Errors
     ///
     /// [`InvalidKey`] when it is empty, too long or has other characters.
     pub fn parse(raw: &str) -> Result<Self, InvalidKey> {
-        let fits = (1..=64).contains(&raw.len())
-            && raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        let fits = (1..=Self::MAX_CHARS).contains(&raw.len())
+            && raw.bytes().all(|byte| byte.is_ascii_graphic());
         if fits { Ok(Self(raw.into())) } else { Err(InvalidKey) }
     }
 
@@ -59,7 +64,7 @@ impl Key {
     /// the longer the history the more.
     #[must_use]
     pub fn fresh() -> Self {
-        let (now, random) = (Timestamp::now().as_millisecond(), rand::random::<u128>() >> 48);
+        let (now, random) = (now().as_millisecond(), rand::random::<u128>() >> 48);
         let mut key = String::with_capacity(32); // A page is asked for often, and has one.
         let _ = write!(key, "{now:012x}{random:020x}");
         Self(key.into())
@@ -129,6 +134,17 @@ impl Serialize for Message {
     }
 }
 
+/// The time. Where the clock shows what no calendar here has, it is the last time (or the first) that
+/// one has: in the year 9999, to ask for it otherwise would be a panic.
+pub(crate) fn now() -> Timestamp {
+    within(SystemTime::now())
+}
+
+fn within(time: SystemTime) -> Timestamp {
+    let edge = if time > SystemTime::UNIX_EPOCH { Timestamp::MAX } else { Timestamp::MIN };
+    Timestamp::try_from(time).unwrap_or(edge)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,10 +152,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_key_is_kept_as_it_came_or_refused(raw in "\\PC{0,80}") {
+        fn a_key_is_kept_as_it_came_or_refused(raw in "\\PC{0,80}|[!-~]{0,300}|[ -\u{7f}]{0,9}") {
             let fits = !raw.is_empty()
-                && raw.len() <= 64
-                && raw.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+                && raw.len() <= 255
+                && raw.chars().all(|c| ('!'..='~').contains(&c));
             prop_assert_eq!(Key::parse(&raw).is_ok(), fits);
             if let Ok(key) = Key::parse(&raw) {
                 prop_assert_eq!(key.as_str(), raw);
@@ -148,9 +164,26 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_what_programs_have_as_an_id() {
+        for raw in ["1.1", "order:17.3", "!", "~", "a/b+c==", "<&>\"'\\", &"k".repeat(255)] {
+            assert_eq!(Key::parse(raw).unwrap().as_str(), raw);
+        }
+        for raw in ["", " ", "a b", "a\n", "\u{7f}", "é", &"k".repeat(256)] {
+            assert_eq!(Key::parse(raw), Err(InvalidKey), "{raw:?}");
+        }
+    }
+
+    #[test]
     fn a_fresh_key_is_a_key_and_never_the_same() {
         let (one, other) = (Key::fresh(), Key::fresh());
         assert_eq!(Key::parse(one.as_str()), Ok(one.clone()));
         assert_ne!(one, other);
+    }
+
+    #[test]
+    fn a_clock_in_the_year_9999_is_no_panic() {
+        let end = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(253_402_300_799);
+        assert_eq!(within(end), Timestamp::MAX);
+        assert_eq!(within(SystemTime::UNIX_EPOCH), Timestamp::UNIX_EPOCH);
     }
 }

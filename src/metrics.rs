@@ -6,7 +6,10 @@
 
 use std::{
     fs,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -21,6 +24,8 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
+
+use crate::lossy;
 
 /// One label and its value.
 type Label = [(&'static str, &'static str); 1];
@@ -40,6 +45,7 @@ struct Inner {
     replays: Counter,
     gaps: Counter,
     evictions: Counter,
+    dropped_lines: Counter,
     requests: Family<RequestLabels, Histogram>,
     rooms: Gauge,
     memory: Gauge,
@@ -103,6 +109,7 @@ impl Metrics {
             replays: Counter::default(),
             gaps: Counter::default(),
             evictions: Counter::default(),
+            dropped_lines: Counter::default(),
             requests: Family::new_with_constructor(seconds),
             rooms: Gauge::default(),
             memory: Gauge::default(),
@@ -135,6 +142,8 @@ impl Metrics {
             "Peers cut since they took or acknowledged nothing",
             inner.evictions.clone(),
         );
+        let dropped = inner.dropped_lines.clone();
+        ours.register("log_lines_dropped", "Lines of the log that nobody took", dropped);
         let (unit, commit) = (Unit::Seconds, inner.commit.clone());
         ours.register_with_unit("commit", "Time to commit and sync a batch", unit, commit);
         let help = "Time from a message's way out of the journal to its readers' sockets";
@@ -154,6 +163,7 @@ impl Metrics {
         self.0.rooms.set(i64::try_from(observed.rooms).unwrap_or(i64::MAX));
         self.0.ready.set(observed.ready.into());
         self.0.journal_size.set(i64::try_from(observed.journal_size).unwrap_or(i64::MAX));
+        self.0.dropped_lines.inner().store(lossy::dropped(), Ordering::Relaxed);
         self.0.memory.set(resident().unwrap_or(0));
         let mut out = String::new();
         text::encode(&mut out, &self.0.registry).expect("memory takes it");

@@ -16,6 +16,9 @@ pub(crate) const ROOMS: &str = "/rooms";
 /// The room where everybody begins.
 pub(crate) const LOBBY: &str = "/rooms/lobby";
 
+/// What scripts can do here.
+pub(crate) const API: &str = "/api";
+
 /// An address below a room or a tab, written out where it is used: nothing is allocated for it.
 #[derive(Clone, Copy)]
 pub(crate) struct Path<'a> {

@@ -6,6 +6,7 @@
 
 mod access;
 mod join;
+mod known;
 mod limits;
 mod listen;
 #[cfg(test)]
@@ -24,12 +25,13 @@ use crate::{
 };
 
 pub(crate) use access::Denied;
-pub(crate) use limits::{Allowed, Limits, TooMuch};
+pub(crate) use limits::{Allowed, AnswerPermit, Limits, TooMuch};
 pub(crate) use listen::{Cursor, Listen};
-pub(crate) use roster::{NameTaken, Roster};
+pub(crate) use roster::{NameTaken, Presence, Roster};
 pub(crate) use tab::Tab;
 
 use access::{Access, Action};
+use known::Known;
 
 /// A handle on all rooms; clones share it.
 #[derive(Clone)]
@@ -41,6 +43,7 @@ struct Parts {
     roster: Roster,
     limits: Limits,
     access: Access,
+    known: Known,
     metrics: Metrics,
 }
 
@@ -87,7 +90,17 @@ impl From<TooMuch> for Refusal {
 impl Rooms {
     /// Rooms whose messages come from `source`.
     pub(crate) fn new(source: Source, roster: Roster, limits: Limits, metrics: Metrics) -> Self {
-        Self(Arc::new(Parts { source, roster, limits, access: Access, metrics }))
+        let known = Known::default();
+        Self(Arc::new(Parts { source, roster, limits, access: Access, known, metrics }))
+    }
+
+    /// A permit for an answer of so many bytes, which counts until it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Where as many are on their way to this address, or in all, as may be.
+    pub(crate) fn answer(&self, caller: &Caller, bytes: usize) -> Result<AnswerPermit, Refusal> {
+        self.0.limits.answer(caller.ip, bytes).map_err(|TooMuch(wait)| Refusal::Full(wait))
     }
 
     /// The journal behind them.

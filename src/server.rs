@@ -9,12 +9,16 @@
 //! | `connection` | what is known of a connection, and the task that serves it |
 //! | `http1` | HTTP/1 through hyper, until a live response takes the socket over |
 //! | [`live`] | responses without an end, on a socket of their own or as an ordinary body |
+//! | `progress` | how far a connection is, and until when it may take that long |
+//! | `registry` | whose the open connections are, and who has to make room |
 //! | `socket` | TCP options, and the deadline for writes |
 
 mod accept;
 mod connection;
 mod http1;
 pub mod live;
+mod progress;
+mod registry;
 mod socket;
 
 use std::{io, net::SocketAddr, time::Duration};

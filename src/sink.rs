@@ -1,6 +1,13 @@
-//! A socket, as far as somebody else than its connection's task may write to it.
+//! A socket, as far as somebody else than its connection's task may write to it, and frames as they
+//! stand on it.
+
+mod chunk;
 
 use std::io;
+
+#[cfg(test)]
+pub(crate) use chunk::decode;
+pub(crate) use chunk::{Chunk, Framing};
 
 /// What takes bytes now, or does not.
 pub trait Sink: Send + Sync {

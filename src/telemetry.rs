@@ -4,7 +4,7 @@ use std::{fs, io::IsTerminal as _};
 
 use tracing_subscriber::{EnvFilter, fmt, reload};
 
-use crate::config::LogFormat;
+use crate::{config::LogFormat, lossy};
 
 /// The log that was started.
 pub struct Log {
@@ -38,11 +38,10 @@ const FROM_FILE: char = '@';
 /// The sentence that says what is wrong with the filter.
 pub fn init(filter: &str, format: LogFormat) -> Result<Log, String> {
     let read = read(filter)?;
-    let stderr = std::io::stderr;
-    let colours = stderr().is_terminal();
+    let colours = std::io::stderr().is_terminal();
     let lines = fmt()
         .with_env_filter(read)
-        .with_writer(stderr)
+        .with_writer(|| lossy::Stderr)
         .with_ansi(colours)
         // A line that cannot be written, as where stderr is a file on a full disk, is lost; word of
         // that could not be written either, and would panic in the middle of a request.

@@ -1,5 +1,6 @@
 //! What people see: maud functions from values to markup, and nothing else.
 
+pub(crate) mod api;
 pub(crate) mod endless;
 pub(crate) mod error;
 pub(crate) mod join;

@@ -5,12 +5,17 @@
 
 mod api;
 mod assets;
+mod body;
 mod cache;
 mod client_ip;
 mod error;
 mod extract;
+mod fields;
 mod form;
+mod host;
+mod json;
 mod negotiate;
+mod origin;
 mod pages;
 mod request_id;
 mod respond;
@@ -20,6 +25,7 @@ mod session;
 mod state;
 
 pub(crate) use cache::PageCache;
+pub(crate) use host::{Hosts, PublicUrls};
 pub(crate) use routes::{admin, router};
 pub(crate) use session::{Secret, SecretError};
-pub(crate) use state::{AppState, Parts};
+pub(crate) use state::{AppState, Parts, Served};

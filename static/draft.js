@@ -2,30 +2,133 @@
 (() => {
     const $ = (id) => document.getElementById(id)
     const isSend = (event) => event.detail.ctx?.sourceElement?.id === 'send'
+    const [form, field, key] = [$('send'), $('text'), $('key')]
+    const shelf = window.hubbub.tab
+    const room = location.pathname.replace(/\/tabs\/.*/, '')
+    const me = document.querySelector('main').dataset.name
 
-    // The draft and its key outlive a reload: sent again, it is still the same message.
-    const keep = () => sessionStorage.setItem(location.pathname, JSON.stringify([$('text').value, $('key').value]))
-    const kept = JSON.parse(sessionStorage.getItem(location.pathname))
-    if (kept && !$('text').value) [$('text').value, $('key').value] = kept
+    // A key belongs to one draft of one live page: the one that a page comes with may be an old one,
+    // from the browser's cache.
+    const hex = (number, length) => number.toString(16).padStart(length, '0')
+    const fresh = () => {
+        const random = new Uint8Array(10)
+        if (window.crypto?.getRandomValues) crypto.getRandomValues(random)
+        else random.forEach((_, at) => (random[at] = Math.random() * 256))
+        return hex(Date.now(), 12) + [...random].map((byte) => hex(byte, 2)).join('')
+    }
+
+    // Texts that were sent without a word of what became of them, and under which key: sent again, each
+    // is still the same message; another text is another one. While a page lives they are its own.
+    // A copy of the tab gets what is on the shelf, so they lie there only from its end to its return.
+    let unsure = new Map()
+    const plain = (text) => text.replaceAll('\r\n', '\n').trim()
+    const take = () => {
+        const left = shelf.get(`${room} unsure`)
+        shelf.set(`${room} unsure`, null)
+        if (left?.name === me) unsure = new Map([...left.texts, ...unsure])
+    }
+    const leave = () => {
+        if (unsure.size) shelf.set(`${room} unsure`, { name: me, texts: [...unsure] })
+    }
+    take()
+    addEventListener('pagehide', leave)
+    addEventListener('pageshow', ({ persisted }) => persisted && take())
+
+    // The draft outlives a reload, and leaving the room and joining it again.
+    const keep = () => shelf.set(room, field.value || null)
+    const kept = shelf.get(room)
+    if (typeof kept === 'string' && !field.value) field.value = kept
     document.addEventListener('input', keep)
-    document.addEventListener('htmx:after:swap', (event) => isSend(event) && keep())
 
-    // Where there is room for lines, Enter is a key of the text: here it sends, as in every chat.
+    // Where there is room for lines, Enter is a key of the text: here it sends, as in every chat. The
+    // one that ends an input method's composition is not ours; WebKit marks it by its code alone.
     document.addEventListener('keydown', (event) => {
-        if (event.target.id !== 'text' || event.key !== 'Enter' || event.shiftKey || event.isComposing) return
+        const composes = event.isComposing || event.keyCode === 229
+        if (event.target !== field || event.key !== 'Enter' || event.shiftKey || composes) return
         event.preventDefault()
-        event.target.form.requestSubmit()
+        form.requestSubmit()
     })
 
-    // The answer to a send brings a new form; what was typed since then moves into it.
-    document.addEventListener('htmx:before:swap', ({ detail: { ctx, tasks } }) => {
-        for (const { fragment } of tasks) {
-            const next = fragment.querySelector('#text')
-            if (!next) continue
-            const [sent, now] = [ctx.request.body.get('text'), $('text').value]
-            if (ctx.response.status === 200) document.querySelector('.scroller').scrollTop = 0
-            if (now === sent) continue
-            next.value = ctx.response.status === 200 && now.startsWith(sent) ? now.slice(sent.length) : now
+    // One send at a time: what is sent meanwhile is what is left of the draft when its answer is there.
+    let [under, again] = [null, false]
+    document.addEventListener('submit', (event) => {
+        if (event.target !== form) return
+        if (under !== null) {
+            again = true
+            event.preventDefault()
+            event.stopImmediatePropagation()
+            return
         }
+        const text = plain(field.value)
+        key.value = unsure.get(text) ?? fresh()
+    }, true)
+    document.addEventListener('htmx:before:request', (event) => {
+        if (!isSend(event)) return
+        const { body } = event.detail.ctx.request
+        under = body.get('text')
+        unsure.set(plain(under), body.get('key'))
+    })
+    document.addEventListener('htmx:finally:request', (event) => {
+        if (!isSend(event)) return
+        const more = again && event.detail.ctx.response?.status === 200 && plain(field.value)
+        ;[under, again] = [null, false]
+        if (more) form.requestSubmit()
+    })
+
+    // Cut as by hand, where the browser can: what was typed can still be undone.
+    const cut = (length) => {
+        const { selectionStart: from, selectionEnd: to, selectionDirection: way } = field
+        const rest = field.value.slice(length)
+        if (document.activeElement === field) {
+            field.setSelectionRange(0, length)
+            document.execCommand?.('delete')
+        }
+        if (field.value !== rest) field.value = rest
+        const moved = (place) => Math.max(0, place - length)
+        if (document.activeElement === field) field.setSelectionRange(moved(from), moved(to), way)
+        keep()
+    }
+
+    // Nothing is taken from under an input method; what it holds is cut when it is done.
+    let [composing, waiting] = [false, null]
+    const sent = (text) => {
+        if (composing) return (waiting = text)
+        waiting = null
+        if (field.value.startsWith(text)) cut(text.length)
+    }
+    document.addEventListener('compositionstart', () => (composing = true))
+    document.addEventListener('compositionend', () => {
+        composing = false
+        // Some browsers put the composed text into the field after this event.
+        if (waiting !== null) setTimeout(() => waiting !== null && sent(waiting))
+    })
+
+    // The answer to a send brings a new form. The old one stays, with its field, and takes from the new
+    // one what is new in it.
+    document.addEventListener('htmx:before:swap', ({ detail: { ctx, tasks } }) => {
+        for (const task of [...tasks]) {
+            const next = task.fragment.querySelector('#send')
+            if (!next) continue
+            tasks.splice(tasks.indexOf(task), 1)
+            const took = ctx.response.status === 200
+            const text = ctx.request.body.get('text')
+            const note = next.querySelector('#send-note').textContent
+            $('send-note').textContent = note
+            if (note) field.setAttribute('aria-invalid', 'true')
+            else field.removeAttribute('aria-invalid')
+            // Taken, or under a key that was another message's: refused so, it is not stored.
+            if (took) unsure.clear()
+            else if (next.querySelector('#key').value !== key.value) unsure.delete(plain(text))
+            if (took) document.querySelector('.scroller').scrollTop = 0
+            if (took) sent(text)
+            if (form.contains(document.activeElement) || document.activeElement === document.body) {
+                field.focus({ preventScroll: true })
+            }
+        }
+    })
+    // What was wrong is not, as soon as it is written anew.
+    field.addEventListener('input', () => {
+        if (field.hasAttribute('aria-invalid')) $('send-note').textContent = ''
+        field.removeAttribute('aria-invalid')
     })
 })()

@@ -5,7 +5,8 @@
     const $ = (id) => document.getElementById(id)
     const lines = () => [...document.querySelectorAll('#messages > .message')]
     const scroller = () => document.querySelector('.scroller')
-    const name = (line) => line.querySelector('strong').textContent
+    // By what the server says, and never by what is shown: a translation changes that.
+    const name = (line) => line.dataset.name
     const sent = (line) => new Date(line.querySelector('time').dateTime)
     const beside = (line, to) => {
         do line = line[to]
@@ -15,8 +16,10 @@
 
     // Own messages, runs of one person, times and days of the reader's own clock.
     const RUN = 5 * 60_000 // After a longer pause the name stands there again.
-    const clock = new Intl.DateTimeFormat([], { hour: '2-digit', minute: '2-digit' })
-    const calendar = new Intl.DateTimeFormat([], { dateStyle: 'full' })
+    const format = (options, otherwise) =>
+        window.Intl?.DateTimeFormat ? new Intl.DateTimeFormat([], options) : { format: otherwise }
+    const clock = format({ hour: '2-digit', minute: '2-digit' }, (date) => date.toTimeString().slice(0, 5))
+    const calendar = format({ dateStyle: 'full' }, (date) => date.toDateString())
     const relate = (line) => {
         const waits = line.matches('#outbox > :first-child')
         const above = waits ? lines().at(-1) : beside(line, 'previousElementSibling')
@@ -35,17 +38,18 @@
             line.dataset.day = calendar.format(sent(line))
             line.querySelector('time').textContent = clock.format(sent(line))
             const me = document.querySelector('main').dataset.name
-            line.classList.toggle('own', name(line) === `${me}:`)
+            line.classList.toggle('own', name(line) === me)
+            line.querySelector('strong').translate = false
             relate(line)
             const below = beside(line, 'nextElementSibling')
             if (below?.dataset.day) relate(below)
         }
         for (const day of document.querySelectorAll('.day:not(:has(+ .message))')) day.remove()
         if ($('newest')) look()
+        observer.takeRecords() // What was done here needs no second look.
     }
-    new MutationObserver(arrange).observe(document, {
-        childList: true, subtree: true, attributeFilter: ['aria-live'],
-    })
+    const observer = new MutationObserver(arrange)
+    observer.observe(document, { childList: true, subtree: true, attributeFilter: ['aria-live'] })
 
     // New is what came since the end of the list was last before somebody's eyes. While the page
     // catches up (its list announces nothing), that end stays where it was, so that the reader is
@@ -53,13 +57,16 @@
     let seen, title, wasBehind
     const seq = (line) => Number(line.id.slice(1))
     const unread = (all) => all.filter((line) => seq(line) > seen && !line.matches('.own'))
-    // What is as it was is left alone: a change would be looked at again, for ever.
-    const put = (where, text) => where.textContent === text || (where.textContent = text)
+    // What was put there before is left alone, whatever a translation has made of it.
+    const put = (where, text) => {
+        if (where.said === text) return
+        where.textContent = where.said = text
+    }
     const atEnd = () => scroller().scrollTop > -8 // Laid out from the bottom: up is negative.
     const look = () => {
         title ??= document.title
         const all = lines()
-        const behind = document.querySelector('.log').ariaLive === 'off'
+        const behind = document.querySelector('.log').getAttribute('aria-live') === 'off'
         if (wasBehind && !behind && atEnd()) unread(all)[0]?.scrollIntoView({ block: 'start' })
         wasBehind = behind
         const end = all.length ? seq(all.at(-1)) : 0

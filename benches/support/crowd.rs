@@ -4,6 +4,9 @@
 //! Each message carries a number behind a mark. The crowd holds every reader to one order, and
 //! knows when the last of them has a message. Where readers may lack some, it waits for one message
 //! that all get, and counts the gaps that they are told of.
+//!
+//! Frames may stand in chunks or bare, as an older build has them: a chunk holds whole events, and
+//! what is around it is neither a mark nor a part of a gap.
 
 use std::{
     collections::VecDeque,

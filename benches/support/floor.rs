@@ -22,8 +22,9 @@ const ROLE: &str = "--floor";
 /// What it answers a reader.
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
     cache-control: no-cache, no-transform\r\nx-accel-buffering: no\r\nvary: accept\r\n\
-    connection: close\r\ndate: Tue, 24 Nov 2026 10:00:00 GMT\r\n\r\n\
-    retry: 1000\n: hubbub\n\n";
+    transfer-encoding: chunked\r\nconnection: close\r\n\
+    date: Tue, 24 Nov 2026 10:00:00 GMT\r\n\r\n\
+    16\r\nretry: 1000\n: hubbub\n\n\r\n";
 
 /// A running floor.
 pub struct Floor {

@@ -131,7 +131,7 @@ fn open_stream(app: &App) -> io::Result<TcpStream> {
     let mut socket = TcpStream::connect(app.address())?;
     socket.write_all(&stream(&format!("/rooms/{ROOM}/events"), ""))?;
     let mut read = Vec::new();
-    while !read.ends_with(b": hubbub\n\n") {
+    while !read.ends_with(b": hubbub\n\n\r\n") {
         let mut byte = [0];
         socket.read_exact(&mut byte)?;
         read.extend(byte);
@@ -139,7 +139,8 @@ fn open_stream(app: &App) -> io::Result<TcpStream> {
     Ok(socket)
 }
 
-/// Tells of each message by its number, until the stream ends; gives the number of gaps.
+/// Tells of each message by its number, until the stream ends; gives the number of gaps. The lines
+/// around a chunk are between events, and hold nothing that is looked for.
 fn read(mut socket: TcpStream, tell: &mpsc::Sender<(u64, Instant)>) -> u64 {
     let mut gaps = 0;
     let mut have = Vec::new();

@@ -95,7 +95,18 @@ fn said(number: u64) -> String {
     format!("Shall we meet at the harbour at seven? {}", marked(number))
 }
 
-/// A frame of hubbub's as it goes over the wire: with nothing around it.
+/// What is in a chunk that came whole.
+pub fn unchunked(chunk: &[u8]) -> &[u8] {
+    let size_line = chunk.iter().position(|byte| *byte == b'\n').expect("a size");
+    chunk[size_line + 1..].strip_suffix(b"\r\n").expect("the end of a chunk")
+}
+
+/// A chunk of these bytes.
+pub fn chunked(bytes: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat()
+}
+
+/// A frame of hubbub's as it goes over the wire: in its chunk.
 pub fn frame() -> io::Result<Vec<u8>> {
     use std::io::{Read as _, Write as _};
     let side = Side::Hubbub(App::pinned(&[]));
@@ -113,10 +124,10 @@ pub fn frame() -> io::Result<Vec<u8>> {
         Ok::<_, io::Error>(have)
     };
     // The comment that opens the stream, and the frame.
-    wait(b": hubbub\n\n")?;
+    wait(b": hubbub\n\n\r\n")?;
     let mut sender = std::net::TcpStream::connect(side.address())?;
     sender.write_all(&side.send(0))?;
-    wait(b"</p>\n\n")
+    wait(b"</p>\n\n\r\n")
 }
 
 /// Asks for a stream.

@@ -6,17 +6,16 @@ use tokio::task;
 use tokio_stream::{Stream, StreamExt as _};
 
 use crate::{
-    delivery::frame,
-    delivery::hub::Hub,
+    delivery::{frame::Notice, hub::Hub},
     message::{People, RoomName},
 };
 
-/// Renders each change once, whatever the number of readers, and hands it to the hub; until the
-/// changes end.
+/// Hands each change to the hub as one notice, whatever the number of readers; until the changes
+/// end.
 pub(crate) async fn run(changes: impl Stream<Item = (RoomName, Arc<People>)>, hub: Hub) {
     let mut changes = pin!(changes);
     while let Some((room, people)) = changes.next().await {
-        hub.announce(&room, frame::presence(&people));
+        hub.announce(&room, Notice::new(people));
         // Thousands of rooms may change at once: other tasks of this thread get their turn.
         task::consume_budget().await;
     }
@@ -29,10 +28,12 @@ mod tests {
     use super::*;
     use crate::{
         delivery::{
+            frame::Representation,
             hub::{Next, ReaderTag, Subscription},
             model::{Model, Tasks, hub},
         },
         message::{Name, Person, Seq},
+        sink::Framing,
     };
 
     async fn next(reader: &mut Subscription) -> Next {
@@ -47,13 +48,20 @@ mod tests {
             ["hall", "lobby"].map(|name| hub.subscribe(&room(name), true, ReaderTag::default()));
         let names = vec![Person { name: Name::parse("ann").unwrap(), away: false }];
         let people = Arc::new(People { count: 1, names, watching: 0 });
-        let told = frame::presence(&people);
-        assert!(told.ends_with(b"1 here: <bdi>ann</bdi></p>\n\n"), "{told:?}");
-
         run(tokio_stream::iter([(room("lobby"), people)]), hub.clone()).await;
         hub.tick(); // What each has when there is nothing else.
         let [other, reader] = &mut readers;
-        assert!(matches!(next(reader).await, Next::Notice(notice) if notice == told));
+        let Next::Notice(told) = next(reader).await else { panic!("a notice") };
+        for (representation, end) in [
+            (Representation::EventStream, "1 here: <bdi>ann</bdi></p>\n\n"),
+            (
+                Representation::EventStreamJson,
+                "event: PresenceChanged\ndata: {\"count\":1,\"names\":[\"ann\"]}\n\n",
+            ),
+        ] {
+            let told = told.chunk(representation).into_framed(Framing::Bare);
+            assert!(told.ends_with(end.as_bytes()), "{told:?}");
+        }
         assert!(matches!(next(other).await, Next::Tick));
         let idle = poll_fn(|context| Poll::Ready(other.poll_next(Seq::ZERO, context).is_pending()));
         assert!(idle.await);

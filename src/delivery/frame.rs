@@ -4,27 +4,33 @@
 //! Whatever a text holds, it cannot open a line, a field, a tag or an event of its own: each
 //! representation folds or escapes what its parsers know.
 
+mod encoded;
 mod event_stream;
 mod html;
 mod ndjson;
+mod notice;
 mod text;
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc, LazyLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
-
-use bytes::Bytes;
 
 use crate::{
     delivery::hub::Item,
     journal::Gap,
     message::People,
     message::{Epoch, Message, MessageId, RoomName, Seq},
+    sink::Chunk,
 };
+use event_stream::Data;
+
+pub(crate) use encoded::Encoded;
+pub(crate) use ndjson::json;
+pub(crate) use notice::Notice;
 
 /// How a stream is written. In the order in which the server prefers them, where a reader takes
 /// several alike.
@@ -32,6 +38,9 @@ use crate::{
 pub(crate) enum Representation {
     /// `text/event-stream`, for htmx and `EventSource`.
     EventStream,
+    /// The same with JSON in its events, for programs that have a library for event streams. Only
+    /// its name asks for it: its media type means [`Representation::EventStream`].
+    EventStreamJson,
     /// `application/x-ndjson`, for scripts.
     NdJson,
     /// `text/plain`, for terminals.
@@ -42,12 +51,14 @@ pub(crate) enum Representation {
 
 impl Representation {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::EventStream, Self::NdJson, Self::Text, Self::Html];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::EventStream, Self::EventStreamJson, Self::NdJson, Self::Text, Self::Html];
 
     /// Its name in `?format=`.
     pub(crate) fn format(self) -> &'static str {
         match self {
             Self::EventStream => "sse",
+            Self::EventStreamJson => "sse-json",
             Self::NdJson => "ndjson",
             Self::Text => "text",
             Self::Html => "html",
@@ -57,7 +68,7 @@ impl Representation {
     /// Its media type, without parameters.
     pub(crate) fn media_type(self) -> &'static str {
         match self {
-            Self::EventStream => "text/event-stream",
+            Self::EventStream | Self::EventStreamJson => "text/event-stream",
             Self::NdJson => "application/x-ndjson",
             Self::Text => "text/plain",
             Self::Html => "text/html",
@@ -73,61 +84,81 @@ impl Representation {
         }
     }
 
+    /// Whether it can tell who is here.
+    pub(crate) fn carries_presence(self) -> bool {
+        matches!(self, Self::EventStream | Self::EventStreamJson)
+    }
+
     /// What opens a stream of `room`.
-    pub(crate) fn opening(self, room: &RoomName) -> Bytes {
+    pub(crate) fn opening(self, room: &RoomName) -> Chunk {
         match self {
-            Self::EventStream => event_stream::opening(),
-            Self::NdJson | Self::Text => Bytes::new(),
+            Self::EventStream | Self::EventStreamJson => event_stream::opening(),
+            Self::NdJson | Self::Text => Chunk::default(),
             Self::Html => html::opening(room),
         }
     }
 
-    /// What keeps the connection from looking dead, and shows nothing.
-    pub(crate) fn keep_alive(self) -> Bytes {
-        Bytes::from_static(match self {
-            // A comment.
-            Self::EventStream => b":\n\n",
-            // An empty line, which parsers of the format pass over.
-            Self::NdJson => b"\n",
-            // Where a line begins, a carriage return moves nothing on a terminal.
-            Self::Text => b"\r",
-            Self::Html => b"<!-- -->\n",
-        })
+    /// What keeps the connection from looking dead, and says nothing.
+    pub(crate) fn keep_alive(self) -> Chunk {
+        static KEEP_ALIVES: LazyLock<[Chunk; Representation::ALL.len()]> = LazyLock::new(|| {
+            Representation::ALL.map(|representation| {
+                Chunk::new(match representation {
+                    // A comment.
+                    Representation::EventStream | Representation::EventStreamJson => ":\n\n",
+                    // An empty line, which parsers of the format pass over. No message looks like
+                    // it, and the next one begins a line of its own: `grep` finds each.
+                    Representation::NdJson | Representation::Text => "\n",
+                    Representation::Html => "<!-- -->\n",
+                })
+            })
+        });
+        KEEP_ALIVES[self as usize].clone()
     }
 
     /// Messages for one reader that catches up, in one piece, and before them word of what is
     /// gone: frames of their own would live too short to be shared.
-    pub(crate) fn page(self, gap: Option<Gap>, epoch: &Epoch, messages: &[Message]) -> Bytes {
+    pub(crate) fn page(self, gap: Option<Gap>, epoch: &Epoch, messages: &[Message]) -> Chunk {
         // A short text's frame has about 200 bytes.
-        let mut page = String::with_capacity(messages.len() * 256);
-        if let Some(gap) = gap {
-            match self {
-                Self::EventStream => event_stream::gap(&mut page, gap, epoch),
-                Self::NdJson => ndjson::gap(&mut page, gap),
-                Self::Text => text::gap(&mut page, gap),
-                Self::Html => html::gap(&mut page, gap, epoch),
+        Chunk::encode(messages.len() * 256, |page| {
+            if let Some(gap) = gap {
+                match self {
+                    Self::EventStream => event_stream::gap(page, gap, epoch, Data::Html),
+                    Self::EventStreamJson => event_stream::gap(page, gap, epoch, Data::Json),
+                    Self::NdJson => ndjson::gap(page, gap),
+                    Self::Text => text::gap(page, gap),
+                    Self::Html => html::gap(page, gap, epoch),
+                }
             }
-        }
-        for message in messages {
-            self.message(&mut page, message);
-        }
-        page.into()
+            for message in messages {
+                self.message(page, message);
+            }
+        })
     }
 
     /// What a reader is told when the server stops: to come back in `pause`, which is another for
     /// each, so that they do not all knock at once. Empty where a representation has no word for
     /// it.
-    pub(crate) fn farewell(self, cursor: &MessageId, pause: Duration) -> Bytes {
+    pub(crate) fn farewell(self, cursor: &MessageId, pause: Duration) -> Chunk {
         match self {
-            Self::EventStream => event_stream::farewell(pause),
-            Self::NdJson | Self::Text => Bytes::new(),
+            Self::EventStream | Self::EventStreamJson => event_stream::farewell(pause),
+            Self::NdJson | Self::Text => Chunk::default(),
             Self::Html => html::next_document(cursor, pause.as_secs().max(1)),
         }
     }
 
+    /// Word of who is here; empty where it cannot be told.
+    fn presence(self, people: &People) -> Chunk {
+        Chunk::encode(256, |out| match self {
+            Self::EventStream => event_stream::presence(out, people, Data::Html),
+            Self::EventStreamJson => event_stream::presence(out, people, Data::Json),
+            Self::NdJson | Self::Text | Self::Html => {}
+        })
+    }
+
     fn message(self, out: &mut String, message: &Message) {
         match self {
-            Self::EventStream => event_stream::message(out, message),
+            Self::EventStream => event_stream::message(out, message, Data::Html),
+            Self::EventStreamJson => event_stream::message(out, message, Data::Json),
             Self::NdJson => ndjson::message(out, message),
             Self::Text => text::message(out, message),
             Self::Html => html::message(out, message),
@@ -136,13 +167,8 @@ impl Representation {
 }
 
 /// The end of a document that has lived its time: it goes on by itself after `cursor`.
-pub(crate) fn next_document(cursor: &MessageId) -> Bytes {
+pub(crate) fn next_document(cursor: &MessageId) -> Chunk {
     html::next_document(cursor, 0)
-}
-
-/// Word of who is here, for event streams.
-pub(crate) fn presence(people: &People) -> Bytes {
-    event_stream::presence(people)
 }
 
 /// A message as it goes out. Clones share the bytes.
@@ -157,7 +183,7 @@ struct Inner {
     /// is the last.
     shards: AtomicUsize,
     /// Made when the first reader asks: where nobody reads, nothing is rendered.
-    encoded: [OnceLock<Bytes>; Representation::ALL.len()],
+    encoded: Encoded,
 }
 
 impl Frame {
@@ -167,7 +193,7 @@ impl Frame {
             message,
             read_at: Instant::now(),
             shards: AtomicUsize::new(0),
-            encoded: Default::default(),
+            encoded: Encoded::default(),
         }))
     }
 
@@ -189,18 +215,10 @@ impl Frame {
     }
 
     /// Its bytes in one representation, shared.
-    pub(crate) fn bytes(&self, representation: Representation) -> Bytes {
-        self.encoded(representation).clone()
-    }
-
-    /// Its bytes in one representation.
-    pub(crate) fn encoded(&self, representation: Representation) -> &Bytes {
-        let encode = || {
-            let mut frame = String::new();
-            representation.message(&mut frame, &self.0.message);
-            frame.into()
-        };
-        self.0.encoded[representation as usize].get_or_init(encode)
+    pub(crate) fn chunk(&self, representation: Representation) -> &Chunk {
+        let message = &self.0.message;
+        let encode = || Chunk::encode(self.wire_size(), |out| representation.message(out, message));
+        self.0.encoded.get_or_encode(representation, encode)
     }
 }
 
@@ -218,7 +236,10 @@ impl Item for Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Name, Text};
+    use crate::{
+        message::{Name, Text},
+        sink::Framing,
+    };
 
     #[test]
     fn a_frame_is_encoded_once_in_each_representation_that_is_read_and_in_no_other() {
@@ -230,10 +251,13 @@ mod tests {
             sent_at: jiff::Timestamp::UNIX_EPOCH,
         });
         for (read, representation) in Representation::ALL.into_iter().enumerate() {
-            let encoded = frame.0.encoded.iter().filter(|bytes| bytes.get().is_some());
-            assert_eq!(encoded.count(), read);
-            let (one, other) = (frame.bytes(representation), frame.clone().bytes(representation));
-            assert_eq!(one.as_ptr(), other.as_ptr(), "the same bytes, not a copy");
+            assert_eq!(frame.0.encoded.count(), read);
+            let other = frame.clone();
+            for framing in [Framing::Bare, Framing::Chunked] {
+                let one = frame.chunk(representation).framed(framing);
+                let other = other.chunk(representation).framed(framing);
+                assert_eq!(one.as_ptr(), other.as_ptr(), "the same bytes, not a copy");
+            }
         }
     }
 }

@@ -30,9 +30,10 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-
-use super::{frame::Frame, past::Past};
+use super::{
+    frame::{Frame, Notice},
+    past::Past,
+};
 use crate::{
     message::{RoomName, Seq},
     metrics::Metrics,
@@ -45,6 +46,9 @@ pub(crate) use subscription::{Next, Subscription};
 
 /// Shards of a room at most: the largest room of a large machine is as many writers' work.
 const MAX_SHARDS: usize = 8;
+
+/// Readers that a writer writes to before other tasks have their turn: a third of a millisecond.
+const LINES_PER_TURN: usize = 64;
 
 /// What a ring holds: a shared item with its seq.
 pub(crate) trait Item: Clone {
@@ -77,6 +81,8 @@ pub(crate) struct Shared {
     pub ring: usize,
     /// How many shards a room has at most.
     pub shards: usize,
+    /// Readers that a writer writes to before other tasks have their turn.
+    pub lines_per_turn: usize,
 }
 
 struct Topics {
@@ -114,6 +120,7 @@ impl Hub {
                 spawn: Box::new(|task| drop(tokio::spawn(task))),
                 ring: MAX_RING_ITEMS,
                 shards: processors.min(MAX_SHARDS),
+                lines_per_turn: LINES_PER_TURN,
             },
             published,
         )
@@ -153,11 +160,11 @@ impl Hub {
 
     /// Hands the readers of a room a notice: something about now, which has no seq
     /// and replaces the notice before it.
-    pub(crate) fn announce(&self, room: &RoomName, notice: Bytes) {
+    pub(crate) fn announce(&self, room: &RoomName, notice: Notice) {
         if let Some(topic) = self.topic(room) {
             {
                 let mut ring = lock(&topic.ring);
-                ring.notice = (ring.notice.0 + 1, notice);
+                ring.notice = (ring.notice.0 + 1, Some(notice));
             }
             topic.wake_all();
         }

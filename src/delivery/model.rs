@@ -18,7 +18,7 @@ use super::{
     past::{Hold, PageFuture, Past},
 };
 use crate::{
-    journal::{Gap, Page},
+    journal::{Gap, Page, ReadError},
     message::{Epoch, Message, MessageId, Name, RoomName, Seq, Text},
     metrics::Metrics,
     sink::Sink,
@@ -61,6 +61,8 @@ pub struct State {
     pub committed: u64,
     /// Up to where messages are trimmed.
     pub trimmed: u64,
+    /// Whether it cannot be read.
+    pub broken: bool,
     /// Whether a reading stops before and after it looks, until [`Model::open_gate`].
     pub gated: bool,
     gate: Option<Waker>,
@@ -115,6 +117,9 @@ impl Past for Model {
             Gate(self.clone()).await;
             let (committed, trimmed) = {
                 let state = self.state();
+                if state.broken {
+                    return Err(ReadError::Closed);
+                }
                 (state.committed, state.trimmed)
             };
             Gate(self.clone()).await;
@@ -206,6 +211,17 @@ impl Tasks {
 
 /// A hub over `model`, whose tasks are `tasks`.
 pub fn hub(model: &Model, tasks: &Tasks, published: u64, ring: usize) -> Hub {
+    hub_of_turns(model, tasks, published, ring, 64)
+}
+
+/// The same, with writers that write to so many readers a turn.
+pub fn hub_of_turns(
+    model: &Model,
+    tasks: &Tasks,
+    published: u64,
+    ring: usize,
+    lines_per_turn: usize,
+) -> Hub {
     let started = tasks.clone();
     let shared = Shared {
         past: Arc::new(model.clone()),
@@ -213,6 +229,7 @@ pub fn hub(model: &Model, tasks: &Tasks, published: u64, ring: usize) -> Hub {
         spawn: Box::new(move |task| started.0.lock().unwrap().push((task, Woken::new()))),
         ring,
         shards: 1,
+        lines_per_turn,
     };
     Hub::with(shared, Seq::new(published))
 }

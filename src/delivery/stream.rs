@@ -7,6 +7,8 @@
 
 #[cfg(test)]
 mod handover;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::VecDeque,
@@ -29,7 +31,7 @@ use crate::{
     journal::{Gap, Journal},
     message::{Epoch, MessageId, RoomName, Seq},
     metrics::Metrics,
-    sink::Sink,
+    sink::{Chunk, Framing, Sink},
 };
 
 /// Messages in a document without an end, which a browser holds in memory as a whole. Then it goes
@@ -121,16 +123,25 @@ struct Cursor {
 /// A page that is on its way.
 type CatchingUp = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// One reader's stream: its bytes, in pieces that are whole events.
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// With all that it was to have: a document that says itself where it goes on, or whose tab left.
+    Complete,
+    /// In the midst of what is to come.
+    Cut,
+}
+
+/// One reader's stream, in pieces that are whole events.
 pub(crate) struct LiveStream {
     live: Subscription,
     cursor: Cursor,
     representation: Representation,
     /// What comes before anything else.
-    opening: VecDeque<Bytes>,
+    opening: VecDeque<Chunk>,
     catching_up: Option<CatchingUp>,
-    /// Whether the last piece was given out.
-    ended: bool,
+    /// Set once the last piece was given out.
+    end: Option<End>,
     opened: Instant,
     epoch: Epoch,
     metrics: Metrics,
@@ -146,7 +157,7 @@ impl LiveStream {
         mut live: Subscription,
         cursor: Cursor,
         representation: Representation,
-        opening: Bytes,
+        opening: Chunk,
         epoch: Epoch,
         metrics: Metrics,
         held: Box<dyn Send>,
@@ -166,7 +177,7 @@ impl LiveStream {
             representation,
             opening: first,
             catching_up: None,
-            ended: false,
+            end: None,
             opened: Instant::now(),
             epoch,
             metrics,
@@ -176,29 +187,37 @@ impl LiveStream {
 
     /// From now on the room's writer may write to `sink`, while the stream is parked. An endless
     /// document counts what it holds, so its own task writes it.
-    pub(crate) fn attach(&mut self, sink: Arc<dyn Sink>) {
+    pub(crate) fn attach(&mut self, sink: Arc<dyn Sink>, framing: Framing) {
         if self.representation != Representation::Html {
-            self.live.attach(sink, self.representation);
+            self.live.attach(sink, framing, self.representation);
         }
     }
 
     /// Lets the room's writer write to the sink. All that was given out is written, and the stream
     /// has nothing more.
     pub(crate) fn park(&mut self) {
-        if self.catching_up.is_none() && self.opening.is_empty() && !self.ended {
+        if self.catching_up.is_none() && self.opening.is_empty() && self.end.is_none() {
             self.live.park(self.cursor.sent);
         }
     }
 
-    fn next_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let rest = self.live.unpark(&mut self.cursor.sent);
-        if !rest.is_empty() {
-            return Poll::Ready(Some(rest));
-        }
+    /// Takes the sink back, where the room's writer may write to it, before the stream is polled
+    /// again. Gives what is to be written first: what the sink did not take of the last write.
+    pub(crate) fn unpark(&mut self) -> Bytes {
+        self.live.unpark(&mut self.cursor.sent)
+    }
+
+    /// Whether the stream, which has ended, is complete. One that was cut goes on elsewhere, and
+    /// its reader is to know that.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.end == Some(End::Complete)
+    }
+
+    fn next_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
         if let Some(piece) = self.opening.pop_front() {
             return Poll::Ready(Some(piece));
         }
-        if self.ended {
+        if self.end.is_some() {
             self.held = None;
             return Poll::Ready(None);
         }
@@ -208,8 +227,8 @@ impl LiveStream {
             && (self.cursor.count >= MAX_DOCUMENT_MESSAGES
                 || self.opened.elapsed() >= MAX_DOCUMENT_AGE)
         {
-            self.ended = true;
-            return Poll::Ready(Some(frame::next_document(&self.next_document())));
+            let last = frame::next_document(&self.next_document());
+            return self.end(End::Complete, last);
         }
         loop {
             if let Some(page) = &mut self.catching_up {
@@ -220,14 +239,13 @@ impl LiveStream {
                     Err(why) => {
                         // The reader comes back with its cursor; until then nothing is skipped.
                         tracing::error!(%why, "a stream was ended");
-                        self.ended = true;
-                        Bytes::new()
+                        return self.end(End::Cut, Chunk::default());
                     }
                 };
                 self.live.advance(self.cursor.sent);
                 // Empty where nothing was due up to where the page reaches.
-                if !piece.is_empty() || self.ended {
-                    return Poll::Ready((!piece.is_empty()).then_some(piece));
+                if !piece.is_empty() {
+                    return Poll::Ready(Some(piece));
                 }
             }
             return Poll::Ready(Some(
@@ -236,18 +254,21 @@ impl LiveStream {
                         self.note(frame.seq());
                         self.cursor.sent = frame.seq();
                         self.live.advance(frame.seq());
-                        frame.bytes(self.representation)
+                        frame.chunk(self.representation).clone()
                     }
                     Next::Behind => {
                         self.catching_up = Some(Box::pin(self.live.catch_up(self.cursor.sent)));
                         continue;
                     }
-                    Next::Notice(notice) => notice,
+                    Next::Notice(notice) => notice.chunk(self.representation),
                     Next::Tick => self.representation.keep_alive(),
-                    Next::Evicted => return self.end(Bytes::new()),
+                    // A document that the server ends has nothing more to come: its tab left.
+                    Next::Evicted if document => return self.end(End::Complete, Chunk::default()),
+                    Next::Evicted => return self.end(End::Cut, Chunk::default()),
                     Next::End => {
                         let next = self.next_document();
-                        return self.end(self.representation.farewell(&next, reconnect_delay()));
+                        let last = self.representation.farewell(&next, reconnect_delay());
+                        return self.end(if document { End::Complete } else { End::Cut }, last);
                     }
                 },
             ));
@@ -255,13 +276,13 @@ impl LiveStream {
     }
 
     /// Ends the stream with a last piece, or without where that is empty.
-    fn end(&mut self, last: Bytes) -> Poll<Option<Bytes>> {
-        self.ended = true;
+    fn end(&mut self, end: End, last: Chunk) -> Poll<Option<Chunk>> {
+        self.end = Some(end);
         Poll::Ready((!last.is_empty()).then_some(last))
     }
 
     /// A page from the journal, word of a gap before it.
-    fn page(&mut self, page: &CatchUp) -> Bytes {
+    fn page(&mut self, page: &CatchUp) -> Chunk {
         self.metrics.replayed();
         let count = page.messages.len();
         for message in &page.messages[count.saturating_sub(REPEATED_MESSAGES + 1)..] {
@@ -271,12 +292,12 @@ impl LiveStream {
         self.cursor.sent = page.upto;
         // A reader whose cursor meant nothing was told so already, before this first page.
         if std::mem::take(&mut self.cursor.lost) {
-            return page.bytes_without_gap(self.representation, &self.epoch);
+            return page.chunk_without_gap(self.representation, &self.epoch);
         }
         if page.gap.is_some() {
             self.metrics.gap();
         }
-        page.bytes(self.representation, &self.epoch)
+        page.chunk(self.representation, &self.epoch)
     }
 
     fn note(&mut self, seq: Seq) {
@@ -297,9 +318,9 @@ impl LiveStream {
 }
 
 impl Stream for LiveStream {
-    type Item = Bytes;
+    type Item = Chunk;
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
         self.get_mut().next_piece(context)
     }
 }

@@ -23,6 +23,7 @@ mod write;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use rusqlite::Connection;
@@ -51,6 +52,9 @@ pub enum WriteError {
     #[error(transparent)]
     Displaced(#[from] Displaced),
 }
+
+/// How long a connection for readings is kept that nobody uses: a crowd's are not for ever.
+const MAX_IDLE_TIME: Duration = Duration::from_mins(1);
 
 /// The file cannot be read, or not now.
 #[derive(Debug, thiserror::Error)]
@@ -82,8 +86,9 @@ struct Inner {
     path: PathBuf,
     epoch: Epoch,
     lanes: Lanes,
-    /// Idle connections. A std mutex, since it is held only to push or pop.
-    idle: Mutex<Vec<Connection>>,
+    /// Idle connections, and since when; the one that was used last is at the end. A std mutex, since
+    /// it is held only to push or pop.
+    idle: Mutex<Vec<(Instant, Connection)>>,
 }
 
 impl Store {
@@ -144,12 +149,17 @@ impl Store {
     fn take(&self) -> Result<Connection, ReadError> {
         let idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         Ok(match idle {
-            Some(connection) => connection,
+            Some((_, connection)) => connection,
             None => open::readable(&self.0.path)?,
         })
     }
 
     fn give_back(&self, connection: Connection) {
-        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push((Instant::now(), connection));
+        let old: Vec<_> =
+            idle.extract_if(.., |(since, _)| since.elapsed() > MAX_IDLE_TIME).collect();
+        drop(idle);
+        drop(old); // Not under the lock: a file is closed.
     }
 }

@@ -211,9 +211,10 @@ mod tests {
             name in "\\PC{1,32}",
             text in "(\\PC|\n){1,80}",
             sent_at in 0..253_402_300_799_999i64,
+            key in "[!-~]{1,255}",
         ) {
             let Some(entry) = message(&name, &text, sent_at) else { return Ok(()) };
-            let key = Key::fresh();
+            let key = Key::parse(&key).unwrap();
             let read = Entry::decode(&entry.encode(&key), id(7));
             prop_assert_eq!(read, Ok((entry.clone(), key)));
             let place =

@@ -2,14 +2,17 @@ use std::{fmt, sync::Arc};
 
 use unicode_normalization::UnicodeNormalization;
 
-/// The name that a tab sends under: 1 to 32 characters, trimmed, in Unicode's composed form (NFC).
+use super::visible::is_visible;
+
+/// The name that a tab sends under: 1 to 32 characters, something visible among them, in Unicode's
+/// composed form (NFC), with single spaces between its words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
 
 /// Why a name cannot be taken; the text is the sentence that stands beside the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// Nothing is left after trimming, or nothing that can be seen.
+    /// Nothing in it can be seen.
     #[error("Please enter a name.")]
     Blank,
     /// More than [`Name::MAX_CHARS`] characters.
@@ -31,20 +34,23 @@ impl Name {
     /// more than four grow out of their own line over other people's messages.
     const MAX_MARKS: usize = 4;
 
-    /// Takes a name as somebody typed it: composes it (NFC) and trims it.
+    /// Takes a name as somebody typed it: composes it (NFC), trims it, and makes whatever white space
+    /// parts its words one space (RFC 8266, section 2.3).
     ///
     /// # Errors
     ///
     /// [`InvalidName`] says why it cannot be taken.
     pub fn parse(raw: &str) -> Result<Self, InvalidName> {
-        let name: String = raw.trim().nfc().collect();
+        let name: String = raw.nfc().collect();
+        // A line break is none of its white space: somebody pasted something else.
+        if name.trim().contains(is_disruptive) || has_stray_tags(&name) {
+            return Err(InvalidName::Control);
+        }
+        let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
         if name.chars().count() > Self::MAX_CHARS {
             return Err(InvalidName::TooLong);
         }
-        if name.chars().any(is_disruptive) {
-            return Err(InvalidName::Control);
-        }
-        if name.chars().all(|c| c.is_whitespace() || is_joiner(c)) {
+        if !name.chars().any(is_visible) {
             return Err(InvalidName::Blank);
         }
         let mut marks = 0;
@@ -76,23 +82,39 @@ impl fmt::Display for Name {
     }
 }
 
-/// Whether `c` would change how the text around it reads: controls, bidirectional marks,
-/// embeddings, overrides and isolates (Unicode Standard Annex #9), and characters without a width
-/// of their own. The joiners that emoji and Persian are spelled with are not among them.
+/// Whether `c` would change how the text around it reads: controls, bidirectional embeddings,
+/// overrides and isolates (Unicode Standard Annex #9), and characters without a width of their own.
+/// What names are spelled with is not among them: joiners (emoji, Persian), variation selectors,
+/// marks of direction (Hebrew, Arabic), and tags, which make flags.
 fn is_disruptive(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-                | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-                | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}'
+            '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{115f}' | '\u{1160}' | '\u{3164}'
+                | '\u{ffa0}' | '\u{2800}'
         )
 }
 
-/// Characters that are fine inside a name and are nothing alone: joiners, variation selectors.
-fn is_joiner(c: char) -> bool {
-    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{34f}')
+/// Whether tags stand anywhere but in a flag: a black flag, tags, and the tag that ends them
+/// (Unicode Technical Standard 51, annex C).
+fn has_stray_tags(name: &str) -> bool {
+    const FLAG: char = '\u{1f3f4}';
+    const END: char = '\u{e007f}';
+    let mut in_flag = false;
+    let mut before = None;
+    for c in name.chars() {
+        if matches!(c, '\u{e0000}'..=END) {
+            if !in_flag && before != Some(FLAG) {
+                return true;
+            }
+            in_flag = c != END;
+        } else if in_flag {
+            return true;
+        }
+        before = Some(c);
+    }
+    in_flag
 }
 
 #[cfg(test)]
@@ -125,9 +147,26 @@ mod tests {
     }
 
     #[test]
+    fn words_are_parted_by_one_space() {
+        assert_eq!(Name::parse(" bob \u{a0} \u{3000}smith ").unwrap().as_str(), "bob smith");
+    }
+
+    #[test]
     fn people_and_emoji_keep_their_spelling() {
-        for name in ["ann", "Zoë", "李雷", "ليلى", "Đặng", "👩‍💻 dev", "می‌خواهم", "O'Neil <3"]
-        {
+        let england = "\u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f} fan";
+        let hebrew = "\u{200f}דנה\u{200f}";
+        for name in [
+            "ann",
+            "Zoë",
+            "李雷",
+            "ليلى",
+            "Đặng",
+            "👩‍💻 dev",
+            "می‌خواهم",
+            "O'Neil <3",
+            england,
+            hebrew,
+        ] {
             assert_eq!(Name::parse(name).unwrap().as_str(), name);
         }
     }
@@ -138,6 +177,14 @@ mod tests {
             ("", InvalidName::Blank),
             (" \u{3000}\n", InvalidName::Blank),
             ("\u{200d}", InvalidName::Blank),
+            ("\u{17b5}", InvalidName::Blank),
+            ("\u{180b}", InvalidName::Blank),
+            ("\u{1d173}", InvalidName::Blank),
+            ("\u{e0100}", InvalidName::Blank),
+            ("\u{200f}", InvalidName::Blank),
+            ("ann\u{e0067}", InvalidName::Control),
+            ("\u{1f3f4}\u{e0067}", InvalidName::Control),
+            ("a\tb", InvalidName::Control),
             ("a\nb", InvalidName::Control),
             ("a\0b", InvalidName::Control),
             ("a\u{85}b", InvalidName::Control),

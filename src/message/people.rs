@@ -1,3 +1,5 @@
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+
 use super::Name;
 
 /// Who is in a room.
@@ -18,4 +20,26 @@ pub struct Person {
     pub name: Name,
     /// Whether all its tabs are hidden.
     pub away: bool,
+}
+
+/// `{"count":2,"names":["ann","bob"]}`, with `"away":["bob"]` where somebody is, and `"watching":1`
+/// where somebody reads along without a name: the same object in every JSON answer.
+impl Serialize for People {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let names = |only_away: bool| -> Vec<&str> {
+            let people = self.names.iter().filter(|person| person.away || !only_away);
+            people.map(|person| person.name.as_str()).collect()
+        };
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("count", &self.count)?;
+        object.serialize_entry("names", &names(false))?;
+        let away = names(true);
+        if !away.is_empty() {
+            object.serialize_entry("away", &away)?;
+        }
+        if self.watching > 0 {
+            object.serialize_entry("watching", &self.watching)?;
+        }
+        object.end()
+    }
 }

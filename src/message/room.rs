@@ -14,13 +14,16 @@ pub struct RoomName(Arc<str>);
 pub struct InvalidRoomName;
 
 impl RoomName {
+    /// The most characters of a room's name, which is read aloud and typed into an address bar.
+    pub const MAX_CHARS: usize = 64;
+
     /// Takes a room's name as it stands in a URL.
     ///
     /// # Errors
     ///
     /// [`InvalidRoomName`] for every other shape: nothing is folded, so that a room has one URL.
     pub fn parse(raw: &str) -> Result<Self, InvalidRoomName> {
-        let fits = (1..=64).contains(&raw.len())
+        let fits = (1..=Self::MAX_CHARS).contains(&raw.len())
             && !raw.starts_with('-')
             && !raw.ends_with('-')
             && raw.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));

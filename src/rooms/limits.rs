@@ -3,6 +3,8 @@
 //! Rates are token buckets: a minute's allowance may be used at once, and comes back little by
 //! little.
 
+mod answers;
+
 use std::{
     collections::HashMap,
     hash::Hash,
@@ -20,6 +22,9 @@ use governor::{
     clock::{Clock as _, DefaultClock},
 };
 
+pub(crate) use answers::AnswerPermit;
+use answers::Answers;
+
 /// Buckets kept before those that are full again are let go: a few megabytes at most.
 const MAX_BUCKETS: usize = 10_000;
 
@@ -36,6 +41,8 @@ pub struct Allowed {
     pub address_streams: usize,
     /// Streams open at once in all.
     pub streams: usize,
+    /// Rooms a minute that one address may make.
+    pub new_rooms: u32,
     /// Rooms with readers at once.
     pub rooms: usize,
 }
@@ -54,6 +61,8 @@ struct Inner {
     tab_sends: Option<Rate<String>>,
     sends: Option<Rate<IpAddr>>,
     joins: Option<Rate<IpAddr>>,
+    new_rooms: Option<Rate<IpAddr>>,
+    answers: Answers,
     streams: AtomicUsize,
     /// A std mutex: it is held to change one number, never across an await.
     by_address: Mutex<HashMap<IpAddr, usize>>,
@@ -77,6 +86,8 @@ impl Limits {
             tab_sends: Rate::per_minute(allowed.tab_sends),
             sends: Rate::per_minute(allowed.sends),
             joins: Rate::per_minute(allowed.joins),
+            new_rooms: Rate::per_minute(allowed.new_rooms),
+            answers: Answers::default(),
             streams: AtomicUsize::new(0),
             by_address: Mutex::default(),
         }))
@@ -107,6 +118,29 @@ impl Limits {
     /// [`TooMuch`] says when it may.
     pub(crate) fn join(&self, address: Option<IpAddr>) -> Result<(), TooMuch> {
         take(self.0.joins.as_ref(), address)
+    }
+
+    /// Whether an address may make one more room.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMuch`] says when it may.
+    pub(crate) fn new_room(&self, address: Option<IpAddr>) -> Result<(), TooMuch> {
+        take(self.0.new_rooms.as_ref(), address)
+    }
+
+    /// Takes a permit for an answer of so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMuch`] where as many are on their way, in all or to this address.
+    pub(crate) fn answer(
+        &self,
+        address: Option<IpAddr>,
+        bytes: usize,
+    ) -> Result<AnswerPermit, TooMuch> {
+        let permit = self.0.answers.take(address.map(subscriber), bytes);
+        permit.ok_or(TooMuch(FULL_RETRY_DELAY))
     }
 
     /// Takes a permit for a stream.
@@ -210,8 +244,15 @@ fn subscriber(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    const NONE: Allowed =
-        Allowed { tab_sends: 0, sends: 0, joins: 0, address_streams: 0, streams: 0, rooms: 0 };
+    const NONE: Allowed = Allowed {
+        tab_sends: 0,
+        sends: 0,
+        joins: 0,
+        address_streams: 0,
+        streams: 0,
+        new_rooms: 0,
+        rooms: 0,
+    };
 
     #[expect(clippy::unnecessary_wraps, reason = "as limits take it")]
     fn address(raw: &str) -> Option<IpAddr> {

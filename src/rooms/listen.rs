@@ -76,8 +76,7 @@ impl Rooms {
             room: tab.room.clone(),
             start,
             representation: listen.representation,
-            // Only an event stream can carry it.
-            presence: listen.representation == Representation::EventStream,
+            presence: listen.representation.carries_presence(),
             tag: ReaderTag { tab: Some(tab.id.as_str().into()), ip: caller.ip },
         };
         Ok(self.open(wanted, guard, permit))

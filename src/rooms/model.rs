@@ -20,8 +20,15 @@ pub fn rooms(home: &Path, tasks: &Tasks) -> Rooms {
     let retention = Retention { keep: 100, ttl: None };
     let journal = Journal::open(&home.join("hubbub.db"), retention, metrics()).unwrap();
     let hub = model::hub(&Model::default(), tasks, 0, 256);
-    let allowed =
-        Allowed { tab_sends: 0, sends: 0, joins: 0, address_streams: 0, streams: 10, rooms: 10 };
+    let allowed = Allowed {
+        tab_sends: 0,
+        sends: 0,
+        joins: 0,
+        address_streams: 0,
+        streams: 10,
+        new_rooms: 0,
+        rooms: 10,
+    };
     let source = Source { journal, hub, metrics: metrics() };
     Rooms::new(source, Roster::new(), Limits::new(allowed), metrics())
 }

@@ -14,6 +14,7 @@
 #[cfg(test)]
 mod model;
 mod room;
+mod said;
 mod skeleton;
 mod state;
 mod tab;
@@ -30,6 +31,7 @@ use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_stream::Stream;
 
 use crate::message::{Name, People, RoomName};
+use said::Said;
 use skeleton::skeleton;
 use state::{Key, State};
 
@@ -48,6 +50,10 @@ const LEFT_TAB_TTL: Duration = HIDDEN_LEASE;
 /// How often changes are looked at, and so the least time between two announcements in a room.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 
+/// The least time between two announcements in a room that tell of nothing but how many watch. A list
+/// of names goes out to all tabs, and whoever opens and closes a stream need not even bear a name.
+const WATCHING_INTERVAL: Duration = Duration::from_secs(30);
+
 /// Names that a list carries; the rest is a number.
 pub(super) const MAX_LISTED_NAMES: usize = 50;
 
@@ -61,7 +67,21 @@ type TabId = Arc<str>;
 /// Somebody else in the room bears this name, or one that looks like it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("somebody in the room bears this name")]
-pub(crate) struct NameTaken;
+pub(crate) struct NameTaken {
+    /// Whether it is an open tab of the same browser, and nobody else.
+    pub by_own: bool,
+}
+
+/// How much a tab is in its room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Presence {
+    /// Not at all.
+    Gone,
+    /// It has its name for a grace, and nothing else.
+    Idle,
+    /// It has a stream, or said that it is hidden.
+    Here,
+}
 
 /// A handle on who is where; clones share it.
 ///
@@ -93,14 +113,25 @@ impl Roster {
     }
 
     /// Takes a name for a tab that joins: it has the name for a grace, and is listed when its
-    /// stream opens.
+    /// stream opens. Tabs of the same browser that have no stream and are not hidden give it up.
     ///
     /// # Errors
     ///
-    /// [`NameTaken`] when a tab has the name, or one that looks like it.
-    pub(crate) fn join(&self, room: &RoomName, tab: &str, name: &Name) -> Result<(), NameTaken> {
+    /// [`NameTaken`] when another tab has the name, or one that looks like it.
+    pub(crate) fn join(
+        &self,
+        room: &RoomName,
+        tab: &str,
+        name: &Name,
+        browser: Option<&str>,
+    ) -> Result<(), NameTaken> {
         let (key, skeleton) = (Key::new(room, tab), skeleton(name));
-        self.lock().join(&key, name, skeleton, Instant::now())
+        self.lock().join(&key, name, skeleton, browser, Instant::now())
+    }
+
+    /// Whether a tab is here.
+    pub(crate) fn presence(&self, room: &RoomName, tab: &str) -> Presence {
+        self.lock().presence(&Key::new(room, tab))
     }
 
     /// Whether somebody who has not joined may speak under a name now.
@@ -164,7 +195,8 @@ impl Roster {
     }
 
     /// The rooms where other people are than this said before, and who is there now: of each room
-    /// twice a second at most. It never ends.
+    /// twice a second at most; and where only the number of those who watch is another, twice a
+    /// minute. It never ends.
     ///
     /// It is to be read by one, all the time: reading it is what ends graces and leases.
     pub(crate) fn changes(&self) -> impl Stream<Item = (RoomName, Arc<People>)> + Send + use<> {
@@ -173,12 +205,18 @@ impl Roster {
             let mut sweeps = time::interval(SWEEP_INTERVAL);
             // A sweep that was late must not be followed by another at once.
             sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut said = Said::default();
             loop {
                 sweeps.tick().await;
                 for room in roster.sweep(Instant::now()) {
-                    if let Some(people) = roster.unannounced(&room) {
+                    if let Some(people) = roster.unannounced(&room)
+                        && said.is_due(&room, &people)
+                    {
                         yield (room, people);
                     }
+                }
+                for (room, people) in said.late() {
+                    yield (room, people);
                 }
             }
         }

@@ -50,6 +50,7 @@ impl Rooms {
         self.0.limits.send(caller.ip)?;
         check_name(&draft.room, &draft.name)?;
         self.0.access.check(caller, Action::Send, &draft.room)?;
+        self.check_new(caller, &draft.room).await?;
         if !self.hub().wait_until_served(&draft.room, SERVED_TIMEOUT).await {
             return Err(Refusal::Behind);
         }

@@ -5,11 +5,14 @@ use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, OwnedSemaphorePermit, Semaphore, futures::OwnedNotified},
-    time::sleep,
+    time::{sleep, timeout},
 };
 use tokio_util::task::TaskTracker;
 
-use super::connection::{Connection, HttpService};
+use super::{
+    connection::{Connection, HttpService},
+    registry::Registry,
+};
 use crate::{metrics::Metrics, shutdown::Shutdown};
 
 /// How long connections are still accepted, and idle ones kept, once the shutdown has begun: who
@@ -19,10 +22,16 @@ const DRAIN_DELAY: Duration = Duration::from_millis(200);
 /// The pause after a failed accept, which a lack of file descriptors makes fail again at once.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
+/// How long a permit is waited for before more connections are closed for it: those that were may
+/// have been at their end anyway, and none could be closed where all are young.
+const CROWDED_RETRY_DELAY: Duration = Duration::from_millis(100);
+
 /// Permits for connections; clones share them.
 #[derive(Clone)]
 pub(super) struct Permits {
     free: Arc<Semaphore>,
+    count: usize,
+    registry: Registry,
     /// Tells every connection to close: at once where it is idle, else with the answer that it is
     /// giving.
     closing: Arc<Notify>,
@@ -31,7 +40,12 @@ pub(super) struct Permits {
 impl Permits {
     /// Permits for `count` connections.
     pub(super) fn new(count: usize) -> Self {
-        Self { free: Arc::new(Semaphore::new(count)), closing: Arc::default() }
+        Self {
+            free: Arc::new(Semaphore::new(count)),
+            count,
+            registry: Registry::default(),
+            closing: Arc::default(),
+        }
     }
 
     /// Closes idle connections, and others once they have answered. Live streams go on.
@@ -45,13 +59,23 @@ impl Permits {
         Arc::clone(&self.closing).notified_owned()
     }
 
-    /// The next permit. Where none is left, idle connections are closed for it.
+    /// The next permit. Where none is left, connections are closed for it: of who has most.
     async fn next(&self) -> OwnedSemaphorePermit {
-        if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
-            return permit;
+        loop {
+            if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+                return permit;
+            }
+            self.make_room();
+            let permit = Arc::clone(&self.free).acquire_owned();
+            if let Ok(permit) = timeout(CROWDED_RETRY_DELAY, permit).await {
+                return permit.expect("it is never closed");
+            }
         }
-        self.close_idle();
-        Arc::clone(&self.free).acquire_owned().await.expect("it is never closed")
+    }
+
+    /// Ends some connections, so that each of many that wait need not look for one of its own.
+    fn make_room(&self) {
+        self.registry.make_room(1 + self.count / 256);
     }
 
     /// The next connection, with its permit. The permit comes first: without one, the connection
@@ -103,15 +127,15 @@ impl<S: HttpService> Acceptor<S> {
                         held: (permit, metrics.connection()),
                         // Made before the task first runs: what is told until then counts as well.
                         closing: permits.closing(),
+                        registered: permits.registry.add(peer),
                         metrics: metrics.clone(),
-                        shutdown: shutdown.clone(),
                     };
                     connection.spawn(service.clone(), &connections);
                 }
                 Err(why) if is_permanent(&why) => return Err(why),
                 Err(why) => {
                     tracing::warn!(%why, "a connection could not be accepted");
-                    permits.close_idle();
+                    permits.make_room();
                     sleep(ACCEPT_RETRY_DELAY).await;
                 }
             }

@@ -6,17 +6,16 @@ use std::{
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use axum::{body::Body, response::Response};
-use hyper::{Request, body::Incoming};
+use hyper::Request;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::{OwnedSemaphorePermit, futures::OwnedNotified},
-    time::{Instant, sleep_until},
 };
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
@@ -24,16 +23,10 @@ use tower_service::Service;
 use super::{
     http1,
     live::Writer,
+    registry::Registered,
     socket::{self, DeadlineSocket},
 };
-use crate::{
-    metrics::{GaugeGuard, Metrics},
-    shutdown::Shutdown,
-};
-
-/// How long a new connection is kept where permits are needed: hyper closes one at once that has
-/// not asked yet, and its first request may still be on the way.
-const FIRST_REQUEST_GRACE: Duration = Duration::from_secs(1);
+use crate::metrics::{GaugeGuard, Metrics};
 
 /// What the rest of the program knows of a connection: an extension of each of its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +69,9 @@ impl<S> HttpService for S where
 /// Answers one request of a connection.
 pub(super) async fn respond(
     mut service: impl HttpService,
-    request: Request<Incoming>,
+    mut request: Request<Body>,
     info: ConnectionInfo,
 ) -> Response {
-    let mut request = request.map(Body::new);
     request.extensions_mut().insert(info);
     let Ok(()) = poll_fn(|context| service.poll_ready(context)).await;
     let Ok(response) = service.call(request).await;
@@ -94,8 +86,9 @@ pub(super) struct Connection {
     pub(super) held: (OwnedSemaphorePermit, GaugeGuard),
     /// Resolves when the connection should close.
     pub(super) closing: OwnedNotified,
+    /// Counts it by its address, until a stream takes it over.
+    pub(super) registered: Registered,
     pub(super) metrics: Metrics,
-    pub(super) shutdown: Shutdown,
 }
 
 impl Connection {
@@ -108,25 +101,19 @@ impl Connection {
     /// Serves it until it ends, or until a live response takes the socket over. That gets a task of
     /// its own, which is a quarter as large.
     async fn serve(self, service: impl HttpService, tasks: TaskTracker) {
-        let Self { socket, peer, held, closing, metrics, shutdown } = self;
+        let Self { socket, peer, held, closing, registered, metrics } = self;
         if let Err(why) = socket::configure(&socket) {
             tracing::debug!(%why, "a socket option could not be set");
         }
         let socket = DeadlineSocket::new(socket, metrics);
         let info = ConnectionInfo { peer, tls: false, protocol: Protocol::Http1 };
-        let accepted = Instant::now();
-        let closing = async {
-            closing.await;
-            // At shutdown new connections had the delay before accepting ends.
-            if !shutdown.has_begun() {
-                sleep_until(accepted + FIRST_REQUEST_GRACE).await;
-            }
-        };
-        match http1::serve(socket, info, service, closing).await {
+        let progress = Arc::clone(&registered.progress);
+        match http1::serve(socket, info, service, progress, closing).await {
             Ok(None) => {}
             Ok(Some((socket, mut live))) => {
                 let (socket, sink) = socket.share();
                 live.attach(sink);
+                drop(registered);
                 let task = StreamTask { writer: live.into_writer(socket), _held: held };
                 tasks.spawn(contain_panic(task));
             }

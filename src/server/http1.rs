@@ -4,20 +4,24 @@
 //! task through a [`Takeover`] and waits for ever. The task drives hyper on until nothing of the
 //! answers to earlier requests is left in its buffers, takes the socket out, and hyper is gone.
 
+mod refusal;
+mod takeover;
+mod watched;
+
 use std::{
     convert::Infallible,
-    future::{pending, poll_fn},
+    future::pending,
     io::{self, IoSlice},
-    mem,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
-    time::Duration,
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
+use axum::body::Body;
+use bytes::{Buf as _, Bytes};
 use hyper::{
-    Method, Request,
-    body::Incoming,
+    Method, Request, Version,
+    body::{Body as _, Incoming},
     rt::{Read, ReadBufCursor, Write},
     server::conn::http1,
     service::service_fn,
@@ -28,18 +32,20 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{
     connection::{ConnectionInfo, HttpService, respond},
     live::LiveResponse,
+    progress::{Noted, Progress},
 };
+use crate::sink::Framing;
+use takeover::Takeover;
+use watched::Watched;
 
-/// How long a client may take over its request's head, and how long an idle connection is kept:
-/// generous to a phone in a tunnel, and an end to who trickles bytes to hold a connection.
-const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What a connection reads and gathers at once: the least that hyper allows, since thousands hold
-/// it. A request's head must fit.
-const MAX_BUFFER_BYTES: usize = 8192;
+/// What a connection reads and gathers at once. A request's head must fit: what a browser sends to a
+/// host grows with the cookies of all applications there, and proxies take as much (nginx 32 KB).
+/// A buffer begins at a quarter of it, and grows for who needs more.
+const MAX_BUFFER_BYTES: usize = 32 * 1024;
 
 /// Answers requests until the connection ends, or one of them has a live response: then it returns
-/// the socket with that. Once `closing` resolves, the connection ends when it is idle.
+/// the socket with that. Once `closing` resolves, the connection ends when it is idle; and at once
+/// where its `progress` ends it.
 ///
 /// # Errors
 ///
@@ -48,24 +54,46 @@ pub(super) async fn serve<S>(
     socket: S,
     info: ConnectionInfo,
     service: impl HttpService,
+    progress: Arc<Progress>,
     closing: impl Future<Output = ()>,
 ) -> hyper::Result<Option<(S, LiveResponse)>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let takeover = Arc::new(Takeover::default());
-    let socket = Io { inner: TokioIo::new(socket), takeover: Arc::clone(&takeover) };
-    let offers = Arc::clone(&takeover);
+    let socket = Io {
+        inner: TokioIo::new(Watched { socket, progress: Arc::clone(&progress) }),
+        takeover: Arc::clone(&takeover),
+        refusal: Bytes::new(),
+    };
+    let (offers, asked) = (Arc::clone(&takeover), Arc::clone(&progress));
     let service = service_fn(move |request: Request<Incoming>| {
         // To HEAD the headers of a stream are the whole answer.
         let may_be_live = request.method() == Method::GET;
-        let offers = Arc::clone(&offers);
+        let framing = framing_of(request.version());
+        let (offers, progress) = (Arc::clone(&offers), Arc::clone(&asked));
+        let too_large = refusal::too_large(&request);
+        progress.asked(!request.body().is_end_stream());
+        let request = request.map(|body| {
+            let has_ended = body.is_end_stream();
+            if has_ended {
+                Body::new(body)
+            } else {
+                Body::new(Noted::new(body, Arc::clone(&progress)))
+            }
+        });
         let response = respond(service.clone(), request, info);
         // In a box: hyper keeps room for this future as long as the connection lasts.
         Box::pin(async move {
-            let mut response = response.await;
-            let live = if may_be_live { LiveResponse::take(&mut response) } else { None };
-            let Some(live) = live else { return Ok::<_, Infallible>(response) };
+            let mut response = match too_large {
+                Some(refusal) => refusal,
+                None => response.await,
+            };
+            let live = may_be_live.then(|| LiveResponse::take(&mut response, framing)).flatten();
+            let Some(live) = live else {
+                progress.answered();
+                return Ok::<_, Infallible>(response);
+            };
             offers.offer(live);
             drop(response);
             pending().await
@@ -73,102 +101,63 @@ where
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_READ_TIMEOUT)
+        .header_read_timeout(None) // `Progress` has timers that know more.
         .max_buf_size(MAX_BUFFER_BYTES)
         // Who has said all may close its half and wait for the answer, as `nc -N` does; and hyper
         // needs no second buffer to read into while it answers.
         .half_close(true)
         .serve_connection(socket, service);
     let mut closing = pin!(closing);
+    let mut ended = pin!(progress.ended());
     let mut is_closing = false;
     loop {
         tokio::select! {
             biased; // What has come is read before it is too late to be answered.
-            ended = &mut connection => return ended.map(|()| None),
+            outcome = &mut connection => {
+                if outcome.as_ref().is_err_and(hyper::Error::is_parse) {
+                    refusal::linger(connection.into_parts().io.inner.into_inner().socket).await;
+                }
+                return outcome.map(|()| None);
+            }
             live = takeover.accept() => {
-                let socket = connection.into_parts().io.inner.into_inner();
+                let socket = connection.into_parts().io.inner.into_inner().socket;
                 return Ok(Some((socket, live)));
             }
             () = closing.as_mut(), if !is_closing => {
                 is_closing = true;
                 Pin::new(&mut connection).graceful_shutdown();
             }
+            () = ended.as_mut() => return Ok(None),
         }
     }
 }
 
-/// A live response on its way from the service, inside of hyper, to the task that drives hyper.
-///
-/// hyper takes requests that were sent in one go (pipelined) in order, one at a time. It does *not*
-/// promise that the answer before was written when the next request reaches the service: where an
-/// answer without a body went out before its request's body was read to the end, reading that makes
-/// the connection ready for the next request, whatever the socket has taken by then. (hyper 1.12.0:
-/// `Conn::poll_read_body` calls `try_keep_alive` without a flush. Everywhere else only
-/// `Conn::poll_flush` does.)
-///
-/// So the socket is taken out after a flush that hyper began *after* the response was offered. That
-/// rests on two facts, checked against hyper 1.12.0, and held by the tests below:
-///
-/// - `Buffered::poll_flush` calls the socket's `poll_flush` only once its write buffer is empty
-///   (`pipeline_flush`, which is the exception, is off), and `Dispatcher::poll_loop` does so after
-///   each look at the service.
-/// - While the service's future is pending, hyper writes nothing new.
-///
-/// What the peer sent after this request is dropped with hyper's read buffer: there is nothing more
-/// to ask for on this connection.
-#[derive(Default)]
-struct Takeover(Mutex<State>);
-
-#[derive(Default)]
-enum State {
-    #[default]
-    None,
-    /// hyper may still have something to write.
-    Offered(LiveResponse),
-    /// It has not.
-    Flushed(LiveResponse),
-}
-
-impl Takeover {
-    /// Offers a response, from the service.
-    fn offer(&self, live: LiveResponse) {
-        *self.lock() = State::Offered(live);
-    }
-
-    /// hyper has written all that it had.
-    fn flushed(&self) {
-        let mut state = self.lock();
-        *state = match mem::take(&mut *state) {
-            State::Offered(live) => State::Flushed(live),
-            other => other,
-        };
-    }
-
-    /// The response, once hyper has written all that came before it. That happens only while
-    /// the connection is polled, in the same task, so nothing else has to wake it.
-    async fn accept(&self) -> LiveResponse {
-        poll_fn(|_| {
-            let mut state = self.lock();
-            match mem::take(&mut *state) {
-                State::Flushed(live) => Poll::Ready(live),
-                other => {
-                    *state = other;
-                    Poll::Pending
-                }
-            }
-        })
-        .await
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What stands around the frames of a live response: who speaks HTTP/1.0 need not know chunks
+/// (RFC 9112, section 6.1).
+fn framing_of(version: Version) -> Framing {
+    if version >= Version::HTTP_11 { Framing::Chunked } else { Framing::Bare }
 }
 
 /// The socket as hyper sees it, which tells a [`Takeover`] when all is written.
 struct Io<S> {
-    inner: TokioIo<S>,
+    inner: TokioIo<Watched<S>>,
     takeover: Arc<Takeover>,
+    /// What is still to be written in the place of an answer of hyper's own.
+    refusal: Bytes,
+}
+
+impl<S: AsyncWrite + Unpin> Io<S> {
+    fn poll_refusal(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.refusal.is_empty() {
+            let Self { inner, refusal, .. } = self;
+            let written = ready!(Pin::new(inner).poll_write(context, refusal))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            refusal.advance(written);
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl<S: AsyncRead + Unpin> Read for Io<S> {
@@ -187,6 +176,10 @@ impl<S: AsyncWrite + Unpin> Write for Io<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(refusal) = refusal::worded(bytes) {
+            self.refusal = refusal;
+            return Poll::Ready(Ok(bytes.len()));
+        }
         Pin::new(&mut self.inner).poll_write(context, bytes)
     }
 
@@ -195,6 +188,9 @@ impl<S: AsyncWrite + Unpin> Write for Io<S> {
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [one] = parts {
+            return self.poll_write(context, one);
+        }
         Pin::new(&mut self.inner).poll_write_vectored(context, parts)
     }
 
@@ -203,6 +199,7 @@ impl<S: AsyncWrite + Unpin> Write for Io<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_refusal(context))?;
         let flushed = Pin::new(&mut self.inner).poll_flush(context);
         if matches!(flushed, Poll::Ready(Ok(()))) {
             self.takeover.flushed();

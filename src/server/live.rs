@@ -3,10 +3,13 @@
 //! hyper keeps two buffers of 8 KB for a connection as long as it lasts, and takes a body's items
 //! through several layers one by one. Tens of thousands of tabs are held for hours and given a
 //! frame at a time: for them the socket is taken out of hyper once it has read the request, and
-//! what remains is a [`Writer`]: a head, and frames as they are.
+//! what remains is a [`Writer`]: a head, and frames with what the protocol puts around them.
 //!
 //! Where the socket cannot be taken over (HTTP/2, or a router that is called without our server),
 //! the same response has an ordinary body of the same frames.
+//!
+//! Clients that know a clean end from a broken one come back after a broken one only. So a response
+//! looks complete where its frames say that they are, and cut where they do not.
 //!
 //! Either way a peer that takes nothing for [`WRITE_TIMEOUT`] is cut, and the frames are dropped
 //! with all that they hold.
@@ -29,33 +32,43 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_stream::Stream;
 
-use crate::{metrics::Metrics, sink::Sink};
+use crate::{
+    metrics::Metrics,
+    sink::{Chunk, Framing, Sink},
+};
 use pump::Pump;
 
 pub use super::socket::WRITE_TIMEOUT;
-pub use pump::WriteTimeout;
+pub use pump::Cut;
 pub use writer::Writer;
 
 /// Frames on their way to a peer. Whoever gives them may write to the peer's socket itself, between
-/// [`LiveFrames::park`] and the next poll.
-pub trait LiveFrames: Stream<Item = Bytes> + Send {
-    /// This is the socket.
-    fn attach(&mut self, socket: Arc<dyn Sink>);
+/// [`LiveFrames::park`] and [`LiveFrames::unpark`].
+pub trait LiveFrames: Stream<Item = Chunk> + Send {
+    /// This is the socket, and this stands around frames on it.
+    fn attach(&mut self, socket: Arc<dyn Sink>, framing: Framing);
 
     /// All that was polled is written to the socket, and the last poll was pending.
     fn park(&mut self);
+
+    /// Takes the socket back, before anything is polled or written. Gives what is to be written
+    /// first: the rest of a write of theirs, which is empty where they were not parked.
+    fn unpark(&mut self) -> Bytes;
+
+    /// Whether the frames, which have ended, are complete.
+    fn is_complete(&self) -> bool;
 }
 
 type Frames = std::pin::Pin<Box<dyn LiveFrames + Unpin>>;
 
-/// A response of status 200 with these headers, whose body is `frames`. `keep_alive` is a piece
-/// that readers pass over, for peers that may be gone; it must not be empty.
+/// A response of status 200 with these headers, whose body is `frames`. `keep_alive` is one that
+/// readers pass over, for peers that may be gone; it must not be empty.
 ///
 /// The frames are dropped at the end of the response, or when the peer is gone.
 pub fn answer(
     headers: impl IntoResponseParts,
     frames: impl LiveFrames + Unpin + 'static,
-    keep_alive: Bytes,
+    keep_alive: Chunk,
     metrics: Metrics,
 ) -> Response {
     let frames = State::Frames { frames: Box::pin(frames), keep_alive, metrics };
@@ -81,7 +94,7 @@ struct Shared(Arc<Mutex<State>>);
 enum State {
     Frames {
         frames: Frames,
-        keep_alive: Bytes,
+        keep_alive: Chunk,
         metrics: Metrics,
     },
     Pumped(Pump),
@@ -116,22 +129,24 @@ impl Shared {
 pub struct LiveResponse {
     headers: HeaderMap,
     frames: Frames,
-    keep_alive: Bytes,
+    keep_alive: Chunk,
+    framing: Framing,
 }
 
 impl LiveResponse {
-    /// Takes headers and frames out of a response, if it is a live one.
-    pub fn take(response: &mut Response) -> Option<Self> {
+    /// Takes headers and frames out of a response, if it is a live one. `framing` is what the peer's
+    /// version of HTTP/1 puts around frames.
+    pub fn take(response: &mut Response, framing: Framing) -> Option<Self> {
         let shared: Shared = response.extensions_mut().remove()?;
         let State::Frames { frames, keep_alive, .. } = mem::take(&mut *shared.lock()) else {
             return None;
         };
-        Some(Self { headers: mem::take(response.headers_mut()), frames, keep_alive })
+        Some(Self { headers: mem::take(response.headers_mut()), frames, keep_alive, framing })
     }
 
     /// Lets whoever gives the frames write to the socket as well.
     pub fn attach(&mut self, socket: Arc<dyn Sink>) {
-        self.frames.attach(socket);
+        self.frames.attach(socket, self.framing);
     }
 
     /// Writes it to `socket`, on which nothing of an answer was written before. Deadlines for
@@ -141,27 +156,51 @@ impl LiveResponse {
     }
 }
 
-/// Frames that nobody but the response writes, for tests.
+/// Frames that nobody but the response writes, and that are complete where they end, for tests.
 #[cfg(test)]
-pub fn plain(frames: impl Stream<Item = Bytes> + Send + 'static) -> impl LiveFrames + Unpin {
-    struct Plain(std::pin::Pin<Box<dyn Stream<Item = Bytes> + Send>>);
+pub fn plain(frames: impl Stream<Item = &'static str> + Send + 'static) -> impl LiveFrames + Unpin {
+    tests::Plain { frames: Box::pin(frames), is_complete: true }
+}
+
+/// The same, which are cut where they end.
+#[cfg(test)]
+pub fn cut(frames: impl Stream<Item = &'static str> + Send + 'static) -> impl LiveFrames + Unpin {
+    tests::Plain { frames: Box::pin(frames), is_complete: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use super::*;
+
+    pub struct Plain {
+        pub frames: Pin<Box<dyn Stream<Item = &'static str> + Send>>,
+        pub is_complete: bool,
+    }
 
     impl Stream for Plain {
-        type Item = Bytes;
+        type Item = Chunk;
 
-        fn poll_next(
-            mut self: std::pin::Pin<&mut Self>,
-            context: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Option<Bytes>> {
-            self.0.as_mut().poll_next(context)
+        fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
+            self.frames.as_mut().poll_next(context).map(|frame| frame.map(Chunk::new))
         }
     }
 
     impl LiveFrames for Plain {
-        fn attach(&mut self, _: Arc<dyn Sink>) {}
+        fn attach(&mut self, _: Arc<dyn Sink>, _: Framing) {}
 
         fn park(&mut self) {}
-    }
 
-    Plain(Box::pin(frames))
+        fn unpark(&mut self) -> Bytes {
+            Bytes::new()
+        }
+
+        fn is_complete(&self) -> bool {
+            self.is_complete
+        }
+    }
 }

@@ -3,7 +3,11 @@
 use maud::{Markup, html};
 
 use super::layout;
-use crate::{message::RoomName, paths};
+use crate::{assets::href, message::RoomName, paths};
+
+/// Why nobody can join whose browser keeps no cookies: they are what tells tabs apart.
+pub(crate) const COOKIES_BLOCKED: &str = "Your browser keeps no cookies for this site, and without one nobody can join. Please allow \
+     them here, then try again.";
 
 /// The page with the join form. `username` is what was entered before, `problem` why it was not
 /// taken.
@@ -14,8 +18,9 @@ pub(crate) fn page(room: &RoomName, username: &str, problem: Option<&str>) -> Ma
         false,
         &html! {
             main.narrow {
-                h1 { "#" (room) }
+                h1 translate="no" { "#" (room) }
                 p { "A room to talk in: what you send appears at once for everyone here." }
+                p id="cookies" role="alert" hidden { (COOKIES_BLOCKED) }
                 form id="join" method="post" action=(paths::join(room)) {
                     label for="username" { "Your name" }
                     input id="username" name="username" value=(username) required autofocus
@@ -27,7 +32,12 @@ pub(crate) fn page(room: &RoomName, username: &str, problem: Option<&str>) -> Ma
                     }
                     button { "Join" }
                 }
+                p.foot {
+                    "There are other " a href=(paths::ROOMS) { "rooms" } ", and an "
+                    a href=(paths::API) { "API" } " for programs."
+                }
             }
+            script src=(href("door.js")) {}
         },
     )
 }

@@ -23,8 +23,11 @@ static HEAD: LazyLock<Markup> = LazyLock::new(|| {
 /// htmx waits for that.
 static SCRIPTS: LazyLock<Markup> = LazyLock::new(|| {
     html! {
+        script src=(href("net.js")) {}
         script src=(href("htmx.js")) {}
         script src=(href("hx-sse.js")) {}
+        script src=(href("swap.js")) {}
+        script src=(href("stream.js")) {}
         script src=(href("app.js")) {}
         script src=(href("draft.js")) {}
     }

@@ -1,10 +1,12 @@
 //! One message, rendered once: the same bytes in page, history and stream.
 
+use std::{iter, net::Ipv6Addr};
+
 use linkify::{LinkFinder, LinkKind};
 use maud::{Markup, html};
 
 use crate::{
-    message::{Epoch, Message, MessageId, RoomName},
+    message::{Epoch, Message, MessageId, RoomName, is_ignorable},
     paths,
 };
 
@@ -13,7 +15,8 @@ use crate::{
 #[must_use]
 pub(crate) fn fragment(message: &Message) -> Markup {
     html! {
-        p id={ "m" (message.seq()) } data-key=(message.id) class="message" {
+        p id={ "m" (message.seq()) } data-key=(message.id) class="message"
+            data-name=(message.name) {
             strong { (message.name) ":" } " "
             span { (linked(message.text.as_str())) } " "
             time datetime=(message.sent_at()) { (message.sent_at.strftime("%H:%M")) }
@@ -26,16 +29,62 @@ pub(crate) fn fragment(message: &Message) -> Markup {
 fn linked(text: &str) -> Markup {
     let mut finder = LinkFinder::new();
     finder.kinds(&[LinkKind::Url]);
+    let plain = plain(text);
     html! {
-        @for span in finder.spans(text) {
+        @for span in finder.spans(&plain) {
+            @let shown = &text[span.start()..span.end()];
             // Of all schemes only these two: no `javascript:` and no application's own.
-            @if span.kind().is_some() && is_web(span.as_str()) {
-                a href=(span.as_str()) rel="noopener nofollow ugc" target="_blank" { (span.as_str()) }
+            @if span.kind().is_some() && is_web(shown) {
+                a href=(shown) rel="noopener nofollow ugc" target="_blank" { (shown) }
             } @else {
-                (span.as_str())
+                (shown)
             }
         }
     }
+}
+
+/// The text as the finder of links understands it, each byte in its place: what ends an address is a
+/// space, and in a host a number in brackets (RFC 3986, section 3.2.2) and letters of any script
+/// (RFC 5890) are Latin ones.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut in_host = false;
+    while let Some(c) = rest.chars().next() {
+        let begins = plain.ends_with("://");
+        in_host = (in_host || begins) && !(c.is_whitespace() || matches!(c, '/' | '?' | '#'));
+        let number = if begins { ipv6_host(rest) } else { None };
+        let length = number.unwrap_or(c.len_utf8());
+        if ends_address(c) {
+            in_host = false;
+            plain.extend(iter::repeat_n(' ', length));
+        } else if number.is_some() || (in_host && c.is_alphanumeric() && !c.is_ascii()) {
+            plain.extend(iter::repeat_n('x', length));
+        } else {
+            plain.push(c);
+        }
+        rest = &rest[length..];
+    }
+    plain
+}
+
+/// The length of the IPv6 address in brackets that `text` begins with.
+fn ipv6_host(text: &str) -> Option<usize> {
+    let (address, _) = text.strip_prefix('[')?.split_once(']')?;
+    address.parse::<Ipv6Addr>().ok().map(|_| address.len() + 2)
+}
+
+/// Whether `c` is no part of an address, though the standards let it be: what cannot be seen, which
+/// would lead elsewhere than it looks, and the punctuation of Chinese and Japanese, which stands
+/// without a space behind an address.
+fn ends_address(c: char) -> bool {
+    is_ignorable(c)
+        || matches!(
+            c,
+            '\u{2018}'..='\u{201f}' | '\u{2026}' | '\u{3000}'..='\u{3003}' | '\u{3008}'..='\u{3011}'
+                | '\u{3014}'..='\u{301f}' | '\u{ff01}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}'
+                | '\u{ff3b}'..='\u{ff3d}' | '\u{ff5b}'..='\u{ff65}'
+        )
 }
 
 fn is_web(address: &str) -> bool {
@@ -131,6 +180,20 @@ mod tests {
             ),
         ] {
             assert_eq!(linked(text).into_string(), expected);
+        }
+        for (text, address) in [
+            ("看https://a.example/路。好", "https://a.example/路"),
+            ("（https://a.example/x）", "https://a.example/x"),
+            ("https://a.example/x，然后", "https://a.example/x"),
+            ("http://[::1]:3000/x y", "http://[::1]:3000/x"),
+            ("http://bücher.example/ä", "http://bücher.example/ä"),
+            ("https://例え.テスト/x", "https://例え.テスト/x"),
+            ("https://a.example/\u{202e}gpj", "https://a.example/"),
+            ("https://a.example/x\u{200b}y", "https://a.example/x"),
+            ("http://localhost:3000/", "http://localhost:3000/"),
+        ] {
+            let shown = linked(text).into_string();
+            assert!(shown.contains(&link(address)), "{text}: {shown}");
         }
     }
 }

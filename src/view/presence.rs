@@ -8,7 +8,7 @@ use crate::message::{People, Person};
 pub(crate) fn list(people: &People, replace: bool) -> Markup {
     let People { count, names, watching } = people;
     html! {
-        p #presence hx-swap-oob=[replace.then_some("true")] {
+        p #presence translate="no" hx-swap-oob=[replace.then_some("true")] {
             @if *count == 0 { "Nobody is here" } @else {
                 (count) " here: "
                 @for (place, Person { name, away }) in names.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! The page of a room that a tab joined.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::{layout, message};
 use crate::assets::href;
@@ -15,6 +15,8 @@ pub(crate) struct Tab<'a> {
     pub path: Path<'a>,
     /// Whom it posts as.
     pub name: &'a Name,
+    /// What proves the tab where its cookie is gone.
+    pub proof: &'a str,
     /// The messages' fragments, oldest first.
     pub messages: &'a Markup,
     /// Who is here.
@@ -39,7 +41,7 @@ const MAX_RECONNECT_DELAY_MS: u32 = 8_000;
 /// The joined page.
 #[must_use]
 pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
-    let Tab { room, path, name, messages, people, older, cursor, form } = tab;
+    let Tab { room, path, name, proof, messages, people, older, cursor, form } = tab;
     let stream = cursor.map(|cursor| html! { (path.events()) "?after=" (cursor) });
     layout::page(
         &format!("#{room}"),
@@ -48,12 +50,14 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
             (layout::Reserve(PAGE_BYTES_BESIDE_MESSAGES + messages.0.len()))
             main.room data-name=(name) {
                 header {
-                    h1 { "#" (room) }
-                    p.me { "Posting as " strong { (name) } }
+                    h1 translate="no" { "#" (room) }
+                    p.me translate="no" { "Posting as " strong { (name) } }
                     p #connection role="status" {}
                     (people)
                     a.rooms href=(paths::ROOMS) { "Rooms" }
                     form id="leave" method="post" action=(path.leave()) {
+                        // Text browsers send a form without fields as a GET.
+                        input type="hidden" name="leave" value="1";
                         button.secondary { "Leave" }
                     }
                 }
@@ -86,6 +90,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                     template id="older" { (message::way_to_any()) }
                 }
                 (send_form(form))
+                (again(room, name, proof))
                 // Without script the room is live in a document that never ends, and the form is
                 // in a frame of its own, so that sending reloads neither. `noscript.css` hides
                 // what these two stand for.
@@ -93,12 +98,26 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                     noscript {
                         link rel="stylesheet" href=(href("noscript.css"));
                         iframe.live title="Messages" src=(path.live()) {}
-                        iframe.send title="Write a message" src={ (path.send()) "#text" } {}
+                        iframe.send title="Write a message" src={ (path.send()) "?frame=1#text" } {}
                     }
                 }
             }
         },
     )
+}
+
+/// What a tab offers that is no longer joined: its script shows it in place of the send form.
+fn again(room: &RoomName, name: &Name, proof: &str) -> Markup {
+    html! {
+        form id="again" method="post" action=(paths::join(room)) hidden {
+            input type="hidden" name="username" value=(name);
+            input type="hidden" name="again" value=(proof);
+            p role="status" {
+                "This tab is no longer in the room. What you were writing is kept."
+            }
+            button { "Join again as " span translate="no" { (name) } }
+        }
+    }
 }
 
 /// The page inside the frame that holds the send form, for a browser without script.
@@ -125,7 +144,7 @@ pub(crate) struct SendForm<'a> {
 #[must_use]
 pub(crate) fn send_form(form: &SendForm<'_>) -> Markup {
     let SendForm { path, key, text, problem, framed } = form;
-    let key = PreEscaped(key.as_str());
+    let key = key.as_str();
     html! {
         form id="send" method="post" action={ (path.send()) @if *framed { "?frame=1" } }
             hx-post=[(!framed).then(|| path.send())] hx-swap="none" {

@@ -53,6 +53,7 @@ pub(crate) fn page(rooms: &[Room], entered: &str, problem: Option<&str>) -> Mark
                     }
                     button { "Open" }
                 }
+                p.foot { "From a terminal or a program: the " a href=(paths::API) { "API" } "." }
             }
         },
     )

@@ -4,3 +4,4 @@ pub(super) mod events;
 pub(super) mod messages;
 pub(super) mod presence;
 pub(super) mod probes;
+pub(super) mod submit;

@@ -3,7 +3,7 @@
 //! It is `None` where none should apply: to the operator's own machine, or a proxy there that does
 //! not say whom it asks for, a limit would be one for everybody. What a header says is never that.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Once};
 
 use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
@@ -31,9 +31,24 @@ pub(super) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option
             let (one, other) = (last(one), last(other));
             Some(if one == other { one } else { peer })
         }
-        _ => (!peer.is_loopback()).then_some(peer),
+        (None, None) => (!peer.is_loopback()).then_some(peer),
+        // A proxy on this machine that nobody named: all who come through it have no limits.
+        _ if peer.is_loopback() => {
+            UNTRUSTED_PROXY.call_once(|| {
+                tracing::warn!(
+                    proxy = %peer,
+                    "a request came by a proxy on this machine that is not trusted, so that no limits \
+                     by address apply to whom it serves; name it: --trusted-proxies {peer}"
+                );
+            });
+            None
+        }
+        _ => Some(peer),
     }
 }
+
+/// Said once: every request through it would say so.
+static UNTRUSTED_PROXY: Once = Once::new();
 
 /// The addresses that proxies noted in `Forwarded` (RFC 7239), the client's first.
 fn forwarded(headers: &HeaderMap) -> Option<Vec<Option<IpAddr>>> {

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json,
     body::Body,
     extract::Request,
     http::{HeaderName, HeaderValue, Response, StatusCode, header},
@@ -13,11 +12,14 @@ use serde_json::json;
 use tower_http::csrf::ProtectionError;
 
 use super::{
-    negotiate::{self, NotAcceptable},
+    json::Json,
+    negotiate::{self, Document, NoSuchFormat, NotAcceptable},
     request_id::RequestId,
     route::{Audience, Route},
 };
-use crate::{delivery::frame::Representation, journal::AppendError, rooms::Refusal, view};
+use crate::{
+    delivery::frame::Representation, journal::AppendError, message::Text, rooms::Refusal, view,
+};
 
 /// What a request can come to, but for success.
 #[derive(Clone, Debug)]
@@ -30,16 +32,24 @@ pub(crate) enum Error {
     NotJoined,
     /// 403: the form was posted by a page of another site.
     Foreign,
-    /// 406: no representation that the reader takes.
+    /// 421: the server is not called what the request says.
+    Misdirected,
+    /// 406: no representation of a stream that the reader takes.
     NotAcceptable,
+    /// 406: no such format of what is no stream.
+    NoSuchFormat,
     /// 409: somebody in the room has that name now.
     NameTaken,
     /// 408: the body took too long to come.
     TooSlow,
-    /// 413: larger than anything that is accepted.
-    TooLarge,
-    /// 415: not a form.
+    /// 413: larger than anything that is accepted; the sentence says how large that is.
+    TooLarge(String),
+    /// 415: the body is compressed.
+    Encoded,
+    /// 415: not a form, on a page that takes nothing else.
     NotAForm,
+    /// 415: neither a form nor JSON nor a plain text, from a script.
+    NotABody,
     /// 422: a field was not acceptable; the sentence says why.
     Invalid(String),
     /// 409: the key was used for another message.
@@ -65,6 +75,16 @@ impl Error {
         Self::Internal(why.to_string().into())
     }
 
+    /// A body beyond so many bytes. Where it is a form with a long text, the sentence about messages
+    /// is the one that helps.
+    pub(crate) fn too_large(max_body: usize) -> Self {
+        Self::TooLarge(format!(
+            "The body is larger than {max_body} bytes, the most that is taken. A message is at most \
+             {} characters.",
+            Text::MAX_CHARS
+        ))
+    }
+
     /// The cause, for the log only.
     pub(crate) fn internal_cause(&self) -> Option<Arc<str>> {
         match self {
@@ -79,10 +99,11 @@ impl Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotJoined | Self::Foreign | Self::Denied => StatusCode::FORBIDDEN,
-            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::NotAcceptable | Self::NoSuchFormat => StatusCode::NOT_ACCEPTABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotAForm => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotAForm | Self::NotABody | Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::KeyReused | Self::NameTaken => StatusCode::CONFLICT,
             Self::TooMany(_) | Self::Behind => StatusCode::TOO_MANY_REQUESTS,
@@ -119,11 +140,12 @@ impl Error {
             Self::NotJoined => "not_joined",
             Self::Denied => "denied",
             Self::Foreign => "foreign",
-            Self::NotAcceptable => "not_acceptable",
+            Self::Misdirected => "misdirected",
+            Self::NotAcceptable | Self::NoSuchFormat => "not_acceptable",
             Self::NameTaken => "name_taken",
             Self::TooSlow => "too_slow",
-            Self::TooLarge => "too_large",
-            Self::NotAForm => "not_a_form",
+            Self::TooLarge(_) => "too_large",
+            Self::NotAForm | Self::NotABody | Self::Encoded => "not_a_form",
             Self::Invalid(_) => "invalid",
             Self::KeyReused => "key_reused",
             Self::TooMany(_) => "too_many",
@@ -141,11 +163,13 @@ impl Error {
             Self::NotJoined => "You have not joined here",
             Self::Denied => "You may not do that here",
             Self::Foreign => "That came from another site",
-            Self::NotAcceptable => "There is no such form of it",
+            Self::Misdirected => "This server has another name",
+            Self::NotAcceptable | Self::NoSuchFormat => "There is no such form of it",
             Self::NameTaken => "Somebody has that name",
             Self::TooSlow => "That took too long",
-            Self::TooLarge => "That is too large",
-            Self::NotAForm => "That is not a form",
+            Self::TooLarge(_) => "That is too large",
+            Self::NotAForm | Self::NotABody => "That is not a form",
+            Self::Encoded => "That is compressed",
             Self::Invalid(_) => "That cannot be taken",
             Self::KeyReused => "That was sent before",
             Self::TooMany(_) | Self::Behind => "That is too much at once",
@@ -164,18 +188,36 @@ impl Error {
             Self::MethodNotAllowed => "This address does not answer to that method.",
             Self::NotJoined => "This tab has not joined the room, or left it. Join to send.",
             Self::Denied => "The rules of this room do not allow it.",
-            Self::Foreign => "For your safety, forms are only taken from hubbub's own pages.",
+            Self::Foreign => {
+                "A page of another site sent this. Only hubbub's own pages may, and programs. If this is \
+                 one, a proxy changes the name that it asks for: its operator can give hubbub the right \
+                 one with --public-url."
+            }
+            Self::Misdirected => {
+                "hubbub does not answer to this name. Whoever runs it can say what it is called with \
+                 --public-url, such as --public-url https://chat.example."
+            }
             Self::NotAcceptable => {
-                "There is text/event-stream (format=sse), application/x-ndjson (format=ndjson), \
-                 text/plain (format=text) and text/html (format=html)."
+                "There is text/event-stream (format=sse, or format=sse-json with JSON in it), \
+                 application/x-ndjson (format=ndjson), text/plain (format=text) and text/html \
+                 (format=html)."
+            }
+            Self::NoSuchFormat => {
+                "There is application/json (format=json) and text/html (format=html)."
             }
             Self::NameTaken => {
                 "Somebody here has this name, or one that looks like it. Please choose another."
             }
-            Self::TooSlow => "The form did not arrive in time. Please try again.",
-            Self::TooLarge => "A message is at most 4000 characters.",
+            Self::TooSlow => "The body did not arrive in time. Please try again.",
+            Self::TooLarge(sentence) | Self::Invalid(sentence) => sentence,
+            Self::Encoded => {
+                "The body has a Content-Encoding, and none is taken. Send it as it is, uncompressed."
+            }
             Self::NotAForm => "Send the fields as a form (application/x-www-form-urlencoded).",
-            Self::Invalid(sentence) => sentence,
+            Self::NotABody => {
+                "Send the fields as a form (application/x-www-form-urlencoded) or as JSON \
+                 (application/json), or the text alone (text/plain) with ?username= in the address."
+            }
             Self::KeyReused => "This key was already used for another message.",
             Self::TooMany(_) => "That was too much in a minute. Please wait a moment.",
             Self::Behind => {
@@ -234,6 +276,12 @@ impl From<NotAcceptable> for Error {
     }
 }
 
+impl From<NoSuchFormat> for Error {
+    fn from(_: NoSuchFormat) -> Self {
+        Self::NoSuchFormat
+    }
+}
+
 /// How an error is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wording {
@@ -249,18 +297,23 @@ pub(super) enum Wording {
 impl Wording {
     /// As the one who asks can read it.
     pub(super) fn of(route: Route, request: &Request) -> Self {
+        let format = negotiate::format_in(request.uri().query().unwrap_or_default());
         match route.audience {
             _ if request.headers().contains_key("hx-request") => Self::Text,
             Audience::Page => Self::Html,
             Audience::Script => Self::Json,
-            Audience::Stream => {
-                let query = request.uri().query().unwrap_or_default();
-                let format = query.split('&').find_map(|pair| pair.strip_prefix("format="));
-                match negotiate::representation(request.headers(), format) {
-                    Ok(Representation::Text) => Self::Text,
-                    _ => Self::Json,
+            Audience::Everybody => {
+                // Of a format that there is not, it is said in one that is accepted.
+                let document = |format| negotiate::document(request.headers(), format);
+                match document(format).or_else(|_| document(None)) {
+                    Ok(Document::Json) => Self::Json,
+                    _ => Self::Html,
                 }
             }
+            Audience::Stream => match negotiate::representation(request.headers(), format) {
+                Ok(Representation::Text) => Self::Text,
+                _ => Self::Json,
+            },
         }
     }
 }

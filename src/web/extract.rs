@@ -3,9 +3,8 @@
 
 use axum::{
     extract::{FromRequestParts, Query, RawPathParams},
-    http::{header, request::Parts},
+    http::{Extensions, HeaderMap, request::Parts},
 };
-use cookie::Cookie;
 use serde::de::DeserializeOwned;
 
 use super::{client_ip, error::Error, session, state::AppState};
@@ -38,11 +37,19 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
-        let connection = parts.extensions.get::<ConnectionInfo>();
         let missing = || Error::internal(&"the server sets what is known of a connection");
-        let peer = connection.ok_or_else(missing)?.peer.ip().to_canonical();
-        Ok(Self { ip: client_ip::of(peer, &parts.headers, &state.trusted_proxies) })
+        caller(&parts.extensions, &parts.headers, state).ok_or_else(missing)
     }
+}
+
+/// Who asks, where anything is known of the connection.
+pub(super) fn caller(
+    extensions: &Extensions,
+    headers: &HeaderMap,
+    state: &AppState,
+) -> Option<Caller> {
+    let peer = extensions.get::<ConnectionInfo>()?.peer.ip().to_canonical();
+    Some(Caller { ip: client_ip::of(peer, headers, &state.trusted_proxies) })
 }
 
 /// What stands behind the `?`, with errors that are ours.
@@ -53,10 +60,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let Query(params) = Query::from_request_parts(parts, state).await.map_err(|why| {
-            // It names fields of ours, such as a doubled one, and nothing that came.
-            let why = why.body_text();
-            let why = why.rsplit_once(": ").map_or(why.as_str(), |(_, why)| why);
-            Error::Invalid(format!("What stands behind the ? cannot be read: {why}."))
+            // What does not belong there was refused before; see `respond`.
+            Error::internal(&why.body_text())
         })?;
         Ok(Self(params))
     }
@@ -66,6 +71,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 pub(super) struct Visitor {
     /// The room.
     pub room: RoomName,
+    /// The tab's id, as the address has it.
+    pub id: String,
     /// The tab, where its cookie came with the request.
     pub tab: Option<Tab>,
 }
@@ -78,13 +85,9 @@ impl FromRequestParts<AppState> for Visitor {
         let params = params.map_err(|_| Error::NotFound)?;
         let Room(room) = Room::of(&params)?;
         let (_, id) = params.iter().find(|(name, _)| *name == "tab").ok_or(Error::NotFound)?;
-        let lines = parts.headers.get_all(header::COOKIE).iter();
-        let tab = lines
-            .filter_map(|line| line.to_str().ok())
-            .flat_map(Cookie::split_parse_encoded)
-            .flatten()
+        let tab = session::cookies(&parts.headers)
             .find_map(|cookie| session::tab(&state.secret, cookie, &room, id));
-        Ok(Self { room, tab })
+        Ok(Self { room, id: id.to_owned(), tab })
     }
 }
 

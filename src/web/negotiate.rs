@@ -24,8 +24,40 @@ pub(super) fn representation(
     best(&accept).ok_or(NotAcceptable)
 }
 
+/// How an answer that is no stream is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Document {
+    /// `text/html`, for pages.
+    Html,
+    /// `application/json`, for scripts.
+    Json,
+}
+
+/// There is no document of the format that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoSuchFormat;
+
+/// The document asked for: by `?format=`, or by `Accept`.
+pub(super) fn document(
+    headers: &HeaderMap,
+    format: Option<&str>,
+) -> Result<Document, NoSuchFormat> {
+    match format {
+        Some("json") => Ok(Document::Json),
+        Some("html") => Ok(Document::Html),
+        Some(_) => Err(NoSuchFormat),
+        None if prefers_json(headers) => Ok(Document::Json),
+        None => Ok(Document::Html),
+    }
+}
+
+/// The value of `format` in a query, before the query is read: errors are written by it, too.
+pub(super) fn format_in(query: &str) -> Option<&str> {
+    query.split('&').find_map(|pair| pair.strip_prefix("format="))
+}
+
 /// Whether JSON is wanted rather than HTML.
-pub(super) fn prefers_json(headers: &HeaderMap) -> bool {
+fn prefers_json(headers: &HeaderMap) -> bool {
     let accept = joined(headers, &header::ACCEPT);
     media_quality(&accept, "application/json") > media_quality(&accept, "text/html")
 }
@@ -103,6 +135,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Those with a media type of their own.
+    const BY_ACCEPT: [Representation; 4] = [
+        Representation::EventStream,
+        Representation::NdJson,
+        Representation::Text,
+        Representation::Html,
+    ];
+
     #[test]
     fn the_reader_gets_what_it_prefers_and_the_server_decides_between_equals() {
         use Representation::{EventStream, Html, NdJson, Text};
@@ -174,13 +214,13 @@ mod tests {
             for (which, thousandths, upper) in liked {
                 // Of one that is listed twice the first counts.
                 seen.entry(which).or_insert(thousandths);
-                let name = Representation::ALL[which].media_type();
+                let name = BY_ACCEPT[which].media_type();
                 let name = if upper { name.to_uppercase() } else { name.to_owned() };
                 lines.push(format!("{name} ; q={}.{:03}", thousandths / 1000, thousandths % 1000));
             }
             let most = seen.values().copied().max().unwrap();
             let first = (0..4).find(|which| seen.get(which) == Some(&most)).unwrap();
-            let expected = (most > 0).then(|| Representation::ALL[first]);
+            let expected = (most > 0).then(|| BY_ACCEPT[first]);
             prop_assert_eq!(best(&lines.join(",")), expected, "{:?}", lines);
         }
 

@@ -1,5 +1,6 @@
 //! What people see: pages and the forms on them.
 
+pub(super) mod api;
 pub(super) mod join;
 pub(super) mod rooms;
 pub(super) mod send;

@@ -4,19 +4,24 @@
 use std::{sync::Arc, time::Instant};
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes, HttpBody as _, to_bytes},
     extract::{Request, State},
     http::{HeaderName, HeaderValue, Method, Response, header},
     middleware::Next,
+    response::IntoResponse as _,
 };
 use tracing::Instrument as _;
 
 use super::{
     error::{self, Error, Refused, Wording},
+    extract,
+    fields::{Fields, Noun},
+    host::Hosts,
     request_id::RequestId,
-    route::Routes,
+    route::{Route, Routes},
+    state::AppState,
 };
-use crate::metrics::Metrics;
+use crate::rooms::{AnswerPermit, Caller};
 
 /// Pico draws its icons with `data:` images; everything else comes from here. Nothing inline.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; \
@@ -31,14 +36,27 @@ const SECURITY_HEADERS: [(HeaderName, &str); 3] = [
 /// Asked every few seconds: what it answers is in the log when it changes.
 const READY: &str = "/readyz";
 
+/// Marks an answer as ours, with `1`, or with the reason where it refuses. What stands between may
+/// answer in our place, with a page of its own and status 200 (a hotel's sign-in page): the page's
+/// script takes no answer without this header for content.
+const HUBBUB: HeaderName = HeaderName::from_static("hubbub");
+
+/// Answers that are not counted: what a connection takes anyway.
+const MAX_UNCOUNTED_BYTES: usize = 16 * 1024;
+
+/// The route of what all answers share.
+const STATIC: &str = "/static/{file}";
+
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What [`finish`] works with.
 pub(super) struct Respond {
     /// The table of URLs.
     pub routes: Routes,
-    /// Where requests are counted.
-    pub metrics: Metrics,
+    /// What this server is called.
+    pub hosts: Hosts,
+    /// What may be asked for, and where requests are counted.
+    pub state: AppState,
 }
 
 /// Finishes every answer. Neither the span nor a line holds a text, a name, a cookie or a query.
@@ -55,15 +73,26 @@ pub(super) async fn finish(
     let wording = Wording::of(route, &request);
     let id = tracing::field::display(request_id);
     let span = tracing::debug_span!("request", %id, method, route = route.template);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let caller = extract::caller(request.extensions(), request.headers(), &shared.state);
+    let checked = check_host(&shared.hosts, &request).and_then(|()| check_query(route, &request));
+    let mut response = match checked {
+        Ok(()) => next.run(request).instrument(span.clone()).await,
+        Err(why) => why.into_response(),
+    };
+    if route.template != STATIC {
+        response = held(response, &caller.unwrap_or_default(), &shared.state).await;
+    }
 
     let mut internal = None;
+    let mut word = "1";
     if let Some(refused) = response.extensions_mut().remove::<Refused>() {
-        shared.metrics.refused(refused.reason);
+        shared.state.metrics.refused(refused.reason);
+        word = refused.reason;
         internal = refused.internal;
     }
     if let Some(why) = response.extensions_mut().remove::<Error>() {
-        shared.metrics.refused(why.reason());
+        shared.state.metrics.refused(why.reason());
+        word = why.reason();
         response = error::present(&why, wording, request_id, response);
         internal = why.internal_cause();
         if is_head {
@@ -74,13 +103,14 @@ pub(super) async fn finish(
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
+    response.headers_mut().insert(HUBBUB, HeaderValue::from_static(word));
     if status.is_server_error()
         && let Ok(id) = HeaderValue::from_str(&request_id.to_string())
     {
         response.headers_mut().insert(X_REQUEST_ID, id);
     }
     let took = begun.elapsed();
-    shared.metrics.requested(route.template, status_class(status.as_u16()), took);
+    shared.state.metrics.requested(route.template, status_class(status.as_u16()), took);
     let (status, ms) = (status.as_u16(), took.as_secs_f64() * 1e3);
     let template = route.template;
     if let Some(why) = internal.as_deref().filter(|_| status == 503) {
@@ -96,6 +126,53 @@ pub(super) async fn finish(
         tracing::debug!(%id, method, route = template, status, ms, "answered");
     }
     response
+}
+
+/// Counts what an answer holds until it is read, where that is much.
+async fn held(response: Response<Body>, caller: &Caller, state: &AppState) -> Response<Body> {
+    let size = response.body().size_hint().exact().and_then(|size| usize::try_from(size).ok());
+    let Some(size) = size.filter(|size| *size > MAX_UNCOUNTED_BYTES) else { return response };
+    let permit = match state.rooms.answer(caller, size) {
+        Ok(permit) => permit,
+        Err(why) => return Error::from(why).into_response(),
+    };
+    let (parts, body) = response.into_parts();
+    // It is there already.
+    match to_bytes(body, size).await {
+        Ok(bytes) => {
+            let counted = Bytes::from_owner(Counted { bytes, _permit: permit });
+            Response::from_parts(parts, Body::from(counted))
+        }
+        Err(why) => Error::internal(&why).into_response(),
+    }
+}
+
+/// What an answer holds, until the last of it was written.
+struct Counted {
+    bytes: Bytes,
+    _permit: AnswerPermit,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Refuses what was meant for another server, or comes from a page that only seems to be ours.
+fn check_host(hosts: &Hosts, request: &Request) -> Result<(), Error> {
+    let is_for_us = hosts.answer(request.uri(), request.headers());
+    if is_for_us { Ok(()) } else { Err(Error::Misdirected) }
+}
+
+/// Refuses parameters that the URL does not take: whoever wrote one believes that it does something.
+fn check_query(route: Route, request: &Request) -> Result<(), Error> {
+    match (request.uri().query(), route.params(request.method())) {
+        (Some(query), Some(known)) => {
+            Fields::urlencoded(Noun::Parameter, query.as_bytes()).only(known, &[])
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The method as it stands in the log: what a client made up does not.
@@ -127,4 +204,10 @@ fn status_class(status: u16) -> &'static str {
 /// shows it as new.
 pub(super) fn not_stored() -> [(HeaderName, HeaderValue); 1] {
     [(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"))]
+}
+
+/// A page with the key of a draft in it, and no script to give it another: a browser that goes back to
+/// it must ask anew, or the next message would go under a key that was used.
+pub(super) fn never_stored() -> [(HeaderName, HeaderValue); 1] {
+    [(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"))]
 }

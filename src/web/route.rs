@@ -1,5 +1,6 @@
 //! What is known of a URL before its handler is reached.
 
+use axum::http::Method;
 use matchit::Router as Matcher;
 
 /// Whom a URL is for, which decides how its errors are written.
@@ -9,6 +10,8 @@ pub(super) enum Audience {
     Page,
     /// Scripts: always JSON.
     Script,
+    /// Both: JSON where that is what they asked for, and HTML otherwise.
+    Everybody,
     /// Readers of a stream: JSON, or text where that is the representation they asked for.
     Stream,
 }
@@ -20,6 +23,30 @@ pub(super) struct Route {
     pub template: &'static str,
     /// Whom it is for.
     pub audience: Audience,
+    /// The parameters that may stand behind the `?`; `None` where the URL does not exist anyway.
+    pub params: Option<ParamNames>,
+}
+
+/// The parameters that a URL takes, by method.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ParamNames {
+    /// Of GET, and of HEAD with it.
+    pub get: &'static [&'static str],
+    /// Of POST.
+    pub post: &'static [&'static str],
+}
+
+impl Route {
+    /// The parameters that it takes with a method; `None` where anything that stands there is answered
+    /// by what is wrong already.
+    pub(super) fn params(&self, method: &Method) -> Option<&'static [&'static str]> {
+        let params = self.params?;
+        match *method {
+            Method::GET | Method::HEAD => Some(params.get),
+            Method::POST => Some(params.post),
+            _ => None,
+        }
+    }
 }
 
 /// Finds the route of a path before the router does: an error is put into words, counted and
@@ -41,7 +68,8 @@ impl Routes {
         for route in routes {
             matcher.insert(route.template, route).expect("axum takes the same templates");
         }
-        Self { matcher, unknown: Route { template: "unknown", audience: others } }
+        let unknown = Route { template: "unknown", audience: others, params: None };
+        Self { matcher, unknown }
     }
 
     /// The route that a path has.

@@ -12,32 +12,40 @@ use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 use tower_layer::Layer as _;
 
 use super::{
-    api::{events, messages, presence, probes},
+    api::{events, messages, presence, probes, submit},
     assets,
     error::{self, Error},
-    pages::{join, rooms, send, tab},
+    host::Hosts,
+    pages::{api, join, rooms, send, tab},
     respond::{self, Respond},
-    route::{Audience, Route, Routes},
+    route::{Audience, ParamNames, Route, Routes},
     state::AppState,
 };
 use crate::server::HttpService;
 
-/// Every URL that hubbub answers, and nothing else.
-fn table() -> Vec<(Route, MethodRouter<AppState>)> {
+/// Every URL that hubbub answers, what each takes behind the `?`, and nothing else. The page at
+/// `/api` documents it, and is held to it by the tests below.
+fn table() -> Vec<Entry> {
+    const STREAM: &[&str] = &["after", "lastEventId", "last", "format"];
     vec![
         page("/", get(rooms::lobby)),
-        page("/rooms", get(rooms::list).post(rooms::open)),
+        everybody("/rooms", get(rooms::list).post(rooms::open)).on_get(&["format"]),
         page("/rooms/{room}", get(join::show)),
-        page("/rooms/{room}/join", post(join::create)),
-        script("/rooms/{room}/messages", get(messages::list).post(messages::create)),
-        stream("/rooms/{room}/events", get(events::of_room)),
-        script("/rooms/{room}/presence", get(presence::show)),
-        page("/rooms/{room}/tabs/{tab}", get(tab::show)),
-        page("/rooms/{room}/tabs/{tab}/send", get(send::frame).post(send::create)),
-        page("/rooms/{room}/tabs/{tab}/leave", post(tab::leave)),
+        page("/rooms/{room}/join", get(join::form).post(join::create)),
+        script("/rooms/{room}/messages", get(messages::list).post(submit::create))
+            .on_get(&["before", "limit", "format"])
+            .on_post(&["username", "key"]),
+        stream("/rooms/{room}/events", get(events::of_room)).on_get(STREAM),
+        script("/rooms/{room}/presence", get(presence::show)).on_get(&["format"]),
+        page("/rooms/{room}/tabs/{tab}", get(tab::show)).on_get(&["before"]),
+        page("/rooms/{room}/tabs/{tab}/send", get(send::frame).post(send::create))
+            .on_get(&["frame"])
+            .on_post(&["frame"]),
+        page("/rooms/{room}/tabs/{tab}/leave", get(tab::form).post(tab::leave)),
         script("/rooms/{room}/tabs/{tab}/presence", post(presence::update)),
         page("/rooms/{room}/tabs/{tab}/live", get(tab::live)),
-        stream("/rooms/{room}/tabs/{tab}/events", get(events::of_tab)),
+        stream("/rooms/{room}/tabs/{tab}/events", get(events::of_tab)).on_get(STREAM),
+        page("/api", get(api::show)),
         page("/static/{file}", get(assets::show)),
         script("/healthz", get(probes::alive)),
         script("/readyz", get(probes::ready)),
@@ -45,7 +53,7 @@ fn table() -> Vec<(Route, MethodRouter<AppState>)> {
 }
 
 /// What the operator's own address answers.
-fn admin_table() -> Vec<(Route, MethodRouter<AppState>)> {
+fn admin_table() -> Vec<Entry> {
     vec![
         script("/metrics", get(probes::metrics)),
         script("/healthz", get(probes::alive)),
@@ -53,53 +61,79 @@ fn admin_table() -> Vec<(Route, MethodRouter<AppState>)> {
     ]
 }
 
-fn page(
-    template: &'static str,
+/// A line of the table.
+struct Entry {
+    route: Route,
     methods: MethodRouter<AppState>,
-) -> (Route, MethodRouter<AppState>) {
-    (Route { template, audience: Audience::Page }, methods)
 }
 
-fn script(
-    template: &'static str,
-    methods: MethodRouter<AppState>,
-) -> (Route, MethodRouter<AppState>) {
-    (Route { template, audience: Audience::Script }, methods)
+impl Entry {
+    fn of(template: &'static str, audience: Audience, methods: MethodRouter<AppState>) -> Self {
+        let params = Some(ParamNames::default());
+        Self { route: Route { template, audience, params }, methods }
+    }
+
+    /// With the parameters that a GET takes.
+    fn on_get(mut self, get: &'static [&'static str]) -> Self {
+        self.route.params = self.route.params.map(|params| ParamNames { get, ..params });
+        self
+    }
+
+    /// With the parameters that a POST takes.
+    fn on_post(mut self, post: &'static [&'static str]) -> Self {
+        self.route.params = self.route.params.map(|params| ParamNames { post, ..params });
+        self
+    }
 }
 
-fn stream(
-    template: &'static str,
-    methods: MethodRouter<AppState>,
-) -> (Route, MethodRouter<AppState>) {
-    (Route { template, audience: Audience::Stream }, methods)
+fn page(template: &'static str, methods: MethodRouter<AppState>) -> Entry {
+    Entry::of(template, Audience::Page, methods)
 }
 
-/// Every URL that hubbub answers. A body has at most `max_body` bytes, or any number where that is
-/// 0.
-pub(crate) fn router(state: AppState, max_body: usize) -> impl HttpService {
-    let body_limit = match max_body {
+fn script(template: &'static str, methods: MethodRouter<AppState>) -> Entry {
+    Entry::of(template, Audience::Script, methods)
+}
+
+fn everybody(template: &'static str, methods: MethodRouter<AppState>) -> Entry {
+    Entry::of(template, Audience::Everybody, methods)
+}
+
+fn stream(template: &'static str, methods: MethodRouter<AppState>) -> Entry {
+    Entry::of(template, Audience::Stream, methods)
+}
+
+/// Every URL that hubbub answers.
+pub(crate) fn router(state: AppState) -> impl HttpService {
+    let body_limit = match state.served.max_body {
         0 => DefaultBodyLimit::disable(),
         most => DefaultBodyLimit::max(most),
     };
-    build(table(), Audience::Page, state, body_limit)
+    let hosts = state.hosts.clone();
+    build(table(), Audience::Everybody, state, hosts, body_limit)
 }
 
-/// What the operator's own address answers.
-pub(crate) fn admin(state: AppState) -> impl HttpService {
-    build(admin_table(), Audience::Script, state, DefaultBodyLimit::max(0))
+/// What the operator's own address answers, and what that is called.
+pub(crate) fn admin(state: AppState, hosts: Hosts) -> impl HttpService {
+    build(admin_table(), Audience::Script, state, hosts, DefaultBodyLimit::max(0))
 }
 
 fn build(
-    table: Vec<(Route, MethodRouter<AppState>)>,
+    table: Vec<Entry>,
     others: Audience,
     state: AppState,
+    hosts: Hosts,
     body_limit: DefaultBodyLimit,
 ) -> impl HttpService {
-    let routes = Routes::of(table.iter().map(|(route, _)| *route), others);
-    let respond = Arc::new(Respond { routes, metrics: state.metrics.clone() });
+    let routes = Routes::of(table.iter().map(|entry| entry.route), others);
+    let csrf = hosts.public().origins().fold(CsrfLayer::new(), |csrf, origin| {
+        csrf.add_trusted_origin(origin).expect("it was parsed as one")
+    });
+    let respond = Arc::new(Respond { routes, hosts, state: state.clone() });
     let handlers = table
         .into_iter()
-        .fold(Router::new(), |router, (route, methods)| router.route(route.template, methods))
+        .fold(Router::new(), |router, Entry { route, methods }| {
+            router.route(route.template, methods)
+        })
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .with_state(state);
@@ -109,37 +143,11 @@ fn build(
         // One request's bug is one request's 500, and the others' connections live on.
         CatchPanicLayer::custom(error::panicked),
         // A page of another site must not post in a visitor's name (cross-site request forgery).
-        CsrfLayer::new().with_rejection_response(error::foreign),
+        csrf.with_rejection_response(error::foreign),
         body_limit,
     );
     layers.layer(handlers)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{message::RoomName, paths};
-
-    #[test]
-    fn every_address_that_is_built_is_in_the_table() {
-        let routes = Routes::of(table().into_iter().map(|(route, _)| route), Audience::Page);
-        let room = RoomName::parse("kitchen").unwrap();
-        let tab = paths::tab(&room, "0123");
-        for (path, template) in [
-            (paths::ROOMS.to_owned(), "/rooms"),
-            (paths::LOBBY.to_owned(), "/rooms/{room}"),
-            (paths::room(&room).to_string(), "/rooms/{room}"),
-            (paths::join(&room).to_string(), "/rooms/{room}/join"),
-            (paths::messages(&room).to_string(), "/rooms/{room}/messages"),
-            (paths::room(&room).events().to_string(), "/rooms/{room}/events"),
-            (tab.to_string(), "/rooms/{room}/tabs/{tab}"),
-            (tab.send().to_string(), "/rooms/{room}/tabs/{tab}/send"),
-            (tab.leave().to_string(), "/rooms/{room}/tabs/{tab}/leave"),
-            (tab.live().to_string(), "/rooms/{room}/tabs/{tab}/live"),
-            (tab.events().to_string(), "/rooms/{room}/tabs/{tab}/events"),
-        ] {
-            assert_eq!(routes.find(&path).template, template, "{path}");
-        }
-        assert_eq!(routes.find("/rooms/kitchen/nothing").template, "unknown");
-    }
-}
+mod tests;

@@ -1,9 +1,10 @@
 //! The cookie that proves a tab, signed. Its path tells tabs apart: a browser sends a tab no other
 //! tab's cookie.
 
+mod browser;
 mod secret;
 
-use axum::http::{HeaderName, header};
+use axum::http::{HeaderMap, header};
 use cookie::{Cookie, SameSite};
 
 use crate::{
@@ -12,31 +13,60 @@ use crate::{
     rooms::Tab,
 };
 
+pub(super) use browser::Browser;
 pub(crate) use secret::{Secret, SecretError};
-
-/// The header that gives or takes a tab's cookie.
-pub(super) type SetCookie = [(HeaderName, String); 1];
 
 /// The cookie's name.
 const COOKIE_NAME: &str = "hubbub";
 
 /// The cookie that proves `tab`. The signature covers the value only, so the value says which tab of
 /// which room it is for: moved to another path, it proves nothing.
-pub(super) fn give(tab: &Tab, secret: &Secret, over_tls: bool) -> SetCookie {
-    let mut cookie = Cookie::new(COOKIE_NAME, format!("{}.{}.{}", tab.room, tab.id, tab.name));
+pub(super) fn give(tab: &Tab, secret: &Secret, over_tls: bool) -> String {
+    let mut cookie = Cookie::new(COOKIE_NAME, value(tab));
     cookie.set_path(paths::tab(&tab.room, &tab.id).to_string());
     cookie.set_http_only(true);
     cookie.set_same_site(SameSite::Lax);
     cookie.set_secure(over_tls);
-    [(header::SET_COOKIE, secret.sign(cookie))]
+    secret.sign(cookie)
+}
+
+/// What proves `tab` where its cookie is gone: its own page has it, and lets it join again.
+pub(super) fn proof(tab: &Tab, secret: &Secret) -> String {
+    secret.seal(Cookie::new(COOKIE_NAME, value(tab)))
+}
+
+/// The tab of `room` that a proof is of.
+pub(super) fn proven(secret: &Secret, proof: &str, room: &RoomName) -> Option<Tab> {
+    parse(&secret.verify(Cookie::new(COOKIE_NAME, proof))?, room)
+}
+
+fn value(tab: &Tab) -> String {
+    format!("{}.{}.{}", tab.room, tab.id, tab.name)
+}
+
+fn parse(cookie: &Cookie<'_>, room: &RoomName) -> Option<Tab> {
+    let (its_room, rest) = cookie.value().split_once('.')?;
+    let (id, name) = rest.split_once('.')?;
+    (its_room == room.as_str()).then_some(())?;
+    Some(Tab { room: room.clone(), id: id.to_owned(), name: Name::parse(name).ok()? })
 }
 
 /// Takes the cookie of `tab` away.
-pub(super) fn take(tab: &Tab) -> SetCookie {
-    let path = paths::tab(&tab.room, &tab.id).to_string();
+pub(super) fn take(tab: &Tab) -> String {
+    removal(&tab.room, &tab.id)
+}
+
+fn removal(room: &RoomName, id: &str) -> String {
+    let path = paths::tab(room, id).to_string();
     let mut cookie = Cookie::build(COOKIE_NAME).path(path).build();
     cookie.make_removal();
-    [(header::SET_COOKIE, cookie.to_string())]
+    cookie.to_string()
+}
+
+/// The cookies of a request, whoever gave them.
+pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
+    let lines = headers.get_all(header::COOKIE).iter();
+    lines.filter_map(|line| line.to_str().ok()).flat_map(Cookie::split_parse_encoded).flatten()
 }
 
 /// The tab `id` of `room`, where `cookie` proves it.
@@ -44,9 +74,5 @@ pub(super) fn tab(secret: &Secret, cookie: Cookie<'_>, room: &RoomName, id: &str
     if cookie.name() != COOKIE_NAME {
         return None;
     }
-    let cookie = secret.verify(cookie)?;
-    let (its_room, rest) = cookie.value().split_once('.')?;
-    let (its_id, name) = rest.split_once('.')?;
-    (its_room == room.as_str() && its_id == id).then_some(())?;
-    Some(Tab { room: room.clone(), id: id.to_owned(), name: Name::parse(name).ok()? })
+    parse(&secret.verify(cookie)?, room).filter(|tab| tab.id == id)
 }

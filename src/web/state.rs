@@ -1,11 +1,16 @@
 //! What handlers work with.
 
-use std::{ops::Deref, sync::Arc};
+use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use super::{cache::PageCache, session::Secret};
-use crate::{metrics::Metrics, rooms::Rooms, shutdown::Shutdown};
+use super::{cache::PageCache, host::Hosts, session::Secret};
+use crate::{
+    journal::Retention,
+    metrics::Metrics,
+    rooms::{Allowed, Rooms},
+    shutdown::Shutdown,
+};
 
 /// What handlers work with. Clones share it, and cost one count: each request takes several.
 #[derive(Clone)]
@@ -23,8 +28,49 @@ pub(crate) struct Parts {
     pub metrics: Metrics,
     /// Proxies whose word on a client's address is taken; see [`client_ip`](super::client_ip).
     pub trusted_proxies: Vec<IpNet>,
+    /// What this server is called.
+    pub hosts: Hosts,
     /// Whether it is time to stop.
     pub shutdown: Shutdown,
+    /// What the operator allows.
+    pub served: Served,
+}
+
+/// What the operator allows, as far as its users should know.
+#[derive(Clone, Copy)]
+pub(crate) struct Served {
+    /// Where the server listens.
+    pub address: SocketAddr,
+    /// How much of the past is kept.
+    pub retention: Retention,
+    /// How much may be asked for.
+    pub allowed: Allowed,
+    /// The largest body in bytes; 0 is any size.
+    pub max_body: usize,
+    /// How often an idle stream carries something that shows nothing.
+    pub keep_alive_interval: Duration,
+}
+
+#[cfg(test)]
+impl Served {
+    /// Some numbers, each another.
+    pub(crate) fn model() -> Self {
+        Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 3000)),
+            retention: Retention { keep: 10_000, ttl: Some(Duration::from_hours(720)) },
+            allowed: Allowed {
+                tab_sends: 300,
+                sends: 3000,
+                joins: 120,
+                address_streams: 1000,
+                streams: 0,
+                new_rooms: 60,
+                rooms: 0,
+            },
+            max_body: 65_536,
+            keep_alive_interval: Duration::from_secs(15),
+        }
+    }
 }
 
 impl AppState {

@@ -79,7 +79,7 @@ async fn axe_finds_nothing_in_any_state() {
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
     let none = <[String; 0]>::default();
     let tab = chromium.open().await;
-    for path in ["/rooms/lobby", "/rooms", "/nothing", "/rooms/lobby/tabs/none/live"] {
+    for path in ["/rooms/lobby", "/rooms", "/api", "/nothing", "/rooms/lobby/tabs/none/live"] {
         tab.goto(&app.url(path)).await;
         assert_eq!(violations(&tab).await, none, "{path}");
     }

@@ -206,6 +206,34 @@ async fn at_every_width_and_zoom_all_is_in_reach_and_nothing_scrolls_sideways() 
 }
 
 #[tokio::test]
+async fn the_api_page_fits_every_width_and_a_click_selects_a_line_of_it() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = TestApp::start();
+    let tab = chromium.open().await;
+    tab.goto(&app.url("/api")).await;
+    for (width, height) in WINDOWS {
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        tab.cdp("Emulation.setDeviceMetricsOverride", size).await;
+        let wide: Vec<String> = tab
+            .eval(
+                "[document.documentElement, ...document.querySelectorAll('main, main *')]
+                .filter((part) => part.scrollWidth > part.clientWidth + 1 && part.clientWidth > 0
+                    || part.getBoundingClientRect().right > innerWidth + 1)
+                .map((part) => `${part.tagName} ${part.textContent.slice(0, 40)}`)",
+            )
+            .await;
+        assert_eq!(wide, <[String; 0]>::default(), "at {width}");
+    }
+    tab.element("#pages pre.shell").await.click().await.unwrap();
+    let (selected, line): (String, String) = tab
+        .eval("[getSelection().toString(), document.querySelector('#pages pre').textContent]")
+        .await;
+    assert_eq!(selected.trim_end(), line);
+    assert_eq!(line.lines().count(), 3, "with the ends of its lines");
+}
+
+#[tokio::test]
 async fn on_paper_there_is_every_message_and_no_form() {
     let Some(mut chromium) = Chromium::start().await else { return };
     let app = TestApp::start();

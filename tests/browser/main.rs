@@ -8,10 +8,15 @@
 mod support;
 
 mod chromium;
+mod contrast;
 mod proxy;
 mod tab;
 
 mod access;
+mod again;
+mod between;
+mod busy;
+mod draft;
 mod hidden;
 mod history;
 mod looks;

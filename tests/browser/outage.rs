@@ -36,6 +36,41 @@ async fn tabs_carry_on_by_themselves_when_the_server_comes_back() {
 }
 
 #[tokio::test]
+async fn an_event_source_has_each_message_once_over_a_stop_and_a_kill() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let mut app = App::start();
+    let tab = chromium.open().await;
+    tab.goto(&app.url("/rooms/lobby")).await;
+    let follow = r"
+        window.texts = []
+        window.events = new EventSource('/rooms/lobby/events')
+        events.addEventListener('NewMessage', ({ data }) => {
+            const message = new DOMParser().parseFromString(data, 'text/html')
+            texts.push(message.querySelector('span').textContent)
+        })";
+    tab.run(follow).await;
+    tab.until("events.readyState === EventSource.OPEN").await;
+    let mut sent = Vec::new();
+    // From the first message on it has a cursor.
+    for (count, then) in [(1, "wait"), (20, "TERM"), (20, "wait"), (20, "KILL"), (39, "wait")] {
+        for _ in 0..count {
+            sent.push(format!("{} <b>&amp;", sent.len()));
+            post(&app, "eve", sent.last().unwrap()).await;
+        }
+        match then {
+            "TERM" => assert!(app.stop().success()),
+            "KILL" => app.kill(),
+            _ => {
+                tab.until(&format!("texts.length >= {}", sent.len())).await;
+                assert_eq!(tab.eval::<Vec<String>>("texts").await, sent);
+                continue;
+            }
+        }
+        app.start_again();
+    }
+}
+
+#[tokio::test]
 async fn a_send_to_a_server_that_is_gone_keeps_the_draft_and_says_so() {
     let Some(mut chromium) = Chromium::start().await else { return };
     let mut app = App::start();

@@ -23,6 +23,11 @@ const SLOW: Duration = Duration::from_millis(500);
 const DOWN: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html\r\n\
                     Content-Length: 23\r\nConnection: close\r\n\r\n<p>Down for a while</p>";
 
+/// What the network of a hotel answers in the place of everything: it looks like success.
+const SIGN_IN: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 51\r\n\
+                       Connection: close\r\n\r\n\
+                       <form id=\"send\"><p class=\"message\">Sign in</p></form>";
+
 /// What it answers when it leads nowhere.
 const NOTHING: &str = "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
 
@@ -37,6 +42,8 @@ pub enum Streams {
     Refuse,
     /// Open ones are cut, one gets a 503, the next one passes.
     RefuseOnce,
+    /// Open ones stay and carry nothing any more, new ones pass.
+    Silence,
 }
 
 struct State {
@@ -122,6 +129,12 @@ impl Proxy {
         *self.state.refuse.lock().expect("not poisoned") = Some((path, NOTHING));
     }
 
+    /// Answers every request whose path contains this with a page of its own and status 200, until
+    /// this changes, as the network of a hotel does.
+    pub fn sign_in(&self, path: Option<&'static str>) {
+        *self.state.refuse.lock().expect("not poisoned") = path.map(|path| (path, SIGN_IN));
+    }
+
     /// How many requests it refused so.
     pub fn refused(&self) -> usize {
         self.state.refused.load(Ordering::SeqCst)
@@ -182,7 +195,7 @@ async fn pass(mut browser: TcpStream, upstream: &str, state: &State) -> std::io:
         state.seen.fetch_add(1, Ordering::SeqCst);
         let mut changes = state.streams.subscribe();
         let now = *changes.wait_for(|now| *now != Streams::Hold).await.expect("a sender");
-        if now != Streams::Pass {
+        if !matches!(now, Streams::Pass | Streams::Silence) {
             state.streams.send_if_modified(|now| {
                 let once = *now == Streams::RefuseOnce;
                 if once {
@@ -226,18 +239,28 @@ async fn pass(mut browser: TcpStream, upstream: &str, state: &State) -> std::io:
             _ = tokio::io::copy(&mut posted, &mut takes) => {}
         }
     }
-    let piped = copy_bidirectional(&mut browser, &mut hubbub);
     if is_stream {
         let mut changes = state.streams.subscribe();
+        let since = *changes.borrow_and_update();
         state.open.fetch_add(1, Ordering::SeqCst);
         state.opened.fetch_add(1, Ordering::SeqCst);
-        tokio::select! {
-            _ = piped => {}
-            _ = changes.wait_for(|now| *now != Streams::Pass) => {}
+        let other = async {
+            match changes.wait_for(|now| *now != Streams::Pass && *now != since).await {
+                Ok(now) => *now,
+                Err(_) => Streams::Refuse,
+            }
+        };
+        let now = tokio::select! {
+            _ = copy_bidirectional(&mut browser, &mut hubbub) => None,
+            now = other => Some(now),
+        };
+        if now == Some(Streams::Silence) {
+            // Nothing ends it but the browser.
+            while browser.read(&mut [0; 64]).await? > 0 {}
         }
         state.open.fetch_sub(1, Ordering::SeqCst);
     } else {
-        let _ = piped.await;
+        let _ = copy_bidirectional(&mut browser, &mut hubbub).await;
     }
     Ok(())
 }

@@ -76,11 +76,11 @@ async fn what_is_typed_while_a_send_is_under_way_stays() {
     ann.field().await.clear().await.unwrap();
     ann.field().await.send_keys("fourth").await.unwrap();
     proxy.hold_posts(false);
-    ann.shows(&["first", "and second", "third"]).await;
+    ann.shows(&["first", " and second", "third"]).await;
     let left = async || (ann.draft().await == "fourth").then_some(());
     until("the field holds what was written anew", left).await;
     ann.say("").await;
-    ann.shows(&["first", "and second", "third", "fourth"]).await;
+    ann.shows(&["first", " and second", "third", "fourth"]).await;
 }
 
 #[tokio::test]

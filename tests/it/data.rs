@@ -242,8 +242,10 @@ async fn a_backup_under_load_has_everything_that_was_acknowledged_before_it_bega
         let app = App::over(home, &[]);
         let next = send(&app, "lobby", "ann", "next").await.seq;
         assert!(next > before, "{next} after {before}");
-        let log = app.log();
-        assert!(log.contains("checked_ms="), "{log}");
+        until("the log says how long the check took", async || {
+            app.log().contains("checked_ms=").then_some(())
+        })
+        .await;
         let data = rusqlite::Connection::open(app.data()).unwrap();
         let count = "SELECT count(*) FROM entries";
         let count: u64 = data.query_row(count, [], |row| row.get(0)).unwrap();

@@ -11,21 +11,22 @@ use scan::{Crate, Edges};
 const CRATE: Table = &[
     ("app", &["config", "delivery", "journal", "metrics", "rooms", "server", "shutdown", "web"]),
     ("assets", &[]),
-    ("config", &["journal", "rooms"]),
+    ("config", &["journal", "rooms", "web"]),
     ("crate", &["app"]),
     ("delivery", &["fault", "journal", "message", "metrics", "sink", "view"]),
     ("fault", &[]),
     ("internals", &["delivery", "journal", "message", "metrics", "sink"]),
     ("journal", &["fault", "message", "metrics"]),
+    ("lossy", &[]),
     ("message", &[]),
-    ("metrics", &[]),
+    ("metrics", &["lossy"]),
     ("paths", &["message"]),
     ("reload", &[]),
     ("rooms", &["delivery", "journal", "message", "metrics"]),
     ("server", &["metrics", "shutdown", "sink"]),
     ("shutdown", &[]),
     ("sink", &[]),
-    ("telemetry", &["config"]),
+    ("telemetry", &["config", "lossy"]),
     ("view", &["assets", "message", "paths"]),
     (
         "web",
@@ -38,22 +39,57 @@ const CRATE: Table = &[
 
 /// Whom each module of `web` uses of the others there. `web` is `web.rs`.
 const WEB: Table = &[
-    ("api", &["cache", "error", "extract", "form", "negotiate", "respond", "state"]),
+    (
+        "api",
+        &[
+            "body",
+            "cache",
+            "error",
+            "extract",
+            "fields",
+            "form",
+            "json",
+            "negotiate",
+            "respond",
+            "state",
+        ],
+    ),
     ("assets", &["error", "negotiate"]),
+    ("body", &["error"]),
     ("cache", &[]),
     ("client_ip", &[]),
-    ("error", &["negotiate", "request_id", "route"]),
+    ("error", &["json", "negotiate", "request_id", "route"]),
     ("extract", &["client_ip", "error", "session", "state"]),
-    ("form", &["error"]),
+    ("fields", &["error"]),
+    ("form", &["body", "error", "fields", "state"]),
+    ("host", &[]),
+    ("json", &[]),
     ("negotiate", &[]),
-    ("pages", &["api", "cache", "error", "extract", "form", "respond", "session", "state"]),
+    ("origin", &["host", "state"]),
+    (
+        "pages",
+        &[
+            "api",
+            "body",
+            "cache",
+            "error",
+            "extract",
+            "form",
+            "json",
+            "negotiate",
+            "origin",
+            "respond",
+            "session",
+            "state",
+        ],
+    ),
     ("request_id", &[]),
-    ("respond", &["error", "request_id", "route"]),
+    ("respond", &["error", "extract", "fields", "host", "request_id", "route", "state"]),
     ("route", &[]),
-    ("routes", &["api", "assets", "error", "pages", "respond", "route", "state"]),
+    ("routes", &["api", "assets", "error", "host", "pages", "respond", "route", "state"]),
     ("session", &[]),
-    ("state", &["cache", "session"]),
-    ("web", &["cache", "routes", "session", "state"]),
+    ("state", &["cache", "host", "session"]),
+    ("web", &["cache", "host", "routes", "session", "state"]),
 ];
 
 /// A row for each module: who it uses.
@@ -178,7 +214,8 @@ fn each_way_to_fail_has_a_test_that_is_there() {
         let name = cells[3].trim_matches('`');
         assert!(code.contains(&format!("fn {name}(")), "{name}");
     }
-    assert_eq!(ways, (1..=22).collect());
+    let last = ways.last().copied().expect("a way");
+    assert_eq!(ways, (1..=last).collect());
 }
 
 #[test]
@@ -197,7 +234,7 @@ fn no_file_is_longer_than_four_hundred_lines() {
 #[test]
 fn the_pages_scripts_stay_small() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("static");
-    for script in ["app.js", "draft.js", "list.js"] {
+    for script in ["app.js", "door.js", "draft.js", "list.js", "net.js", "stream.js", "swap.js"] {
         let lines = fs::read_to_string(page.join(script)).unwrap().lines().count();
         assert!(lines < 150, "{script}: {lines} lines");
     }

@@ -45,7 +45,7 @@ async fn the_cookie_belongs_to_the_tabs_path_and_to_nobody_else() {
 
 #[tokio::test]
 async fn behind_tls_the_cookie_is_sent_over_tls_only() {
-    let app = TestApp::start();
+    let app = TestApp::with(&["--public-url", "https://chat.example"]);
     let answer = client()
         .post(app.url("/rooms/lobby/join"))
         .header("host", "chat.example")
@@ -163,4 +163,113 @@ async fn a_name_survives_a_restart() {
     assert!(app.stop().success());
     app.start_again();
     assert!(tab.page().await.contains("Posting as <strong>Zoë &lt;3</strong>"));
+}
+
+/// The cookie that a browser is known by, from the join form.
+async fn browser(app: &TestApp) -> String {
+    let door = client().get(app.url("/rooms/lobby")).send().await.unwrap();
+    let cookie = door.headers()[header::SET_COOKIE].to_str().unwrap();
+    assert!(cookie.contains("; Path=/rooms") && cookie.contains("HttpOnly"), "{cookie}");
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+/// Joins with a browser's cookie: the status, and the cookies that came back.
+async fn join(app: &TestApp, room: &str, cookie: &str, name: &str) -> (u16, Vec<String>) {
+    let request = client().post(app.url(&format!("/rooms/{room}/join")));
+    let request = request.header(header::COOKIE, cookie).form(&[("username", name)]);
+    let answer = request.send().await.unwrap();
+    let cookies = answer.headers().get_all(header::SET_COOKIE).iter();
+    let cookies = cookies.map(|cookie| cookie.to_str().unwrap().to_owned()).collect();
+    (answer.status().as_u16(), cookies)
+}
+
+#[tokio::test]
+async fn a_browser_is_not_kept_out_by_its_own_earlier_tab_and_others_are() {
+    let app = TestApp::start();
+    let (ours, others) = (browser(&app).await, browser(&app).await);
+    assert_ne!(ours, others);
+    assert_eq!(join(&app, "lobby", &ours, "ann").await.0, 303);
+    assert_eq!(join(&app, "lobby", &ours, "Ann").await.0, 303, "a double click, or back and again");
+    for cookie in [&*others, "", &ours.replace("hubbub-tabs", "hubbub")] {
+        assert_eq!(join(&app, "lobby", cookie, "ann").await.0, 422, "{cookie}");
+    }
+    // Where its tab is open, it would speak as two.
+    let tab = Tab::join(&app, "attic", "bob").await;
+    let _stream = tab.get("/events").send().await.unwrap();
+    assert_eq!(join(&app, "attic", &ours, "bob").await.0, 422);
+}
+
+#[tokio::test]
+async fn an_open_tab_of_the_same_browser_keeps_its_name() {
+    let app = TestApp::start();
+    let ours = browser(&app).await;
+    let (_, cookies) = join(&app, "lobby", &ours, "ann").await;
+    let path = cookies[0].split("Path=").nth(1).unwrap().split(';').next().unwrap();
+    let request = client().get(app.url(&format!("{path}/events")));
+    let request = request.header(header::COOKIE, cookies[0].split(';').next().unwrap());
+    let stream = request.send().await.unwrap();
+    assert_eq!(join(&app, "lobby", &ours, "ann").await.0, 422);
+    // Until it ends, which a join waits for a moment.
+    let (again, ()) = tokio::join!(join(&app, "lobby", &ours, "ann"), async { drop(stream) });
+    assert_eq!(again.0, 303);
+}
+
+#[tokio::test]
+async fn a_browsers_cookies_of_tabs_are_bounded_and_the_oldest_go_but_for_open_ones() {
+    let app = TestApp::start();
+    let mut cookie = browser(&app).await;
+    let mut paths: Vec<String> = Vec::new();
+    let mut streams = Vec::new();
+    for n in 0..30 {
+        let (status, cookies) = join(&app, "lobby", &cookie, &format!("n{n}")).await;
+        assert_eq!(status, 303);
+        let path = |cookie: &str| {
+            cookie.split("Path=").nth(1).unwrap().split(';').next().unwrap().to_owned()
+        };
+        if n == 0 {
+            let request = client().get(app.url(&format!("{}/events", path(&cookies[0]))));
+            let own = cookies[0].split(';').next().unwrap();
+            streams.push(request.header(header::COOKIE, own).send().await.unwrap());
+        }
+        let gone: Vec<_> = cookies[2..].iter().map(|cookie| path(cookie)).collect();
+        // The first is open.
+        let expected = if n < 20 { vec![] } else { vec![paths[n - 19].clone()] };
+        assert_eq!(gone, expected, "{n}");
+        assert!(cookies[2..].iter().all(|cookie| cookie.contains("Max-Age=0")), "{cookies:?}");
+        assert!(cookies[1].starts_with("hubbub-tabs=") && cookies[1].len() < 1500, "{cookies:?}");
+        paths.push(path(&cookies[0]));
+        cookie = cookies[1].split(';').next().unwrap().to_owned();
+    }
+}
+
+#[tokio::test]
+async fn a_form_with_a_key_and_no_script_is_not_kept_by_a_browser() {
+    let app = TestApp::start();
+    let tab = Tab::join(&app, "lobby", "ann").await;
+    let frame = tab.get("/send?frame=1").send().await.unwrap();
+    assert_eq!(frame.headers()[header::CACHE_CONTROL], "private, no-store");
+}
+
+#[tokio::test]
+async fn a_tab_whose_cookie_is_gone_joins_again_by_its_page_and_nobody_else_does() {
+    let app = TestApp::start();
+    let tab = Tab::join(&app, "lobby", "ann").await;
+    let _stream = tab.get("/events").send().await.unwrap();
+    let page = tab.page().await;
+    let form = page.split("id=\"again\"").nth(1).unwrap();
+    let again = fields(form);
+    assert_eq!(again["username"], "ann");
+    let post = async |room: &str, proof: &str| {
+        let request = client().post(app.url(&format!("/rooms/{room}/join")));
+        request
+            .form(&[("username", "ann"), ("again", proof)])
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    };
+    assert_eq!(post("lobby", "").await, 422);
+    assert_eq!(post("lobby", &again["again"].replace(".ann", ".bob")).await, 422);
+    assert_eq!(post("lobby", &again["again"]).await, 303, "its name is its own");
 }

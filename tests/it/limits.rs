@@ -77,7 +77,7 @@ async fn an_address_that_floods_is_told_to_wait_in_the_language_of_who_asks() {
     assert!((1..=31).contains(&wait(&answer, StatusCode::TOO_MANY_REQUESTS)));
     assert_eq!(
         answer.text().await.unwrap(),
-        "{\"error\":\"That was too much in a minute. Please wait a moment.\"}"
+        "{\"error\":\"That was too much in a minute. Please wait a moment.\"}\n"
     );
     let by_tab = from(flood, tab.post("/send", &[("text", "draft")])).send().await.unwrap();
     wait(&by_tab, StatusCode::TOO_MANY_REQUESTS);

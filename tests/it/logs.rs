@@ -27,10 +27,13 @@ async fn one_line_at_the_start_says_what_was_started_and_with_what() {
     assert!(app.stop().success());
     app.start_again();
     assert_eq!(client().get(app.url("/healthz")).send().await.unwrap().status(), 200);
-    let log = app.log();
-    let started: Vec<_> =
-        lines(&log).into_iter().filter(|line| line["message"] == "started").collect();
-    assert_eq!(started.len(), 2, "one each time: {log}");
+    let started = until("it is said again", async || {
+        let all = lines(&app.log()).into_iter();
+        let started: Vec<_> = all.filter(|line| line["message"] == "started").collect();
+        (started.len() > 1).then_some(started)
+    })
+    .await;
+    assert_eq!(started.len(), 2, "one each time: {}", app.log());
     let line = &started[1];
     assert_eq!(line["level"], "INFO");
     assert_eq!(line["version"], env!("CARGO_PKG_VERSION"));
@@ -130,6 +133,8 @@ async fn a_disk_that_fails_is_one_line_and_one_when_it_works_again() {
         limit("unlimited:unlimited");
         ready(200).await;
     }
+    let said = |log: &str| log.matches("the journal can be written again").count();
+    until("the log says it twice", async || (said(&app.log()) == 2).then_some(())).await;
     let log = lines(&app.log());
     let said: Vec<_> = log
         .iter()

@@ -1,8 +1,8 @@
 //! hubbub over the wire: real sockets, a real file, and the real binary where a process is what is
 //! tried. Each test is a sentence.
 //!
-//! Twenty-two ways such an app fails, and what holds each (here, in `tests/slow/`, in `tests/browser/`, or
-//! beside the code):
+//! The ways such an app fails, and what holds each (here, in `tests/slow/`, in
+//! `tests/browser/`, or beside the code):
 //!
 //! | | what goes wrong | test |
 //! |---|---|---|
@@ -20,24 +20,50 @@
 //! | 11 | connections leak | `ten_thousand_peers_that_come_and_go_leave_nothing_behind` |
 //! | 12 | hidden, asleep, or come back to | `back_and_forward_end_in_a_complete_list_and_one_stream` |
 //! | 13 | text becomes markup, a field, a frame | `any_text_shows_as_itself_or_is_refused_whole` |
+//! | 13 | bytes that are not UTF-8 are stored as something else | `bytes_that_are_not_utf_8_and_another_charset_are_refused_in_every_form_of_a_body` |
+//! | 13 | a bot is made to send other fields | `the_bot_in_sh_answers_each_once_and_cannot_be_made_to_send_anything_else` |
+//! | 13 | a host's name becomes a command in a line to copy | `a_host_that_would_run_in_a_shell_does_not_stand_on_the_api_page` |
 //! | 13 | a foreign site posts | `a_post_from_a_foreign_page_is_refused` |
+//! | 2 | a path dies without a word | `a_path_that_is_silent_for_too_long_and_one_that_never_answers_are_given_up` |
+//! | 10 | a sign-in page answers in the server's place | `a_sign_in_page_in_the_place_of_an_answer_is_an_outage_and_no_content` |
+//! | 12 | the page of a tab that left or lost its cookie | `a_tab_whose_cookie_is_gone_says_so_and_joins_again_under_its_name_with_its_draft` |
+//! | 12 | a browser throws out an open tab's cookie | `two_hundred_joins_of_one_browser_leave_its_first_tab_joined` |
+//! | 14 | two tabs send under one key | `what_a_duplicated_tab_sends_is_a_message_of_its_own_though_it_is_the_same_text` |
+//! | 14 | one stands in one's own way | `who_joins_goes_back_and_joins_again_is_not_in_ones_own_way` |
+//! | 15 | an answer breaks a composition | `an_input_methods_enter_sends_nothing_and_an_answer_leaves_its_composition_alone` |
+//! | 15 | a script decides by what a translation shows | `what_a_translation_makes_of_the_page_decides_nothing` |
+//! | 16 | a busy room freezes its page | `five_thousand_messages_at_once_freeze_nothing_and_are_arranged_once_a_frame` |
 //! | 14 | double click | `a_key_sent_twice_is_one_message` |
 //! | 14 | flood | `a_tab_that_floods_is_told_to_wait_and_its_draft_stays_in_the_form` |
 //! | 14 | file descriptors run out | `where_file_descriptors_run_out_open_tabs_live_on_and_idle_connections_make_room` |
-//! | 14 | trickled headers | `trickled_heads_and_idle_connections_are_closed_after_ten_seconds` |
+//! | 14 | trickled headers | `trickled_heads_and_silent_connections_are_closed_after_ten_seconds_and_idle_ones_are_not` |
+//! | 14 | one address takes all connections | `who_takes_all_connections_with_slow_heads_bodies_and_pages_makes_room_for_others` |
+//! | 14 | one address makes rooms without end | `rooms_that_one_address_makes_are_limited_and_those_that_are_there_are_not` |
+//! | 14 | small requests hold megabytes | `an_answer_is_bounded_in_bytes_and_who_asks_on_gets_everything` |
+//! | 10 | a proxy keeps a connection for longer than we | `a_head_has_ten_seconds_and_an_idle_connection_longer_than_a_proxys_pool` |
+//! | 10 | a proxy changes the name that it asks for | `behind_a_proxy_that_changes_host_forms_are_taken_where_the_public_url_is_named` |
+//! | 13 | a foreign page gives its name our address | `a_foreign_name_for_this_machine_is_refused_in_words_that_name_the_knob` |
+//! | 14 | a log that nobody reads holds up requests | `a_log_that_nobody_reads_holds_up_no_request_and_no_shutdown_and_what_is_lost_is_counted` |
 //! | 15 | messages take caret, selection, focus | `arriving_messages_leave_the_text_the_caret_and_the_selection_alone` |
 //! | 15 | senders disagree on order | `fifty_senders_at_once_are_seen_in_one_order_by_everybody` |
 //! | 16 | a flooded room slows others | `beside_a_flooded_room_a_quiet_one_has_its_messages_and_its_page` |
 //! | 16 | a flooded room has its readers ever further behind | `where_a_rooms_readers_are_behind_a_send_is_refused_and_other_rooms_take_theirs` |
 //! | 17 | a connected reader is told of a gap | `in_a_flooded_room_connected_readers_get_every_message_once_in_one_order_and_no_gap` |
 //! | 18 | a scarce permit is held across a stuck socket | `readers_that_catch_up_and_read_nothing_hold_nothing_that_others_need` |
-//! | 19 | a copy is put over a log that was left | `a_copy_over_a_log_that_was_left_is_refused_and_says_what_to_do_which_helps` |
-//! | 19 | a copy is put over the file in use | `a_file_that_is_written_over_while_it_is_served_takes_no_sends_and_is_not_served_again` |
-//! | 19 | the file in use is removed or replaced | `files_that_are_removed_or_replaced_make_it_unready_until_they_are_back` |
-//! | 20 | two processes write one journal | `a_journal_is_one_processs_whatever_name_it_is_opened_by` |
-//! | 21 | the clock is wrong | `a_message_from_a_clock_that_was_ahead_keeps_none_from_being_trimmed_by_age` |
-//! | 21 | the clock jumps | `by_a_clock_that_has_just_jumped_nothing_is_trimmed` |
-//! | 22 | the log floods while a disk fails | `a_disk_that_fails_is_one_line_and_one_when_it_works_again` |
+//! | 19 | what a client wrote is passed over in silence: an empty key | `an_empty_key_and_one_that_is_no_key_are_refused_wherever_they_stand` |
+//! | 19 | a misspelt field | `a_webhook_in_slacks_shape_is_taken_and_a_field_that_nobody_knows_is_named` |
+//! | 19 | a misspelt or doubled parameter | `a_parameter_that_is_not_known_is_named_by_every_address_in_its_own_form` |
+//! | 19 | what the documentation says does not run | `each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands` |
+//! | 20 | a client's library gathers what has no chunks, and shows nothing | `over_http_1_1_each_frame_is_a_chunk_of_its_own_and_over_http_1_0_it_is_bare` |
+//! | 21 | a restart looks like the end of a stream, and clients stop for good | `at_a_planned_stop_streams_are_cut_and_the_endless_document_is_complete` |
+//! | 21 | a proxy makes a clean end of a stream that was cut | `a_stream_that_is_cut_looks_cut_behind_nginx_where_it_speaks_http_1_1` |
+//! | 22 | a copy is put over a log that was left | `a_copy_over_a_log_that_was_left_is_refused_and_says_what_to_do_which_helps` |
+//! | 22 | a copy is put over the file in use | `a_file_that_is_written_over_while_it_is_served_takes_no_sends_and_is_not_served_again` |
+//! | 22 | the file in use is removed or replaced | `files_that_are_removed_or_replaced_make_it_unready_until_they_are_back` |
+//! | 23 | two processes write one journal | `a_journal_is_one_processs_whatever_name_it_is_opened_by` |
+//! | 24 | the clock is wrong | `a_message_from_a_clock_that_was_ahead_keeps_none_from_being_trimmed_by_age` |
+//! | 24 | the clock jumps | `by_a_clock_that_has_just_jumped_nothing_is_trimmed` |
+//! | 25 | the log floods while a disk fails | `a_disk_that_fails_is_one_line_and_one_when_it_works_again` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
@@ -45,11 +71,15 @@ mod support;
 
 use support::{client, flood, wire};
 
+mod api;
 mod audit;
+mod bodies;
 mod clock;
 mod crash;
 mod data;
 mod flooded;
+mod framing;
+mod greedy;
 mod history;
 mod house;
 mod join;
@@ -60,6 +90,9 @@ mod metrics;
 mod nginx;
 mod pages;
 mod presence;
+mod proxies;
+mod queries;
+mod readme;
 mod representations;
 mod requests;
 mod send;
@@ -68,3 +101,4 @@ mod start;
 mod stream;
 mod supervision;
 mod texts;
+mod unread;

@@ -124,6 +124,7 @@ async fn what_is_done_is_counted_under_names_that_prometheus_asks_for() {
             ("hubbub_replays", "counter"),
             ("hubbub_gaps", "counter"),
             ("hubbub_evictions", "counter"),
+            ("hubbub_log_lines_dropped", "counter"),
             ("hubbub_commit_seconds", "histogram"),
             ("hubbub_fan_out_seconds", "histogram"),
             ("hubbub_request_seconds", "histogram"),

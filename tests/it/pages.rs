@@ -29,13 +29,76 @@ async fn a_room_name_of_another_shape_is_a_page_that_does_not_exist() {
             client().post(app.url(&format!("/rooms/{name}/join"))).form(&[("username", "a")]);
         assert_eq!(join.send().await.unwrap().status(), 404, "{name}");
     }
+    let program = client().get(app.url("/rooms/lobby/message?format=json")).send().await.unwrap();
+    assert_eq!(
+        (program.status().as_u16(), &program.headers()["content-type"]),
+        (404, &"application/json".parse().unwrap())
+    );
+    let program = client().get(app.url("/nowhere")).header(header::ACCEPT, "application/json");
+    let program = program.send().await.unwrap();
+    assert_eq!(program.status(), 404);
+    assert!(program.text().await.unwrap().starts_with("{\"error\":\"No page has this address."));
     let answer = client().get(app.url("/nowhere")).send().await.unwrap();
     assert_eq!(answer.status(), 404);
     let page = answer.text().await.unwrap();
     assert!(page.contains("There is nothing here") && page.contains("/static/app."), "{page}");
-    let answer = client().get(app.url("/rooms/lobby/join")).send().await.unwrap();
+    let answer = client().put(app.url("/rooms/lobby/join")).send().await.unwrap();
     assert_eq!(answer.status(), 405);
-    assert_eq!(answer.headers()[header::ALLOW], "POST");
+    assert_eq!(answer.headers()[header::ALLOW], "GET,HEAD,POST");
+}
+
+#[tokio::test]
+async fn where_only_a_form_posts_a_get_leads_to_the_page_that_has_the_form() {
+    let app = TestApp::start();
+    let tab = Tab::join(&app, "lobby", "ann").await;
+    let answer = client().get(app.url("/rooms/lobby/join")).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), &*location(&answer)), (303, "/rooms/lobby"));
+    for form in ["/send", "/leave"] {
+        let answer = tab.get(form).send().await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), location(&answer)),
+            (303, tab.path.clone()),
+            "{form}"
+        );
+        // Who has not joined is led on from there to the join form.
+        let answer = client().get(app.url(&format!("{}{form}", tab.path))).send().await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), location(&answer)),
+            (303, tab.path.clone()),
+            "{form}"
+        );
+        let strange = format!("/rooms/lobby/tabs/%0D%0Ax{form}");
+        let answer = client().get(app.url(&strange)).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), &*location(&answer)), (303, "/rooms/lobby"));
+    }
+    let page = tab.page().await;
+    assert!(page.contains("Posting as"), "a GET of the form's address is no leaving");
+    let leave = page.split("id=\"leave\"").nth(1).unwrap().split("</form>").next().unwrap();
+    assert!(leave.contains(" name=\"leave\""), "a text browser would make a GET of it: {leave}");
+}
+
+fn location(answer: &reqwest::Response) -> String {
+    answer.headers()[header::LOCATION].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn every_answer_is_marked_as_ours_with_the_reason_where_it_refuses() {
+    let app = TestApp::start();
+    let tab = Tab::join(&app, "lobby", "ann").await;
+    let stranger = format!("{}x", tab.path);
+    for (path, mark) in [
+        ("/rooms/lobby", "1"),
+        ("/rooms/lobby/events", "1"),
+        ("/rooms/lobby/messages", "1"),
+        ("/healthz", "1"),
+        ("/nowhere", "not_found"),
+        ("/rooms/lobby?x=1", "invalid"),
+        (&*format!("{stranger}/events"), "not_joined"),
+        (&*format!("{stranger}/send?frame=1"), "not_joined"),
+    ] {
+        let answer = client().get(app.url(path)).send().await.unwrap();
+        assert_eq!(answer.headers()["hubbub"], mark, "{path}");
+    }
 }
 
 #[tokio::test]

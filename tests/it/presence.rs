@@ -39,7 +39,7 @@ async fn who_is_here_is_told_as_json_and_as_the_fragment_that_pages_show() {
     let app = TestApp::start();
     let request = client().get(app.url("/rooms/lobby/presence"));
     let request = request.header(header::ACCEPT, "application/json");
-    assert_eq!(request.send().await.unwrap().text().await.unwrap(), "{\"count\":0,\"names\":[]}");
+    assert_eq!(request.send().await.unwrap().text().await.unwrap(), "{\"count\":0,\"names\":[]}\n");
 
     let (bob, ann) =
         (Tab::join(&app, "lobby", "bob").await, Tab::join(&app, "lobby", "<ann>").await);
@@ -134,6 +134,8 @@ async fn a_tab_that_says_it_is_hidden_lets_go_of_its_stream_and_is_away() {
     assert_eq!(told("false").await, 204, "closed while hidden");
     names(&app, &["ann"]).await;
     assert_eq!(told("perhaps").await, 422);
+    assert_eq!(told("").await, 422);
+    assert_eq!(bob.post("/presence", &[]).send().await.unwrap().status(), 422);
     let stranger = client().post(app.url(&format!("{}x/presence", bob.path)));
     assert_eq!(stranger.form(&[("hidden", "true")]).send().await.unwrap().status(), 403);
 }

@@ -1,5 +1,7 @@
 //! Starting, refusing to start, and stopping.
 
+mod files;
+
 use std::{
     collections::BTreeSet, fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path,
     process::Command,
@@ -14,6 +16,7 @@ use crate::{
             program::not_run,
         },
     },
+    wire::Wire,
 };
 
 /// The one line on stderr of a start that must fail with status 2.
@@ -263,13 +266,14 @@ async fn sigterm_tells_each_reader_when_to_come_back() {
     let mut app = App::start();
     let mut streams = Vec::new();
     for format in ["sse", "sse", "sse", "sse", "html", "ndjson"] {
-        let url = app.url(&format!("/rooms/lobby/events?format={format}"));
-        streams.push(client().get(url).send().await.unwrap());
+        let mut stream = Wire::to(&app).await;
+        stream.open(&format!("/rooms/lobby/events?format={format}")).await;
+        streams.push(stream);
     }
     assert!(app.stop().success());
     let mut pauses = std::collections::BTreeSet::new();
     for (place, stream) in streams.into_iter().enumerate() {
-        let said = crate::support::soon("an end", stream.text()).await.unwrap();
+        let said = stream.rest().await;
         match place {
             0..4 => {
                 let pause = said.rsplit("event: Closing\nretry: ").next().unwrap().trim();

@@ -32,7 +32,7 @@ async fn a_message_arrives_as_the_contract_says() {
         event,
         format!(
             "id: {id}\nevent: NewMessage\n\
-             data: <p id=\"m{seq}\" data-key=\"{id}\" class=\"message\"><strong>ann:</strong> <span>hi\n\
+             data: <p id=\"m{seq}\" data-key=\"{id}\" class=\"message\" data-name=\"ann\"><strong>ann:</strong> <span>hi\n\
              data: you</span> <time datetime=\"{at}\">{clock}</time></p>\n\n"
         )
     );
@@ -151,4 +151,34 @@ async fn a_reader_that_is_slower_than_the_ring_is_caught_up_from_the_journal() {
     let sent: Vec<_> = sent.into_iter().map(|message| message.id).collect();
     assert_eq!(events.ids(1000).await, sent);
     assert!(samples(&app).await["hubbub_replays_total"] > 0.0, "it was too slow for the ring");
+}
+
+#[tokio::test]
+async fn a_polyfills_last_event_id_in_the_address_is_heard_as_the_header_is() {
+    let app = TestApp::start();
+    let mut ids = Vec::new();
+    for text in ["1", "2", "3"] {
+        ids.push(send(&app, "lobby", "ann", text).await.id);
+    }
+    let open = async |query: &str, header: Option<&str>| {
+        let mut events = Events::open(&app, &format!("/rooms/lobby/events?{query}"), header).await;
+        let event = events.next().await.unwrap();
+        (event.event.unwrap(), event.id)
+    };
+    let message = |at: usize| ("NewMessage".to_owned(), Some(ids[at].clone()));
+    assert_eq!(open(&format!("lastEventId={}", ids[1]), None).await, message(2));
+    assert_eq!(open(&format!("after={}&lastEventId={}", ids[1], ids[0]), None).await, message(1));
+    assert_eq!(open(&format!("lastEventId={}", ids[0]), Some(&ids[1])).await, message(2));
+    assert_eq!(open("lastEventId=nonsense", None).await.0, "Gap", "never silence");
+    assert_eq!(open(&format!("lastEventId=&after={}", ids[1]), None).await, message(2));
+}
+
+#[tokio::test]
+async fn a_last_id_that_comes_twice_is_refused_as_a_parameter_is() {
+    let app = TestApp::start();
+    let asked = client().get(app.url("/rooms/lobby/events")).header("last-event-id", "e-1");
+    let answer = asked.header("last-event-id", "e-2").send().await.unwrap();
+    assert_eq!(answer.status(), 422);
+    let expected = "{\"error\":\"The header Last-Event-ID came twice.\"}\n";
+    assert_eq!(answer.text().await.unwrap(), expected);
 }

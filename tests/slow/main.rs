@@ -9,6 +9,7 @@ mod support;
 use support::{client, flood, wire};
 
 mod flooded;
+mod greedy;
 mod limits;
 mod long;
 mod many;

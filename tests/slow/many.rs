@@ -20,7 +20,8 @@ pub async fn crowd(app: &App, count: usize) -> Vec<Wire> {
             opening.push(wire);
         }
         for wire in &mut opening {
-            assert!(wire.until(": hubbub\n\n").await.starts_with("HTTP/1.1 200"));
+            wire.head().await;
+            wire.until(": hubbub\n\n").await;
         }
         streams.append(&mut opening);
     }
@@ -38,9 +39,10 @@ async fn sigterm_ends_ten_thousand_streams_in_under_two_seconds_each_with_a_word
     let took = begun.elapsed();
     let mut pauses = std::collections::BTreeSet::new();
     let mut without = 0;
-    for wire in streams {
-        let said = wire.rest().await;
-        match said.rsplit_once("event: Closing\nretry: ") {
+    for mut wire in streams {
+        wire.until_end().await;
+        assert!(!wire.is_complete(), "who knows a clean end from a broken one comes back");
+        match wire.read.rsplit_once("event: Closing\nretry: ") {
             Some((_, word)) => {
                 pauses.insert(word.split_once('\n').expect("a line").0.parse::<u64>().unwrap());
             }
@@ -63,7 +65,7 @@ async fn five_thousand_tabs_that_come_back_at_once_are_all_caught_up_while_pages
         send(&app, "lobby", "ann", &format!("missed {n}")).await;
     }
     let asked = format!(
-        "GET /rooms/lobby/events HTTP/1.1\r\nHost: hubbub\r\nLast-Event-ID: {seen}\r\n\r\n"
+        "GET /rooms/lobby/events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: {seen}\r\n\r\n"
     );
     let back = async || {
         let mut wires = Vec::new();
@@ -73,6 +75,7 @@ async fn five_thousand_tabs_that_come_back_at_once_are_all_caught_up_while_pages
             wires.push(wire);
         }
         for wire in &mut wires {
+            wire.head().await;
             let missed = wire.until("<span>missed 20</span>").await + &wire.until("\n\n").await;
             assert_eq!(missed.matches("event: NewMessage").count(), 20, "{missed}");
         }

@@ -3,10 +3,12 @@
 //! [`TestApp`] serves in the test's own process, which is what most tests want. [`App`] is the real
 //! binary in a process of its own, for what kills it, limits it, signals to it or measures it.
 
+pub mod chunks;
 pub mod client;
 pub mod flood;
 pub mod nginx;
 pub mod process;
+pub mod shell;
 mod test_app;
 pub mod wire;
 

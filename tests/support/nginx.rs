@@ -13,6 +13,16 @@ use super::process::{
     program::{find, not_run},
 };
 
+/// What the README has a proxy say and speak: the lines of its block that are about that.
+pub fn in_readme() -> String {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).expect("the README");
+    let (_, block) = readme.split_once("\n    server {\n").expect("the block");
+    let (block, _) = block.split_once("\n    }\n").expect("its end");
+    let lines = block.lines().filter(|line| line.trim_start().starts_with("proxy_"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// A running nginx.
 pub struct Nginx {
     process: Process,
@@ -47,6 +57,8 @@ impl Nginx {
         } else {
             format!("listen 127.0.0.1:{port};")
         };
+        let says_host = settings.contains("proxy_set_header Host ");
+        let host = if says_host { "" } else { "proxy_set_header Host $http_host;" };
         let config = format!(
             "daemon off; user root; worker_processes 1; pid {pid}; error_log {log};
             events {{ }}
@@ -56,8 +68,8 @@ impl Nginx {
                 fastcgi_temp_path {proxy}; uwsgi_temp_path {proxy}; scgi_temp_path {proxy};
                 server {{
                     {listen}
-                    {settings}
-                    location / {{ proxy_pass http://{upstream}; proxy_set_header Host $http_host; }}
+                    {host} {settings}
+                    location / {{ proxy_pass http://{upstream}; }}
                 }}
             }}",
             pid = at("pid"),
@@ -80,6 +92,11 @@ impl Nginx {
         Some(Self { process, port, home })
     }
 
+    /// What it logged so far, at the level of errors.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
+    }
+
     /// `http://ADDR`, or `https://ADDR` over TLS.
     pub fn home(&self, scheme: &str) -> String {
         format!("{scheme}://127.0.0.1:{}", self.port)
@@ -91,8 +108,7 @@ impl Drop for Nginx {
         // Asked, the master ends its worker, too; killed, it would leave it.
         self.process.stop();
         if std::thread::panicking() {
-            let log = fs::read_to_string(self.home.path().join("log"));
-            eprintln!("{}", log.unwrap_or_default());
+            eprintln!("{}", self.log());
         }
     }
 }

@@ -1,45 +1,63 @@
 //! `text/event-stream`: events of the WHATWG HTML standard, section 9.2.6.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, sync::LazyLock, time::Duration};
 
-use bytes::Bytes;
-
+use super::ndjson;
 use crate::{
     journal::Gap,
     message::People,
     message::{Epoch, Message, MessageId},
+    sink::Chunk,
     view,
 };
 
-/// How long to wait before coming back, in milliseconds, and a comment, so that whatever buffers
-/// in between sees bytes at once.
-pub(super) fn opening() -> Bytes {
-    Bytes::from_static(b"retry: 1000\n: hubbub\n\n")
+/// What stands in the data of events.
+#[derive(Clone, Copy)]
+pub(super) enum Data {
+    /// What a page swaps in.
+    Html,
+    /// The objects of `application/x-ndjson`.
+    Json,
 }
 
-/// Id, `NewMessage`, and the message's HTML.
-pub(super) fn message(out: &mut String, message: &Message) {
-    let html = view::message::fragment(message).into_string();
-    event(out, Some(&message.id), "NewMessage", &html);
+/// How long to wait before coming back, in milliseconds, and a comment, so that whatever buffers
+/// in between sees bytes at once.
+pub(super) fn opening() -> Chunk {
+    static OPENING: LazyLock<Chunk> = LazyLock::new(|| Chunk::new("retry: 1000\n: hubbub\n\n"));
+    OPENING.clone()
+}
+
+/// Id, `NewMessage`, and the message.
+pub(super) fn message(out: &mut String, message: &Message, data: Data) {
+    let data = match data {
+        Data::Html => view::message::fragment(message).into_string(),
+        Data::Json => ndjson::message_object(message),
+    };
+    event(out, Some(&message.id), "NewMessage", &data);
 }
 
 /// `Gap`, which moves no cursor and so has no id.
-pub(super) fn gap(out: &mut String, gap: Gap, epoch: &Epoch) {
-    event(out, None, "Gap", &view::message::gap(gap.gone, epoch).into_string());
+pub(super) fn gap(out: &mut String, gap: Gap, epoch: &Epoch, data: Data) {
+    let data = match data {
+        Data::Html => view::message::gap(gap.gone, epoch).into_string(),
+        Data::Json => ndjson::gap_object(gap),
+    };
+    event(out, None, "Gap", &data);
 }
 
 /// `PresenceChanged`, which is about now and so has no id.
-pub(super) fn presence(people: &People) -> Bytes {
-    let mut frame = String::new();
-    let list = view::presence::list(people, true).into_string();
-    event(&mut frame, None, "PresenceChanged", &list);
-    frame.into()
+pub(super) fn presence(out: &mut String, people: &People, data: Data) {
+    let data = match data {
+        Data::Html => view::presence::list(people, true).into_string(),
+        Data::Json => ndjson::people_object(people),
+    };
+    event(out, None, "PresenceChanged", &data);
 }
 
 /// When to come back. With a name, since htmx passes over a `retry:` that is no part of an event;
 /// and without data, so that `EventSource` dispatches none.
-pub(super) fn farewell(pause: Duration) -> Bytes {
-    format!("event: Closing\nretry: {}\n\n", pause.as_millis()).into()
+pub(super) fn farewell(pause: Duration) -> Chunk {
+    Chunk::new(&format!("event: Closing\nretry: {}\n\n", pause.as_millis()))
 }
 
 /// One event. A line ends with CR, LF or both, so each such line of `data` gets a field of its

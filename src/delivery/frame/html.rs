@@ -1,16 +1,15 @@
 //! `text/html` without an end: a document that grows, live with JavaScript off.
 
-use bytes::Bytes;
-
 use crate::{
     journal::Gap,
     message::{Epoch, Message, MessageId, RoomName},
+    sink::Chunk,
     view,
 };
 
 /// The document's head, and its body up to where messages are appended.
-pub(super) fn opening(room: &RoomName) -> Bytes {
-    view::endless::opening(room).into_string().into()
+pub(super) fn opening(room: &RoomName) -> Chunk {
+    Chunk::new(&view::endless::opening(room).into_string())
 }
 
 /// The message's fragment, the same bytes as everywhere.
@@ -26,6 +25,6 @@ pub(super) fn gap(out: &mut String, gap: Gap, epoch: &Epoch) {
 }
 
 /// What ends the document and makes the browser go on with the next, after so many seconds.
-pub(super) fn next_document(cursor: &MessageId, seconds: u64) -> Bytes {
-    view::endless::next_document(cursor, seconds).into_string().into()
+pub(super) fn next_document(cursor: &MessageId, seconds: u64) -> Chunk {
+    Chunk::new(&view::endless::next_document(cursor, seconds).into_string())
 }

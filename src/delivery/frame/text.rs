@@ -7,8 +7,8 @@ use crate::{journal::Gap, message::Message, view};
 /// What further lines of a text begin with, so that none can pass for a message's first.
 const INDENT: &str = "    ";
 
-/// `2026-11-24T04:15:07Z ann: hi`, further lines indented. Only `\n` ends a line in a [`Text`],
-/// but what parts lines for other programs (U+2028, U+2029) is indented as well.
+/// `2026-11-24T04:15:07Z ann: hi`, further lines indented. Only `\n` ends a line in a [`Text`], as
+/// it does for a terminal and for `grep`; every other character stays as it was sent.
 ///
 /// [`Text`]: crate::message::Text
 pub(super) fn message(out: &mut String, message: &Message) {
@@ -16,7 +16,7 @@ pub(super) fn message(out: &mut String, message: &Message) {
     let _ = write!(out, "{at} {}: ", message.name);
     for c in message.text.as_str().chars() {
         out.push(c);
-        if matches!(c, '\n' | '\u{2028}' | '\u{2029}') {
+        if c == '\n' {
             out.push_str(INDENT);
         }
     }

@@ -6,7 +6,7 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex},
 };
 
 use bytes::Bytes;
@@ -14,11 +14,11 @@ use bytes::Bytes;
 use super::{Item as _, lock};
 use crate::{
     delivery::{
-        frame::{Frame, Representation},
+        frame::{Encoded, Frame, Representation},
         past::Hold,
     },
     message::Seq,
-    sink::Sink,
+    sink::{Chunk, Framing, Sink},
 };
 
 /// Frames that follow each other and go out in one write.
@@ -29,13 +29,13 @@ pub(crate) struct Batch {
     pub upto: Seq,
     frames: Vec<Frame>,
     /// All of them, joined once for all who stand at `after`.
-    joined: [OnceLock<Bytes>; Representation::ALL.len()],
+    joined: Encoded,
 }
 
 impl Batch {
     /// `frames` are all that a room has after `after` and up to `upto`.
     pub(crate) fn new(after: Seq, upto: Seq, frames: Vec<Frame>) -> Self {
-        Self { after, upto, frames, joined: Default::default() }
+        Self { after, upto, frames, joined: Encoded::default() }
     }
 
     /// Its frames.
@@ -43,34 +43,27 @@ impl Batch {
         &self.frames
     }
 
-    /// The bytes of what is after `cursor`: nearly always those that all share.
-    fn bytes(&self, cursor: Seq, representation: Representation) -> Cow<'_, Bytes> {
+    /// What is after `cursor`: nearly always what all share.
+    fn chunk(&self, cursor: Seq, representation: Representation) -> Cow<'_, Chunk> {
+        let join =
+            |frames: &[Frame]| Chunk::join(frames.iter().map(|frame| frame.chunk(representation)));
         let had = self.frames.partition_point(|frame| frame.seq() <= cursor);
         match &self.frames[had..] {
-            [] => Cow::Owned(Bytes::new()),
-            [one] => Cow::Borrowed(one.encoded(representation)),
+            [] => Cow::Owned(Chunk::default()),
+            [one] => Cow::Borrowed(one.chunk(representation)),
             all if had == 0 => {
-                let joined = &self.joined[representation as usize];
-                Cow::Borrowed(joined.get_or_init(|| join(all, representation)))
+                Cow::Borrowed(self.joined.get_or_encode(representation, || join(all)))
             }
-            rest => Cow::Owned(join(rest, representation)),
+            rest => Cow::Owned(join(rest)),
         }
     }
-}
-
-fn join(frames: &[Frame], representation: Representation) -> Bytes {
-    let bytes: Vec<&Bytes> = frames.iter().map(|frame| frame.encoded(representation)).collect();
-    let mut joined = Vec::with_capacity(bytes.iter().map(|bytes| bytes.len()).sum());
-    for bytes in bytes {
-        joined.extend_from_slice(bytes);
-    }
-    joined.into()
 }
 
 /// A reader's line, shared by its task and its room's writer.
 pub(crate) struct Line {
     sink: Arc<dyn Sink>,
     representation: Representation,
+    framing: Framing,
     /// A std mutex: it is held for one write that does not wait.
     state: Mutex<State>,
 }
@@ -96,9 +89,13 @@ pub(crate) enum Offered {
 
 impl Line {
     /// A line that its task writes to.
-    pub(crate) fn new(sink: Arc<dyn Sink>, representation: Representation) -> Self {
+    pub(crate) fn new(
+        sink: Arc<dyn Sink>,
+        framing: Framing,
+        representation: Representation,
+    ) -> Self {
         let state = State { parked: false, cursor: Seq::ZERO, rest: Bytes::new(), hold: None };
-        Self { sink, representation, state: Mutex::new(state) }
+        Self { sink, representation, framing, state: Mutex::new(state) }
     }
 
     /// Writes a batch, where the line is parked. What the socket does not take is left to the
@@ -112,14 +109,15 @@ impl Line {
             return Offered::Taken;
         }
         if state.cursor >= batch.after {
-            let bytes = batch.bytes(state.cursor, self.representation);
-            let written = if bytes.is_empty() { Ok(0) } else { self.sink.try_write(&bytes) };
+            let chunk = batch.chunk(state.cursor, self.representation);
+            let bytes = chunk.framed(self.framing);
+            let written = if bytes.is_empty() { Ok(0) } else { self.sink.try_write(bytes) };
             if let Ok(written) = written {
                 state.cursor = batch.upto;
                 if written == bytes.len() {
                     return Offered::Taken;
                 }
-                state.rest = bytes.slice(written..);
+                state.rest = chunk.into_owned().into_framed(self.framing).slice(written..);
             }
         }
         // Full, failed, or not where the others are.
@@ -162,4 +160,45 @@ pub(crate) struct Unparked {
     pub rest: Bytes,
     /// What keeps all after `cursor`.
     pub hold: Box<dyn Hold>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::{
+        model::{Model, Socket, frame, room},
+        past::Past as _,
+    };
+
+    #[test]
+    fn what_a_socket_does_not_take_of_a_batch_is_left_to_the_task_whatever_stands_around_it() {
+        let model = Model::default();
+        let hold = |seq| model.hold(&room(), seq);
+        for framing in [Framing::Bare, Framing::Chunked] {
+            let frames = vec![frame(1), frame(2)];
+            let batch = Batch::new(Seq::ZERO, Seq::new(2), frames.clone());
+            for (had, due) in [(0, &frames[..]), (1, &frames[1..])] {
+                let representation = Representation::Text;
+                let due = Chunk::join(due.iter().map(|frame| frame.chunk(representation)));
+                let due = str::from_utf8(due.framed(framing)).unwrap();
+                for room in 0..=due.len() {
+                    let socket = Socket::new(room);
+                    let line = Line::new(Arc::new(socket.clone()), framing, representation);
+                    assert!(line.park(Seq::new(had), || true));
+                    let offered = line.offer(&batch, hold);
+                    if room == due.len() {
+                        assert_eq!(offered, Offered::Taken);
+                    } else {
+                        assert_eq!(offered, Offered::Wake, "{room}");
+                    }
+                    let unparked = line.unpark(hold).expect("it was parked");
+                    let rest = str::from_utf8(&unparked.rest).unwrap();
+                    let upto = if room == 0 { Seq::new(had) } else { Seq::new(2) };
+                    assert_eq!(unparked.cursor, upto, "{room}");
+                    let all = socket.written() + rest;
+                    assert_eq!(all, if room == 0 { "" } else { due }, "{room}");
+                }
+            }
+        }
+    }
 }

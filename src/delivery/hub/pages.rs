@@ -5,19 +5,19 @@
 //! wait for. Of a room one page is read at a time, so that many readers of one room take no more
 //! of the journal's permits than one of another.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
 use super::{Spawn, lock};
 use crate::{
     delivery::{
-        frame::{Frame, Representation},
+        frame::{Encoded, Frame, Representation},
         past::Past,
     },
     journal::{Gap, Page, ReadError},
     message::{Epoch, Message, RoomName, Seq},
+    sink::Chunk,
 };
 
 /// Messages read from the journal at once: enough to be worth a reading (the journal ends a page
@@ -36,26 +36,26 @@ pub(crate) struct CatchUp {
     pub messages: Vec<Message>,
     /// The cursor of a reader that has these.
     pub upto: Seq,
-    encoded: [OnceLock<Bytes>; Representation::ALL.len()],
+    encoded: Encoded,
 }
 
 impl CatchUp {
     fn new(page: Page) -> Self {
         let Page { gap, messages, upto } = page;
-        Self { gap, messages, upto, encoded: Default::default() }
+        Self { gap, messages, upto, encoded: Encoded::default() }
     }
 
     /// Its messages in one representation, in one piece, and before them word of the gap, where
     /// there is one.
-    pub(crate) fn bytes(&self, representation: Representation, epoch: &Epoch) -> Bytes {
+    pub(crate) fn chunk(&self, representation: Representation, epoch: &Epoch) -> Chunk {
         let encode = || representation.page(self.gap, epoch, &self.messages);
-        self.encoded[representation as usize].get_or_init(encode).clone()
+        self.encoded.get_or_encode(representation, encode).clone()
     }
 
     /// Its messages without the gap, for who was told of it before.
-    pub(crate) fn bytes_without_gap(&self, representation: Representation, epoch: &Epoch) -> Bytes {
+    pub(crate) fn chunk_without_gap(&self, representation: Representation, epoch: &Epoch) -> Chunk {
         match self.gap {
-            None => self.bytes(representation, epoch),
+            None => self.chunk(representation, epoch),
             Some(_) => representation.page(None, epoch, &self.messages),
         }
     }

@@ -2,10 +2,8 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
 use super::Item;
-use crate::message::Seq;
+use crate::{delivery::frame::Notice, message::Seq};
 
 /// Items that a ring holds: what a busy room says in a few seconds, so that a reader that was
 /// held up for a moment need not go to the journal.
@@ -24,7 +22,7 @@ pub(super) struct Ring<T> {
     pub floor: Seq,
     items: VecDeque<T>,
     /// The newest notice and its number; what it replaced is of no use to anybody.
-    pub notice: (u64, Bytes),
+    pub notice: (u64, Option<Notice>),
     /// Ticks of the clock so far.
     pub ticks: u64,
     /// How often readers were evicted so far; each then looks whether it is one.
@@ -41,7 +39,7 @@ impl<T: Item> Ring<T> {
             bytes: 0,
             floor,
             items: VecDeque::new(),
-            notice: (0, Bytes::new()),
+            notice: (0, None),
             ticks: 0,
             evictions: 0,
             ended,

@@ -19,11 +19,11 @@ use super::{
 };
 use crate::{
     delivery::{
-        frame::{Frame, Representation},
+        frame::{Frame, Notice, Representation},
         past::Hold,
     },
     message::Seq,
-    sink::Sink,
+    sink::{Framing, Sink},
 };
 
 /// How long a reader that is behind has what it lacks kept beyond what is kept anyway: as long as a
@@ -39,7 +39,7 @@ pub(crate) enum Next {
     /// It stands below the ring's floor and lacks what is not here.
     Behind,
     /// The newest notice, which it has not had.
-    Notice(Bytes),
+    Notice(Notice),
     /// It has everything, and the clock has ticked.
     Tick,
     /// It is over, whatever it lacks.
@@ -80,8 +80,13 @@ impl Subscription {
     }
 
     /// From now on the room's writer may write to `sink`, while it is parked.
-    pub(crate) fn attach(&mut self, sink: Arc<dyn Sink>, representation: Representation) {
-        let line = Arc::new(Line::new(sink, representation));
+    pub(crate) fn attach(
+        &mut self,
+        sink: Arc<dyn Sink>,
+        framing: Framing,
+        representation: Representation,
+    ) {
+        let line = Arc::new(Line::new(sink, framing, representation));
         self.slot.attach(Arc::clone(&line));
         self.line = Some(line);
     }
@@ -130,10 +135,11 @@ impl Subscription {
             return Poll::Ready(Next::Frame(frame.clone()));
         }
         if let Some(last) = &mut self.last_notice
-            && *last != ring.notice.0
+            && let (number, Some(notice)) = &ring.notice
+            && *last != *number
         {
-            *last = ring.notice.0;
-            return Poll::Ready(Next::Notice(ring.notice.1.clone()));
+            *last = *number;
+            return Poll::Ready(Next::Notice(notice.clone()));
         }
         if self.ticks != ring.ticks {
             self.ticks = ring.ticks;

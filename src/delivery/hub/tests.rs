@@ -1,7 +1,14 @@
 use std::task::{Context, Poll, Waker};
 
 use super::*;
-use crate::delivery::model::{Model, Tasks, frame, hub};
+use crate::{
+    delivery::{
+        frame::Representation,
+        model::{Model, Tasks, frame, hub},
+    },
+    message::People,
+    sink::Framing,
+};
 
 fn room(name: &str) -> RoomName {
     RoomName::parse(name).unwrap()
@@ -26,7 +33,11 @@ fn next(reader: &mut Subscription, seq: u64) -> Option<String> {
     Some(match next {
         Next::Frame(frame) => frame.seq().to_string(),
         Next::Behind => "behind".into(),
-        Next::Notice(notice) => String::from_utf8(notice.to_vec()).unwrap(),
+        Next::Notice(notice) => {
+            let told = notice.chunk(Representation::EventStreamJson).into_framed(Framing::Bare);
+            let told = String::from_utf8(told.to_vec()).unwrap();
+            told.split("\"count\":").nth(1).unwrap()[..1].to_owned()
+        }
         Next::Tick => "tick".into(),
         Next::End => "end".into(),
         Next::Evicted => "evicted".into(),
@@ -96,10 +107,12 @@ fn notices_are_for_who_wants_them_and_was_there() {
     let hub = alone(0);
     let mut early = reader(&hub, "a", true);
     let mut deaf = reader(&hub, "a", false);
-    hub.announce(&room("a"), Bytes::from_static(b"one"));
-    hub.announce(&room("a"), Bytes::from_static(b"two"));
+    for count in [1, 2] {
+        let people = People { count, ..People::default() };
+        hub.announce(&room("a"), Notice::new(Arc::new(people)));
+    }
     let mut late = reader(&hub, "a", true);
-    assert_eq!(next(&mut early, 0), is("two"));
+    assert_eq!(next(&mut early, 0), is("2"), "the newest");
     for reader in [&mut early, &mut deaf, &mut late] {
         assert_eq!(next(reader, 0), None);
     }
@@ -149,6 +162,7 @@ fn running(shards: usize) -> Hub {
         spawn: Box::new(|task| drop(tokio::spawn(task))),
         ring: MAX_RING_ITEMS,
         shards,
+        lines_per_turn: LINES_PER_TURN,
     };
     Hub::with(shared, Seq::ZERO)
 }

@@ -55,6 +55,7 @@ pub(super) struct Topic {
 }
 
 /// What comes next for a writer.
+#[expect(clippy::large_enum_variant, reason = "a writer has one at a time, on its stack")]
 pub(super) enum Work {
     /// These.
     Batch(Batch),

@@ -11,11 +11,9 @@ use super::{
     topic::{Topic, Work},
 };
 
-/// Lines written to before other tasks have their turn: a third of a millisecond.
-const LINES_PER_TURN: usize = 64;
-
 /// Serves `shard` until the topic is closed.
 pub(super) async fn run(topic: Arc<Topic>, shard: Arc<Shard>) {
+    let lines = topic.shared().lines_per_turn;
     while !topic.is_closed() {
         let position = shard.position();
         let batch = match topic.work(position) {
@@ -42,7 +40,7 @@ pub(super) async fn run(topic: Arc<Topic>, shard: Arc<Shard>) {
         shard.set_position(batch.upto);
         let hold = |seq| topic.shared().past.hold(&topic.room, seq);
         let mut from = 0;
-        while let Some(next) = shard.offer(&batch, from, LINES_PER_TURN, hold) {
+        while let Some(next) = shard.offer(&batch, from, lines, hold) {
             from = next;
             yield_now().await;
         }

@@ -8,212 +8,10 @@
 //! that do not come. Whatever nobody holds is trimmed at once, so that what is not held shows as a
 //! gap.
 
-use std::task::Waker;
-
-use bytes::Buf as _;
+mod run;
 
 use super::*;
-use crate::delivery::model::{Model, Socket, Tasks, Woken, frame, hub, metrics, room};
-
-/// A message that is committed, and published.
-const PUBLISH: u8 = b'p';
-/// One step of the tasks: a writer's turn, or a reading that goes on.
-const WRITER: u8 = b'w';
-/// One step of the reader's connection.
-const READER: u8 = b'r';
-/// The socket takes a part of an event.
-const SOCKET: u8 = b's';
-/// A reading that stopped before or after its look goes on.
-const GATE: u8 = b'g';
-/// A message that is committed, and not published yet.
-const COMMIT: u8 = b'c';
-/// A committed message that is published.
-const FEED: u8 = b'f';
-/// The end of the hub.
-const END: u8 = b'e';
-
-/// What a socket takes at a time: less than an event, so that writes are cut in the middle.
-const SOCKET_BYTES: usize = 150;
-
-/// A reader's connection, as the server drives it.
-struct Connection {
-    stream: LiveStream,
-    socket: Socket,
-    out: Bytes,
-    ended: bool,
-    /// Whether all is written, and the line is to be parked next.
-    parks: bool,
-    woken: Arc<Woken>,
-}
-
-impl Connection {
-    /// Goes on to its next stop: until it has to wait, or is about to park its line. `false` where
-    /// nothing woke it.
-    fn step(&mut self) -> bool {
-        if std::mem::take(&mut self.parks) {
-            self.stream.park();
-            return true;
-        }
-        if self.ended || !self.woken.take() {
-            return false;
-        }
-        let waker = Waker::from(Arc::clone(&self.woken));
-        let mut context = Context::from_waker(&waker);
-        loop {
-            while !self.out.is_empty() {
-                match self.socket.poll_write(&self.out, &mut context) {
-                    Poll::Ready(written) => self.out.advance(written),
-                    Poll::Pending => return true,
-                }
-            }
-            match Pin::new(&mut self.stream).poll_next(&mut context) {
-                Poll::Ready(Some(piece)) => self.out = piece,
-                Poll::Ready(None) => {
-                    self.ended = true;
-                    return true;
-                }
-                Poll::Pending => {
-                    self.parks = true;
-                    return true;
-                }
-            }
-        }
-    }
-}
-
-/// One run: the actors and what the reader got.
-struct Run {
-    model: Model,
-    tasks: Tasks,
-    hub: Hub,
-    fed: u64,
-    connection: Connection,
-    trims: bool,
-}
-
-/// How a run begins.
-#[derive(Clone, Copy, Debug)]
-struct Begin {
-    /// Messages that are committed.
-    committed: u64,
-    /// How many of them were published.
-    fed: u64,
-    /// The reader's cursor.
-    sent: u64,
-    /// How many of them are trimmed.
-    trimmed: u64,
-    /// Whether the reader's cursor means nothing.
-    lost: bool,
-    ring: usize,
-    /// Whether a writer may write to the reader's socket.
-    parks: bool,
-    /// What the socket takes at first.
-    room: usize,
-    gated: bool,
-}
-
-/// A reader that has all there is.
-const LIVE: Begin = Begin {
-    committed: 2,
-    fed: 2,
-    sent: 2,
-    trimmed: 0,
-    lost: false,
-    ring: 64,
-    parks: true,
-    room: SOCKET_BYTES,
-    gated: false,
-};
-
-impl Run {
-    fn new(begin: Begin) -> Self {
-        let (model, tasks) = (Model::default(), Tasks::default());
-        {
-            let mut state = model.state();
-            state.committed = begin.committed;
-            state.trimmed = begin.trimmed;
-            state.gated = begin.gated;
-        }
-        let hub = hub(&model, &tasks, begin.fed, begin.ring);
-        let live = hub.subscribe(&room(), false, ReaderTag::default());
-        let cursor = Cursor {
-            sent: Seq::new(begin.sent),
-            lost: begin.lost,
-            count: 0,
-            recent: VecDeque::new(),
-        };
-        let representation = Representation::EventStream;
-        let opening = representation.opening(&room());
-        let epoch = Epoch::parse("e").unwrap();
-        let mut stream =
-            LiveStream::new(live, cursor, representation, opening, epoch, metrics(), Box::new(()));
-        let socket = Socket::new(begin.room);
-        if begin.parks {
-            stream.attach(Arc::new(socket.clone()));
-        }
-        let out = Bytes::new();
-        let woken = Woken::new();
-        let connection = Connection { stream, socket, out, ended: false, parks: false, woken };
-        Self { model, tasks, hub, fed: begin.fed, connection, trims: true }
-    }
-
-    fn commit(&self) {
-        self.model.state().committed += 1;
-    }
-
-    /// Publishes the next committed message; `false` where there is none yet.
-    fn feed(&mut self) -> bool {
-        if self.fed == self.model.state().committed {
-            return false;
-        }
-        self.fed += 1;
-        self.hub.publish(&room(), frame(self.fed));
-        true
-    }
-
-    fn play(&mut self, order: &[u8]) {
-        for step in order {
-            match *step {
-                PUBLISH => {
-                    self.commit();
-                    self.feed();
-                }
-                COMMIT => self.commit(),
-                FEED => drop(self.feed()),
-                WRITER => drop(self.tasks.step()),
-                READER => drop(self.connection.step()),
-                SOCKET => self.connection.socket.give_room(SOCKET_BYTES),
-                GATE => self.model.open_gate(),
-                END => self.hub.end(),
-                other => panic!("no step: {other}"),
-            }
-            if self.trims {
-                self.model.trim();
-            }
-        }
-    }
-
-    /// Lets everybody finish, and gives the messages that the reader got, and all that it got.
-    fn finish(&mut self) -> (Vec<u64>, String) {
-        while self.feed() {}
-        self.connection.socket.give_room(1 << 20);
-        loop {
-            self.model.open_gate();
-            let went_on = self.tasks.step() || self.connection.step();
-            if !went_on {
-                break;
-            }
-        }
-        let all = self.connection.socket.written();
-        // Each event whole, its id first.
-        let seqs = all.split("\n\n").filter_map(|event| {
-            let id = event.strip_prefix("id: e-")?.split_once('\n')?.0;
-            assert!(event.ends_with("</p>"), "{event:?} in {all:?}");
-            id.parse().ok()
-        });
-        (seqs.collect(), all)
-    }
-}
+use run::*;
 
 /// Runs `check` for every order of these steps.
 fn every_order(steps: &[(u8, usize)], check: &mut dyn FnMut(&[u8])) -> usize {
@@ -273,11 +71,23 @@ fn in_every_order_a_reader_gets_each_message_after_its_cursor_once_and_in_order(
 fn in_every_order_of_publish_park_full_socket_and_rejoin_a_reader_misses_nothing() {
     let mut orders = 0;
     for ring in [1, 64] {
-        let begin = Begin { ring, ..LIVE };
-        let steps = [(PUBLISH, 2), (WRITER, 2), (READER, 4), (SOCKET, 1)];
-        orders += every_order(&steps, &mut |order| check_all(begin, order, 2));
+        for framing in [Framing::Bare, Framing::Chunked] {
+            let begin = Begin { ring, framing, ..LIVE };
+            let steps = [(PUBLISH, 2), (WRITER, 2), (READER, 4), (SOCKET, 1)];
+            orders += every_order(&steps, &mut |order| check_all(begin, order, 2));
+        }
     }
-    assert_eq!(orders, 2 * 3_780, "9! / (2! 2! 4! 1!) orders of each");
+    assert_eq!(orders, 4 * 3_780, "9! / (2! 2! 4! 1!) orders of each");
+}
+
+#[test]
+fn in_every_order_a_reader_that_parks_between_two_turns_of_a_writer_misses_nothing() {
+    // It stands before the others, so that a batch has passed it while they are still due.
+    for (ring, others) in [(1, 1), (64, 1), (64, 2)] {
+        let begin = Begin { ring, others, lines_per_turn: 1, room: 1 << 20, ..LIVE };
+        let steps = [(PUBLISH, 2), (WRITER, 4), (READER, 4)];
+        every_order(&steps, &mut |order| check_all(begin, order, 2));
+    }
 }
 
 #[test]
@@ -325,6 +135,7 @@ fn in_every_order_the_end_comes_after_whole_events_and_with_a_word_on_when_to_co
             assert!(seqs.iter().copied().eq(3..3 + seqs.len() as u64), "{order:?}: {all}");
             let last = all.trim_end().rsplit("\n\n").next().unwrap();
             assert!(last.starts_with("event: Closing\nretry: "), "{order:?}: {all}");
+            assert!(!run.connection.stream.is_complete(), "it goes on after a restart");
         });
     }
 }

@@ -28,12 +28,13 @@ use super::{
     super::{
         Appended,
         store::{LOCK_TIMEOUT, OpenError, WriteError, Writer},
+        tail::Tail,
     },
     AppendError,
 };
 use crate::{
     fault,
-    message::{Draft, Entry, Epoch, Message, MessageId, Seq},
+    message::{self, Draft, Entry, Epoch, Message, MessageId, Seq},
     metrics::Metrics,
 };
 
@@ -96,8 +97,9 @@ impl Drop for Running {
 }
 
 impl Local {
-    /// Settles the epoch of what `writer` has open, and starts the thread that writes.
-    pub(crate) fn start(mut writer: Writer, metrics: Metrics) -> Result<Self, OpenError> {
+    /// Settles the epoch of what `writer` has open, and starts the thread that writes. What that
+    /// makes durable is in the tail before anybody hears of it.
+    pub(crate) fn start(mut writer: Writer, metrics: Metrics) -> Result<(Self, Tail), OpenError> {
         let path = writer.path();
         let sqlite = |why| OpenError::sqlite(path, why);
         let io = |why| OpenError::io(path, why);
@@ -117,13 +119,13 @@ impl Local {
         let (queue, commands) = mpsc::sync_channel(MAX_QUEUED);
         let (sequence, committed, ended) =
             Sequence::new(writer, epoch.clone(), last, mark, metrics);
-        let health = sequence.health.clone();
+        let (health, tail) = (sequence.health.clone(), sequence.tail.clone());
         let thread = thread::Builder::new()
             .name("journal".into())
             .spawn(move || sequence.run(&commands))
             .map_err(OpenError::Thread)?;
         let thread = Arc::new(Mutex::new(Some(thread)));
-        Ok(Self { epoch, queue, committed, health, ended, thread })
+        Ok((Self { epoch, queue, committed, health, ended, thread }, tail))
     }
 
     /// The journal's own epoch, born with its file.
@@ -193,6 +195,7 @@ struct Sequence {
     mark: Mark,
     metrics: Metrics,
     health: Health,
+    tail: Tail,
     committed: watch::Sender<Seq>,
     /// Dropped last.
     _ended: watch::Sender<()>,
@@ -210,9 +213,9 @@ impl Sequence {
     ) -> (Self, watch::Receiver<Seq>, watch::Receiver<()>) {
         let (committed, newest) = watch::channel(last);
         let (ended, end) = watch::channel(());
-        let health = Health::new();
+        let (health, tail) = (Health::new(), Tail::new(last));
         let sequence =
-            Self { writer, epoch, last, mark, metrics, health, committed, _ended: ended };
+            Self { writer, epoch, last, mark, metrics, health, tail, committed, _ended: ended };
         (sequence, newest, end)
     }
 
@@ -265,6 +268,9 @@ impl Sequence {
                 self.health.recover();
                 if last > self.last {
                     self.last = last;
+                    let stored = outcomes.iter().flatten().filter(|appended| appended.fresh);
+                    self.tail
+                        .extend(stored.map(|appended| Entry::Message(appended.message.clone())));
                     self.committed.send_replace(last);
                 }
                 fault::point("journal");
@@ -345,6 +351,6 @@ impl Sequence {
 
 /// The time, to the millisecond that is stored.
 fn now() -> Timestamp {
-    let now = Timestamp::now();
+    let now = message::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }

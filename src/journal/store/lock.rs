@@ -14,6 +14,9 @@ use super::open::OpenError;
 /// failed in the very moment.
 const MAX_TRIES: usize = 16;
 
+/// Read and written by its owner.
+const PRIVATE: u32 = 0o600;
+
 /// A journal's files, locked so that no second process writes them.
 ///
 /// Two locks. The file beside the data stands for its name, and survives when other data is put
@@ -44,7 +47,7 @@ impl Lock {
         for _ in 0..MAX_TRIES {
             let real = resolve(path).map_err(io)?;
             let name = beside(&real, ".lock");
-            let (mark, had_mark) = open_or_make(&name).map_err(io)?;
+            let (mark, had_mark) = open_or_make(&name).map_err(|why| OpenError::io(&name, why))?;
             lock_file(&mark, path)?;
             // They may have been removed since they were opened, by a start that failed.
             if !is_at(&mark, &name).map_err(io)? {
@@ -184,8 +187,8 @@ fn open_or_make(path: &Path) -> io::Result<(File, bool)> {
         Err(why) if why.kind() == io::ErrorKind::NotFound => {}
         opened => return Ok((opened?, true)),
     }
-    // As SQLite makes its files.
-    match options.create_new(true).mode(0o644).open(path) {
+    // For nobody else to read, whatever the umask: what SQLite lays beside it has the file's own mode.
+    match options.create_new(true).mode(PRIVATE).open(path) {
         Err(why) if why.kind() == io::ErrorKind::AlreadyExists => {
             Ok((options.create_new(false).open(path)?, true))
         }

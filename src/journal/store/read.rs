@@ -57,9 +57,13 @@ struct Room {
     dropped_seq: u64,
 }
 
-/// How many bytes of text one page of [`Reader::after`] has: thousands of readers that catch up
-/// together hold a page each.
+/// How many bytes one page of [`Reader::after`] has at most when it is shown, and a message more:
+/// thousands of readers that catch up together hold a page each.
 const PAGE_BYTES: usize = 64 * 1024;
+
+/// The same of [`Reader::before`]: a page of fifty long messages, and an answer that is no more than
+/// that, whatever they are.
+const NEWEST_BYTES: usize = 256 * 1024;
 
 const COLUMNS: &str = "e.seq, e.sent_at, e.kind, e.name, e.body";
 
@@ -120,8 +124,8 @@ impl<'a> Reader<'a> {
              ORDER BY seq DESC LIMIT ?4"
         );
         let params = params![room.id, signed(room.dropped_seq), before, limit + 1];
-        let (mut messages, _) = self.messages(name, &sql, params, usize::MAX)?;
-        let more = messages.len() > limit;
+        let (mut messages, all) = self.messages(name, &sql, params, NEWEST_BYTES)?;
+        let more = !all || messages.len() > limit;
         messages.truncate(limit);
         messages.reverse();
         Ok(Newest { messages, more, upto })
@@ -138,6 +142,11 @@ impl<'a> Reader<'a> {
             .query_row(params![room.id, signed(room.dropped_seq), count], |row| row.get(0))
             .optional()?;
         Ok(Seq::new(next.unwrap_or(room.dropped_seq)))
+    }
+
+    /// See [`Journal::has`](crate::journal::Journal::has).
+    pub(crate) fn has(&self, name: &RoomName) -> Result<bool, ReadError> {
+        Ok(self.room(name)?.is_some())
     }
 
     /// See [`Journal::rooms`](crate::journal::Journal::rooms).
@@ -218,7 +227,7 @@ impl<'a> Reader<'a> {
         Ok(Some(Gap { gone: seen.map(|seen| room.dropped.saturating_sub(seen)) }))
     }
 
-    /// The messages that `sql` finds, until their texts fill `most` bytes; and whether that was
+    /// The messages that `sql` finds, until their texts fill `most` bytes when they are shown; and whether that was
     /// all of them.
     fn messages(
         &self,
@@ -236,7 +245,7 @@ impl<'a> Reader<'a> {
                 return Ok((messages, false));
             }
             let Entry::Message(message) = self.entry(row, room)?;
-            bytes += message.text.as_str().len();
+            bytes += message.text.shown_bytes();
             messages.push(message);
         }
         Ok((messages, true))

@@ -17,11 +17,6 @@ pub(super) const CHUNK: u64 = 128;
 /// Messages that are trimmed at most before somebody else gets a turn.
 pub(super) const MAX_AT_ONCE: u64 = CHUNK;
 
-/// How many trimmed messages per room are remembered by place and key (about 130 bytes each), or
-/// as many as are kept, whichever is more: long enough for a tab that slept over a busy day to be
-/// told a number, and for every client's retry.
-const REMEMBERED: u64 = 10_000;
-
 /// Bytes of a body from which on its tombstone is a new row. SQLite leaves a page as it is when a
 /// row in it becomes shorter, so tombstones of long texts would go on filling what their messages
 /// did; and a short text is not worth the three indexes that a new row is put into.
@@ -153,7 +148,7 @@ impl Trim<'_> {
         room: &Room,
         most: u64,
     ) -> Result<(), rusqlite::Error> {
-        let forgotten = room.dropped.saturating_sub(self.keep.max(REMEMBERED));
+        let forgotten = room.dropped.saturating_sub(crate::journal::remembered(self.keep));
         if forgotten == 0 {
             return Ok(());
         }

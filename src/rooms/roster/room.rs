@@ -47,6 +47,14 @@ pub(super) struct Deadlines {
     pub after: Option<Instant>,
 }
 
+/// Who bears a name, as one browser sees it.
+pub(super) struct Bearers {
+    /// Its own tabs, and whether each is idle.
+    pub own: Vec<(TabId, bool)>,
+    /// Whether there are others.
+    pub others: bool,
+}
+
 impl Room {
     /// A room in which `nobody` is.
     pub(super) fn new(nobody: &Arc<People>) -> Self {
@@ -85,6 +93,20 @@ impl Room {
 
     pub(super) fn tab(&self, id: &TabId) -> Option<&Tab> {
         self.tabs.get(id)
+    }
+
+    /// Who bears a name with this skeleton. It looks at each tab of the room, and is asked only where
+    /// a browser wants a name that is taken.
+    pub(super) fn bearers(&self, skeleton: &str, browser: &str) -> Bearers {
+        let mut bearers = Bearers { own: Vec::new(), others: false };
+        for (id, tab) in self.tabs.iter().filter(|(_, tab)| &*tab.skeleton == skeleton) {
+            if tab.browser.as_deref() == Some(browser) {
+                bearers.own.push((id.clone(), tab.is_idle()));
+            } else {
+                bearers.others = true;
+            }
+        }
+        bearers
     }
 
     /// Adds a tab, unless one is there under its id.

@@ -4,16 +4,27 @@ use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::message::Name;
+use crate::message::{Name, is_ignorable};
 
 /// The skeleton of a name: case and width folded, and confusable spellings mapped to one (Unicode
 /// Technical Standard 39, section 4). Two names with one skeleton look alike.
 pub(super) fn skeleton(name: &Name) -> Arc<str> {
-    let folded: String = name.as_str().nfkc().flat_map(char::to_lowercase).collect();
+    let seen = name.as_str().nfkc().filter(|c| !is_ignorable(*c));
+    let folded: String = seen.flat_map(char::to_lowercase).collect();
     let skeleton: String = unicode_security::skeleton(&folded).collect();
     // The skeleton may hold capitals again (a confusable's prototype).
-    skeleton.chars().flat_map(char::to_lowercase).collect::<String>().into()
+    let folded = skeleton.chars().flat_map(char::to_lowercase);
+    // A capital I is both an i and what looks like an l, so that these are one. A dot above is part
+    // of an i (a Turkish capital has one).
+    folded
+        .filter(|c| *c != DOT_ABOVE)
+        .map(|c| if c == 'i' { 'l' } else { c })
+        .collect::<String>()
+        .into()
 }
+
+/// The combining dot above.
+const DOT_ABOVE: char = '\u{307}';
 
 #[cfg(test)]
 mod tests {
@@ -31,5 +42,24 @@ mod tests {
         for other in ["Anna", "Bob", "李"] {
             assert!(!alike("ann", other), "{other}");
         }
+    }
+
+    #[test]
+    fn a_capital_i_looks_like_an_l_and_is_an_i() {
+        for (one, other) in [
+            ("Ivan", "lvan"),
+            ("Ivan", "ivan"),
+            ("bobI", "bobl"),
+            ("bob1", "bobl"),
+            ("bob  smith", "bob smith"),
+            ("İpek", "ipek"),
+            ("ıpek", "IPEK"),
+            ("ann\u{200f}", "ann"),
+            ("an\u{200d}n", "ann"),
+            ("ann\u{fe0f}", "ann"),
+        ] {
+            assert!(alike(one, other), "{one:?} {other:?}");
+        }
+        assert!(!alike("bob smith", "bobsmith"));
     }
 }

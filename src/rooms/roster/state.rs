@@ -9,7 +9,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{LEFT_TAB_TTL, NameTaken, TabId, room::Room, tab::Tab};
+use super::{
+    LEFT_TAB_TTL, NameTaken, Presence, TabId,
+    room::{Bearers, Room},
+    tab::Tab,
+};
 use crate::message::{Name, People, RoomName};
 
 /// A tab of a room.
@@ -45,7 +49,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn check(&self, room: &RoomName, skeleton: &str) -> Result<(), NameTaken> {
         let taken = self.rooms.get(room).is_some_and(|room| room.holds(skeleton));
-        if taken { Err(NameTaken) } else { Ok(()) }
+        if taken { Err(NameTaken { by_own: false }) } else { Ok(()) }
     }
 
     pub(super) fn join(
@@ -53,11 +57,29 @@ impl State {
         key: &Key,
         name: &Name,
         skeleton: Arc<str>,
+        browser: Option<&str>,
         now: Instant,
     ) -> Result<(), NameTaken> {
+        if let (Err(taken), Some(browser)) = (self.check(&key.room, &skeleton), browser) {
+            let bearers = self.rooms.get(&key.room).map(|room| room.bearers(&skeleton, browser));
+            let Some(Bearers { own, others: false }) = bearers else { return Err(taken) };
+            for (tab, _) in own.iter().filter(|(_, idle)| *idle) {
+                self.remove(&Key { room: key.room.clone(), tab: tab.clone() });
+            }
+            self.check(&key.room, &skeleton).map_err(|_| NameTaken { by_own: true })?;
+        }
         self.check(&key.room, &skeleton)?;
         self.insert(key, name, skeleton, now);
+        self.update(key, |tab| tab.browser = browser.map(Into::into));
         Ok(())
+    }
+
+    pub(super) fn presence(&self, key: &Key) -> Presence {
+        match self.tab(key).map(Tab::is_idle) {
+            None => Presence::Gone,
+            Some(true) => Presence::Idle,
+            Some(false) => Presence::Here,
+        }
     }
 
     /// Gives the tab's generation, which its guard needs to close the stream again.

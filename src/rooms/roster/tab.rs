@@ -12,6 +12,8 @@ pub(super) struct Tab {
     pub name: Name,
     /// What the name looks like; see [`skeleton`](super::skeleton::skeleton).
     pub skeleton: Arc<str>,
+    /// The browser that it joined from, where that is known.
+    pub browser: Option<Arc<str>>,
     /// Tells this tab from one under the same id that left before it, whose guards may still be
     /// held.
     pub generation: u64,
@@ -48,6 +50,7 @@ impl Tab {
         Self {
             name,
             skeleton,
+            browser: None,
             generation,
             due: None,
             streams: 0,
@@ -55,6 +58,11 @@ impl Tab {
             grace_until: now + PRESENCE_GRACE,
             hidden: None,
         }
+    }
+
+    /// Whether nothing but a grace keeps it here.
+    pub(super) fn is_idle(&self) -> bool {
+        self.streams == 0 && self.hidden.is_none()
     }
 
     pub(super) fn standing(&self) -> Standing {

@@ -65,7 +65,7 @@ async fn a_name_in_two_tabs_counts_once_until_both_are_gone() {
     pass(PRESENCE_GRACE).await;
     change(&roster);
     assert_eq!(here(&roster), "ann");
-    assert_eq!(roster.check(&room(), &name("ann")), Err(NameTaken));
+    assert_eq!(roster.check(&room(), &name("ann")), Err(NameTaken { by_own: false }));
     drop(other);
     pass(PRESENCE_GRACE).await;
     change(&roster);
@@ -90,7 +90,7 @@ async fn a_hidden_tab_is_away_after_a_grace_and_back_at_once() {
     assert_eq!(change(&roster), None);
     pass(PRESENCE_GRACE.mul_f32(0.02)).await;
     assert_eq!(change(&roster).as_deref(), Some("ann (away)"));
-    assert_eq!(roster.check(&room(), &name("Ann")), Err(NameTaken));
+    assert_eq!(roster.check(&room(), &name("Ann")), Err(NameTaken { by_own: false }));
     // As long as it says so again, and no longer.
     for _ in 0..10 {
         pass(HIDDEN_LEASE / 2).await;
@@ -150,12 +150,20 @@ async fn a_name_is_away_when_all_its_tabs_are_and_a_tab_is_looked_at_once() {
 #[tokio::test(start_paused = true)]
 async fn names_that_look_alike_are_taken_while_somebody_is_here() {
     let roster = Roster::new();
-    roster.join(&room(), "1", &name("Ann")).unwrap();
+    roster.join(&room(), "1", &name("Ann"), None).unwrap();
     assert_eq!(roster.people(&room()).count, 0, "joined, and not here yet");
     let guard = roster.enter(&room(), "1", &name("Ann"));
     for alike in ["Ann", "ann", "ANN", "Ａｎｎ", "Аnn", "ɑnn"] {
-        assert_eq!(roster.join(&room(), "2", &name(alike)), Err(NameTaken), "{alike}");
-        assert_eq!(roster.check(&room(), &name(alike)), Err(NameTaken), "{alike}");
+        assert_eq!(
+            roster.join(&room(), "2", &name(alike), None),
+            Err(NameTaken { by_own: false }),
+            "{alike}"
+        );
+        assert_eq!(
+            roster.check(&room(), &name(alike)),
+            Err(NameTaken { by_own: false }),
+            "{alike}"
+        );
     }
     for other in ["Anna", "Bob", "李"] {
         assert_eq!(roster.check(&room(), &name(other)), Ok(()), "{other}");
@@ -169,8 +177,8 @@ async fn names_that_look_alike_are_taken_while_somebody_is_here() {
 #[tokio::test(start_paused = true)]
 async fn who_joined_and_never_came_has_the_name_for_a_grace() {
     let roster = Roster::new();
-    roster.join(&room(), "1", &name("ann")).unwrap();
-    assert_eq!(roster.check(&room(), &name("ann")), Err(NameTaken));
+    roster.join(&room(), "1", &name("ann"), None).unwrap();
+    assert_eq!(roster.check(&room(), &name("ann")), Err(NameTaken { by_own: false }));
     pass(PRESENCE_GRACE).await;
     assert_eq!(change(&roster), None, "nobody saw it come, nobody sees it go");
     assert_eq!(roster.check(&room(), &name("ann")), Ok(()));
@@ -181,7 +189,7 @@ async fn who_joined_and_never_came_has_the_name_for_a_grace() {
 async fn a_tab_that_left_is_not_brought_back_by_word_that_it_is_hidden_and_its_name_is_free() {
     let roster = Roster::new();
     let ann = name("ann");
-    roster.join(&room(), "1", &ann).unwrap();
+    roster.join(&room(), "1", &ann, None).unwrap();
     let guard = roster.enter(&room(), "1", &ann);
     roster.leave(&room(), "1");
     roster.hide(&room(), "1", &ann);
@@ -219,7 +227,7 @@ async fn a_hidden_tab_that_is_not_known_is_here_by_saying_so() {
     let roster = Roster::new(); // As after a restart.
     roster.hide(&room(), "1", &name("ann"));
     assert_eq!(here(&roster), "ann");
-    assert_eq!(roster.check(&room(), &name("ann")), Err(NameTaken));
+    assert_eq!(roster.check(&room(), &name("ann")), Err(NameTaken { by_own: false }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -228,7 +236,7 @@ async fn who_is_here_is_one_value_until_what_it_says_changes() {
     let same = |before: &Arc<People>| Arc::ptr_eq(before, &roster.people(&room()));
     let nobody = roster.people(&room());
     assert!(same(&nobody));
-    roster.join(&room(), "00", &name("n00")).unwrap();
+    roster.join(&room(), "00", &name("n00"), None).unwrap();
     assert!(same(&nobody), "it has not come");
     let _guards: Vec<_> = (0..=MAX_LISTED_NAMES)
         .map(|n| roster.enter(&room(), &format!("{n:02}"), &name(&format!("n{n:02}"))))
@@ -294,7 +302,6 @@ async fn a_thousand_joins_are_one_announcement_with_fifty_names_and_a_number() {
     // Nobody was cut off halfway by the size of a batch either.
     drop((guards, watching));
     let dropped = Instant::now();
-    assert_eq!(changes.next().await.unwrap().1.watching, 0);
     assert_eq!(*changes.next().await.unwrap().1, People::default());
     assert!(dropped.elapsed() < PRESENCE_GRACE + SWEEP_INTERVAL * 2, "{:?}", dropped.elapsed());
     assert_nothing_is_kept(&roster);
@@ -320,4 +327,34 @@ async fn a_room_is_announced_twice_a_second_at_most_also_after_a_reader_that_was
         "{:?}",
         pauses.collect::<Vec<_>>()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_watches_and_goes_again_and_again_is_told_to_nobody_but_twice_a_minute() {
+    let roster = Roster::new();
+    let mut changes = std::pin::pin!(roster.changes());
+    let _ann = roster.enter(&room(), "1", &name("ann"));
+    assert_eq!(said(&changes.next().await.unwrap().1), "ann");
+    let begun = Instant::now();
+    let mut told = Vec::new();
+    while begun.elapsed() < Duration::from_mins(2) {
+        let watcher = roster.watch(&room());
+        let next = time::timeout(Duration::from_millis(600), changes.next()).await;
+        told.extend(next.ok().map(|_| begun.elapsed().as_secs()));
+        drop(watcher);
+        let next = time::timeout(Duration::from_millis(600), changes.next()).await;
+        told.extend(next.ok().map(|_| begun.elapsed().as_secs()));
+    }
+    assert!(told.len() <= 4, "{told:?}");
+    // Who comes is told at once, and with them how many watch.
+    let _watcher = roster.watch(&room());
+    let _bob = roster.enter(&room(), "2", &name("bob"));
+    let begun = Instant::now();
+    let people = changes.next().await.unwrap().1;
+    assert_eq!((said(&people).as_str(), people.watching), ("ann, bob", 1));
+    assert!(begun.elapsed() <= SWEEP_INTERVAL);
+    // And who stays is counted at last.
+    let _other = roster.watch(&room());
+    assert_eq!(changes.next().await.unwrap().1.watching, 2);
+    assert!(begun.elapsed() <= WATCHING_INTERVAL + SWEEP_INTERVAL * 2);
 }

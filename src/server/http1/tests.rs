@@ -1,6 +1,9 @@
 //! The takeover, over sockets in memory whose size decides where hyper is stopped while it writes.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::{
+    mem,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
 
 use axum::{
     Router,
@@ -8,13 +11,12 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
-use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex, join, simplex};
 use tokio_stream::{StreamExt as _, iter};
 use tower_service::Service;
 
 use super::{super::Protocol, *};
-use crate::{metrics::Metrics, server::live};
+use crate::{metrics::Metrics, server::live, sink::Chunk};
 
 const INFO: ConnectionInfo = ConnectionInfo {
     peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4711),
@@ -22,10 +24,14 @@ const INFO: ConnectionInfo = ConnectionInfo {
     protocol: Protocol::Http1,
 };
 
-const FRAMES: [&[u8]; 3] = [b"first\n", b"second\n", b"third\n"];
+fn progress() -> Arc<Progress> {
+    Arc::new(Progress::new())
+}
+
+const FRAMES: [&str; 3] = ["first\n", "second\n", "third\n"];
 
 async fn answer(request: Request<Body>) -> Response {
-    let frames = iter(FRAMES.map(Bytes::from_static));
+    let frames = iter(FRAMES);
     match request.uri().path() {
         // Without a look at the request's body.
         "/early" => StatusCode::NO_CONTENT.into_response(),
@@ -35,17 +41,10 @@ async fn answer(request: Request<Body>) -> Response {
             let info: &ConnectionInfo = request.extensions().get().expect("it is there");
             info.peer.to_string().into_response()
         }
-        "/frames" => {
-            live::answer((), live::plain(frames), Bytes::from_static(b"\n"), Metrics::new())
-        }
+        "/frames" => live::answer((), live::plain(frames), Chunk::new("\n"), Metrics::new()),
         "/endless" => {
             let frames = frames.chain(tokio_stream::pending());
-            live::answer(
-                (),
-                live::plain(frames),
-                Bytes::from_static(b"still there\n"),
-                Metrics::new(),
-            )
+            live::answer((), live::plain(frames), Chunk::new("still there\n"), Metrics::new())
         }
         other => panic!("{other}"),
     }
@@ -57,7 +56,9 @@ fn router() -> Router {
 
 /// Serves one connection to its end.
 async fn served(socket: impl AsyncRead + AsyncWrite + Unpin) {
-    if let Some((socket, live)) = serve(socket, INFO, router(), pending()).await.unwrap() {
+    if let Some((socket, live)) =
+        serve(socket, INFO, router(), progress(), pending()).await.unwrap()
+    {
         // A peer that is gone is the end as well.
         let _ = live.into_writer(socket).await;
     }
@@ -85,7 +86,12 @@ fn request(method: &str, path: &str, body: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nHost: here\r\nContent-Length: {length}\r\n\r\n{body}")
 }
 
-const LIVE: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nfirst\nsecond\nthird\n";
+/// The answer to `/frames`, and the start of the one to `/endless`.
+const LIVE: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n\
+                    6\r\nfirst\n\r\n7\r\nsecond\n\r\n6\r\nthird\n\r\n";
+
+/// What follows where the frames have ended.
+const LAST: &str = "0\r\n\r\n";
 
 #[tokio::test(start_paused = true)]
 async fn what_was_answered_before_a_stream_is_written_before_it_wherever_the_socket_blocks() {
@@ -103,7 +109,7 @@ async fn what_was_answered_before_a_stream_is_written_before_it_wherever_the_soc
     };
     for size in (1..=200).chain([1000, 5000, 100_000]) {
         let asked = format!("{early}{frames}");
-        assert_eq!(said(&asked, size).await, format!("{no_content}{LIVE}"), "{size}");
+        assert_eq!(said(&asked, size).await, format!("{no_content}{LIVE}{LAST}"), "{size}");
         let asked = format!("{early}{large}{early}{late}{early}{frames}{early}");
         let expected = [
             no_content,
@@ -111,19 +117,32 @@ async fn what_was_answered_before_a_stream_is_written_before_it_wherever_the_soc
             no_content,
             &echo("application/octet-stream", "z", 50),
             no_content,
-            LIVE, // And nothing to the last request.
+            LIVE,
+            LAST, // And nothing to the last request.
         ];
         assert_eq!(said(&asked, size).await, expected.concat(), "{size}");
     }
 }
 
 #[tokio::test]
+async fn a_request_of_http_1_0_gets_bare_frames_whatever_came_before_on_its_connection() {
+    let first = request("GET", "/peer", "");
+    for version in ["1.0", "1.0\r\nConnection: keep-alive"] {
+        let asked = format!("{first}GET /frames HTTP/{version}\r\n\r\n");
+        let said = said(&asked, 1000).await;
+        let live = "HTTP/1.0 200 OK\r\nconnection: close\r\n\r\nfirst\nsecond\nthird\n";
+        assert!(said.ends_with(&format!("127.0.0.1:4711{live}")), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn hyper_may_flush_more_than_once_after_a_response_is_offered() {
     let mut response =
-        live::answer((), live::plain(tokio_stream::empty()), Bytes::new(), Metrics::new());
+        live::answer((), live::plain(tokio_stream::empty()), Chunk::default(), Metrics::new());
     let takeover = Takeover::default();
     takeover.flushed();
-    takeover.offer(LiveResponse::take(&mut response).expect("it is live"));
+    let live = LiveResponse::take(&mut response, Framing::Chunked);
+    takeover.offer(live.expect("it is live"));
     tokio::select! {
         biased;
         _ = takeover.accept() => panic!("what came before was not written"),
@@ -148,7 +167,7 @@ async fn a_head_may_come_in_pieces_of_any_size_and_what_follows_it_is_ignored() 
         client.write_all(two.as_bytes()).await.unwrap();
         client.write_all(further.as_bytes()).await.unwrap();
         let mut said = Vec::new();
-        while !said.ends_with(b"third\n") {
+        while !said.ends_with(b"third\n\r\n") {
             assert_ne!(client.read_buf(&mut said).await.unwrap(), 0, "it goes on");
         }
         let said = without_dates(&String::from_utf8(said).unwrap());
@@ -156,9 +175,9 @@ async fn a_head_may_come_in_pieces_of_any_size_and_what_follows_it_is_ignored() 
                     content-length: 14\r\n\r\n127.0.0.1:4711";
         assert_eq!(said, format!("{peer}{LIVE}"), "{cut}");
         client.shutdown().await.unwrap();
-        let mut rest = [0; 12];
+        let mut rest = [0; 17];
         client.read_exact(&mut rest).await.unwrap();
-        assert_eq!(&rest, b"still there\n", "to the further requests there is no answer");
+        assert_eq!(&rest, b"c\r\nstill there\n\r\n", "to the further requests there is no answer");
         drop(client);
         server.await.unwrap();
     }
@@ -196,7 +215,7 @@ impl Service<Request<Body>> for Strict {
 async fn a_service_is_called_when_it_is_ready() {
     let (mut client, server) = duplex(4096);
     let service = Strict { is_ready: false, router: router() };
-    let server = tokio::spawn(serve(server, INFO, service, pending()));
+    let server = tokio::spawn(serve(server, INFO, service, progress(), pending()));
     client.write_all(request("GET", "/peer", "").repeat(2).as_bytes()).await.unwrap();
     client.shutdown().await.unwrap();
     let mut said = String::new();

@@ -14,17 +14,23 @@ use tokio_stream::{Stream, StreamExt as _};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Frames, Shared, WRITE_TIMEOUT};
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, sink::Framing};
 
-/// The peer took nothing for [`WRITE_TIMEOUT`].
+/// Why a body ends with an error, so that the response is cut and does not look complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the peer took nothing for {} s", WRITE_TIMEOUT.as_secs())]
-pub struct WriteTimeout;
+pub enum Cut {
+    /// The peer took nothing for [`WRITE_TIMEOUT`].
+    #[error("the peer took nothing for {} s", WRITE_TIMEOUT.as_secs())]
+    WriteTimeout,
+    /// The frames ended, and are not complete.
+    #[error("the stream was cut")]
+    Incomplete,
+}
 
 /// Frames on their way to a body. Dropped, it drops the frames.
 pub(super) struct Pump {
     frames: Receiver<Bytes>,
-    task: AbortOnDropHandle<Result<(), WriteTimeout>>,
+    task: AbortOnDropHandle<Result<(), Cut>>,
 }
 
 impl Pump {
@@ -33,7 +39,7 @@ impl Pump {
         let (sender, receiver) = mpsc::channel(1);
         let task = tokio::spawn(async move {
             let outcome = pump(frames, sender).await;
-            if outcome.is_err() {
+            if outcome == Err(Cut::WriteTimeout) {
                 metrics.evicted();
             }
             outcome
@@ -43,19 +49,20 @@ impl Pump {
 }
 
 /// Sends each frame once the one before was taken, which must be soon.
-async fn pump(mut frames: Frames, sender: Sender<Bytes>) -> Result<(), WriteTimeout> {
+async fn pump(mut frames: Frames, sender: Sender<Bytes>) -> Result<(), Cut> {
     loop {
-        let permit = timeout(WRITE_TIMEOUT, sender.reserve()).await.map_err(|_| WriteTimeout)?;
+        let permit = timeout(WRITE_TIMEOUT, sender.reserve()).await;
         // The body is gone, and this task about to be aborted.
-        let Ok(permit) = permit else { return Ok(()) };
-        let Some(frame) = frames.next().await else { return Ok(()) };
-        permit.send(frame);
+        let Ok(permit) = permit.map_err(|_| Cut::WriteTimeout)? else { return Ok(()) };
+        let Some(frame) = frames.next().await else {
+            return if frames.is_complete() { Ok(()) } else { Err(Cut::Incomplete) };
+        };
+        permit.send(frame.into_framed(Framing::Bare));
     }
 }
 
 /// The body: it starts the pump when it is first polled, unless that was started before. It ends
-/// with an error, so that the response is cut and does not look complete, where the frames did not
-/// come to their end.
+/// with an error where the frames did not come to their end, or are not complete.
 pub(super) fn body(shared: Shared) -> impl Stream<Item = io::Result<Bytes>> + Send {
     async_stream::try_stream! {
         // Where a socket was taken over, nobody polls this.
@@ -69,7 +76,7 @@ pub(super) fn body(shared: Shared) -> impl Stream<Item = io::Result<Bytes>> + Se
                 tracing::error!("a stream's task failed");
                 io::Error::other(why)
             })?;
-            outcome.map_err(|why| io::Error::new(io::ErrorKind::TimedOut, why))?;
+            outcome.map_err(io::Error::other)?;
         }
     }
 }
@@ -90,12 +97,11 @@ mod tests {
         let frames = async_stream::stream! {
             loop {
                 let _ = &holding;
-                yield Bytes::from_static(b"frame\n");
+                yield "frame\n";
                 sleep(Duration::from_secs(1)).await;
             }
         };
-        let keep_alive = Bytes::from_static(b"\n");
-        (answer((), plain(frames), keep_alive, metrics.clone()), held, metrics)
+        (answer((), plain(frames), Chunk::new("\n"), metrics.clone()), held, metrics)
     }
 
     fn frames_of(body: Body) -> impl Stream<Item = Result<Bytes, axum::Error>> + Unpin {
@@ -158,9 +164,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_without_frames_that_are_due_waits_for_ever() {
         let metrics = Metrics::new();
-        let frames = tokio_stream::iter(vec![Bytes::from_static(b"frame\n")]);
-        let frames = frames.chain(tokio_stream::pending());
-        let response = answer((), plain(frames), Bytes::from_static(b"\n"), metrics.clone());
+        let frames = tokio_stream::iter(["frame\n"]).chain(tokio_stream::pending());
+        let response = answer((), plain(frames), Chunk::new("\n"), metrics.clone());
         let mut frames = frames_of(response.into_body());
         assert_eq!(frames.next().await.unwrap().unwrap(), "frame\n");
         assert!(timeout(WRITE_TIMEOUT * 10, frames.next()).await.is_err());
@@ -168,21 +173,28 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn frames_that_end_end_the_body_and_one_that_panics_does_not_look_like_it() {
+    async fn frames_that_are_complete_end_the_body_and_others_do_not_look_like_it() {
         let frames = |panics: bool| {
-            let frames = async_stream::stream! {
-                yield Bytes::from_static(b"one ");
-                yield Bytes::from_static(b"two");
+            async_stream::stream! {
+                yield "one ";
+                yield "two";
                 assert!(!panics, "on purpose");
-            };
-            answer((), plain(frames), Bytes::from_static(b"\n"), Metrics::new())
+            }
         };
-        let read = axum::body::to_bytes(frames(false).into_body(), 100).await;
+        let metrics = Metrics::new();
+        let keep_alive = Chunk::new("\n");
+        let complete = answer((), plain(frames(false)), keep_alive.clone(), metrics.clone());
+        let read = axum::body::to_bytes(complete.into_body(), 100).await;
         assert_eq!(read.unwrap(), "one two");
-        let mut panicking = frames_of(frames(true).into_body());
-        assert_eq!(panicking.next().await.unwrap().unwrap(), "one ");
-        assert_eq!(panicking.next().await.unwrap().unwrap(), "two");
-        panicking.next().await.unwrap().unwrap_err();
+        let cut = answer((), cut(frames(false)), keep_alive.clone(), metrics.clone());
+        let panicking = answer((), plain(frames(true)), keep_alive, metrics.clone());
+        for response in [cut, panicking] {
+            let mut read = frames_of(response.into_body());
+            assert_eq!(read.next().await.unwrap().unwrap(), "one ");
+            assert_eq!(read.next().await.unwrap().unwrap(), "two");
+            read.next().await.unwrap().unwrap_err();
+        }
+        assert_eq!(metrics.evictions(), 0, "the peers took all");
     }
 
     #[tokio::test(start_paused = true)]
@@ -206,8 +218,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_asks_first_has_the_frames() {
         let (mut response, held, _) = endless();
-        let live = LiveResponse::take(&mut response).expect("it is live");
-        assert!(LiveResponse::take(&mut response).is_none());
+        let live = LiveResponse::take(&mut response, Framing::Chunked).expect("it is live");
+        assert!(LiveResponse::take(&mut response, Framing::Chunked).is_none());
         let read = axum::body::to_bytes(response.into_body(), 100).await;
         assert_eq!(read.unwrap(), "", "they are on their way to a socket");
         assert_eq!(Arc::strong_count(&held), 2);
@@ -218,6 +230,6 @@ mod tests {
         let body = std::mem::take(response.body_mut());
         let mut frames = frames_of(body);
         assert_eq!(frames.next().await.unwrap().unwrap(), "frame\n");
-        assert!(LiveResponse::take(&mut response).is_none());
+        assert!(LiveResponse::take(&mut response, Framing::Chunked).is_none());
     }
 }

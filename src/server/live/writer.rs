@@ -1,7 +1,10 @@
 //! A live response on a socket of its own.
 //!
-//! The end of the stream is the end of the connection (RFC 9112, section 6.3, the last case), so
-//! nothing is put around a frame.
+//! To a request of HTTP/1.1 each frame goes out in a chunk: clients hand on a chunk when it is whole,
+//! and some gather what has none (Python's `requests` fills a buffer of 512 bytes first). To one of
+//! HTTP/1.0 frames go out as they are, and the end of the stream is the end of the connection
+//! (RFC 9112, section 6.3, the last case). In both the connection ends with the stream, and only
+//! where the frames are complete with the last chunk before.
 //!
 //! A peer may close its half once it has sent its request, as `nc -N` and simple clients of
 //! HTTP/1.0 do, and read on. A browser that closes a tab closes both halves, and at first the two
@@ -12,9 +15,10 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -25,9 +29,15 @@ use tokio::{
 };
 
 use super::{Frames, LiveResponse};
+use crate::sink::{Chunk, Framing};
 
 /// Bytes gathered for one write while more frames are ready.
 const WRITE_BATCH_BYTES: usize = 16 * 1024;
+
+/// What is read of a peer at once, and in a second. There is nothing that it should say: what came
+/// behind its request is dropped, and whoever pours into a stream waits, and costs next to nothing.
+const READ_BYTES: usize = 4096;
+const MAX_READ_PER_SECOND: usize = 64 * 1024;
 
 /// When a peer that closed its half is written to, each after the one before. The first write makes
 /// a peer that is gone answer with a reset; the second finds that where the peer is near, the third
@@ -42,31 +52,59 @@ pub struct Writer<S> {
     frames: Frames,
     /// What is being written.
     out: Bytes,
+    /// What stands around frames.
+    framing: Framing,
     /// Whether the frames have come to their end.
     ended: bool,
+    /// As it goes out.
     keep_alive: Bytes,
     /// Set once the peer has closed its half.
     probes: Option<Probes>,
+    /// How much more is read before the next pause, and that.
+    may_read: usize,
+    pause: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
     pub(super) fn new(live: LiveResponse, socket: S) -> Self {
-        let LiveResponse { headers, frames, keep_alive } = live;
-        let out = head(&headers);
-        Self { socket, frames, out, ended: false, keep_alive, probes: None }
+        let LiveResponse { headers, frames, keep_alive, framing } = live;
+        let out = head(&headers, framing);
+        let keep_alive = keep_alive.into_framed(framing);
+        Self {
+            socket,
+            frames,
+            out,
+            framing,
+            ended: false,
+            keep_alive,
+            probes: None,
+            may_read: MAX_READ_PER_SECOND,
+            pause: None,
+        }
     }
 
     /// Drops what the peer says: there is nothing more to ask for here. When the stream ends, all of
     /// it was read: over something unread, closing would be a reset, and the last frames be lost.
     fn read(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        let mut ignored = [0; 64];
+        let mut ignored = [MaybeUninit::uninit(); READ_BYTES];
         while self.probes.is_none() {
-            let mut ignored = ReadBuf::new(&mut ignored);
+            if let Some(pause) = &mut self.pause {
+                if pause.as_mut().poll(context).is_pending() {
+                    break;
+                }
+                (self.pause, self.may_read) = (None, MAX_READ_PER_SECOND);
+            }
+            let mut ignored = ReadBuf::uninit(&mut ignored);
             match Pin::new(&mut self.socket).poll_read(context, &mut ignored)? {
                 Poll::Ready(()) if ignored.filled().is_empty() => {
                     self.probes = Some(Probes::start());
                 }
-                Poll::Ready(()) => {}
+                Poll::Ready(()) => {
+                    self.may_read = self.may_read.saturating_sub(ignored.filled().len());
+                    if self.may_read == 0 {
+                        self.pause = Some(Box::pin(sleep(Duration::from_secs(1))));
+                    }
+                }
                 Poll::Pending => break,
             }
         }
@@ -91,29 +129,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
     fn gather(&mut self, context: &mut Context<'_>) -> bool {
         let mut many = Vec::new();
         let waits = loop {
-            match self.frames.as_mut().poll_next(context) {
+            let next = match self.frames.as_mut().poll_next(context) {
                 Poll::Pending => break true,
+                Poll::Ready(Some(frame)) => frame.into_framed(self.framing),
                 Poll::Ready(None) => {
                     self.ended = true;
-                    break false;
+                    self.last_bytes()
                 }
+            };
+            if self.out.is_empty() {
                 // Nearly always the only one, and shared with all readers.
-                Poll::Ready(Some(frame)) if self.out.is_empty() => self.out = frame,
-                Poll::Ready(Some(frame)) => {
-                    if many.is_empty() {
-                        many.extend_from_slice(&self.out);
-                    }
-                    many.extend_from_slice(&frame);
-                    if many.len() >= WRITE_BATCH_BYTES {
-                        break false;
-                    }
+                self.out = next;
+            } else {
+                if many.is_empty() {
+                    many.extend_from_slice(&self.out);
                 }
+                many.extend_from_slice(&next);
+            }
+            if self.ended || many.len() >= WRITE_BATCH_BYTES {
+                break false;
             }
         };
         if !many.is_empty() {
             self.out = many.into();
         }
         waits
+    }
+
+    /// What goes out after the last frame.
+    fn last_bytes(&self) -> Bytes {
+        match self.framing {
+            Framing::Chunked if self.frames.is_complete() => Bytes::from_static(Chunk::LAST),
+            Framing::Chunked | Framing::Bare => Bytes::new(),
+        }
     }
 }
 
@@ -122,6 +170,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Writer<S> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let rest = this.frames.unpark();
+        if !rest.is_empty() {
+            // All of ours was written before others could write.
+            this.out = rest;
+        }
         this.read(context)?;
         let mut waits = false;
         loop {
@@ -174,11 +227,17 @@ impl Probes {
 
 /// The response's head. Without a length and not in chunks, the body lasts until the connection
 /// ends.
-fn head(headers: &HeaderMap) -> Bytes {
-    let now = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    let mut head = format!("HTTP/1.1 200 OK\r\ndate: {now}\r\n").into_bytes();
+fn head(headers: &HeaderMap, framing: Framing) -> Bytes {
+    // A clock may show what no calendar here has: the last year that it knows will do.
+    let now = jiff::Timestamp::try_from(SystemTime::now()).unwrap_or(jiff::Timestamp::MAX);
+    let now = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    // The version of the request, as hyper has it in the answer to a HEAD.
+    let version = if framing == Framing::Chunked { "1.1" } else { "1.0" };
+    let mut head = format!("HTTP/{version} 200 OK\r\ndate: {now}\r\n").into_bytes();
+    let chunked = (&header::TRANSFER_ENCODING, &HeaderValue::from_static("chunked"));
+    let chunked = (framing == Framing::Chunked).then_some(chunked);
     let close = (&header::CONNECTION, &HeaderValue::from_static("close"));
-    for (name, value) in headers.iter().chain([close]) {
+    for (name, value) in headers.iter().chain(chunked).chain([close]) {
         head.extend_from_slice(name.as_str().as_bytes());
         head.extend_from_slice(b": ");
         head.extend_from_slice(value.as_bytes());

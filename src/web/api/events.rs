@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderName, header},
     response::Response,
 };
+use bytes::Bytes;
 use serde::Deserialize;
 
 use super::super::{
@@ -20,17 +21,19 @@ use crate::{
     message::MessageId,
     rooms::{Caller, Cursor, Listen, Tab},
     server::live,
-    sink::Sink,
+    sink::{Framing, Sink},
 };
 
 /// The most messages that a stream can be asked to begin with: what is kept by default.
-const MAX_LAST: usize = 10_000;
+pub(crate) const MAX_LAST: usize = 10_000;
 
 /// What the address says.
 #[derive(Deserialize)]
 pub(crate) struct StreamQuery {
     after: Option<String>,
     last: Option<String>,
+    #[serde(rename = "lastEventId")]
+    last_event_id: Option<String>,
     format: Option<String>,
 }
 
@@ -69,13 +72,22 @@ impl StreamQuery {
     }
 
     /// Where the reader begins. The header, which a browser sends by itself when it comes back,
-    /// wins over the address that it first came to.
+    /// wins over the address that it first came to. Where there is no `EventSource`, polyfills cannot
+    /// set the header without a preflight, and put its value behind the `?`.
     fn cursor(&self, headers: &HeaderMap) -> Result<Cursor, Error> {
         // An empty header is what the standard sends for "no last event"; browsers leave it out.
-        let header = headers.get("last-event-id").filter(|value| !value.is_empty());
+        let mut lines = headers.get_all("last-event-id").iter();
+        let header = lines.next().filter(|value| !value.is_empty());
+        if lines.next().is_some() {
+            // As with a parameter, nobody can say which is meant.
+            return Err(Error::Invalid("The header Last-Event-ID came twice.".into()));
+        }
         if let Some(header) = header {
             let id = header.to_str().ok().and_then(|raw| raw.parse().ok());
             return Ok(id.map_or(Cursor::Unreadable, Cursor::After));
+        }
+        if let Some(raw) = self.last_event_id.as_deref().filter(|raw| !raw.is_empty()) {
+            return Ok(raw.parse().map_or(Cursor::Unreadable, Cursor::After));
         }
         if let Some(raw) = &self.after {
             let id: MessageId = raw.parse().map_err(|_| {
@@ -95,12 +107,20 @@ impl StreamQuery {
 
 /// Between the server, which has the socket, and the delivery, which writes to it.
 impl live::LiveFrames for LiveStream {
-    fn attach(&mut self, socket: Arc<dyn Sink>) {
-        LiveStream::attach(self, socket);
+    fn attach(&mut self, socket: Arc<dyn Sink>, framing: Framing) {
+        LiveStream::attach(self, socket, framing);
     }
 
     fn park(&mut self) {
         LiveStream::park(self);
+    }
+
+    fn unpark(&mut self) -> Bytes {
+        LiveStream::unpark(self)
+    }
+
+    fn is_complete(&self) -> bool {
+        LiveStream::is_complete(self)
     }
 }
 
@@ -112,5 +132,13 @@ fn answer(representation: Representation, stream: LiveStream, state: &AppState) 
         (HeaderName::from_static("x-accel-buffering"), "no"),
         (header::VARY, "accept"),
     ];
+    // Older versions of Caddy's `encode` compress all the same, and hold back what is no event
+    // stream; they leave alone what has an encoding, and so do Apache and nginx. Clients know that
+    // this is none.
+    let encoded = match representation {
+        Representation::EventStream | Representation::EventStreamJson => None,
+        _ => Some([(header::CONTENT_ENCODING, "identity")]),
+    };
+    let headers = (headers, encoded);
     live::answer(headers, stream, representation.keep_alive(), state.metrics.clone())
 }

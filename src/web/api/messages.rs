@@ -1,37 +1,37 @@
-//! `/rooms/{room}/messages`: a page of older messages, and sending from a script.
+//! `GET /rooms/{room}/messages`: a page of older messages.
 
 use axum::{
-    Json,
     extract::State,
-    http::{HeaderMap, HeaderName, StatusCode, header},
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
 use super::super::{
     cache::PAGE_MESSAGES,
-    error::{Error, invalid},
+    error::Error,
     extract::{Params, Room},
-    form::{Posted, key},
-    negotiate,
+    json::Json,
+    negotiate::{self, Document},
     respond::not_stored,
     state::AppState,
 };
 use crate::{
-    message::{Draft, Message, MessageId, Name, Seq, Text},
+    message::{MessageId, Seq},
     paths,
     rooms::Caller,
     view,
 };
 
 /// The most that may be asked for at once: 200 of the longest texts are 3 MB.
-const MAX_PAGE_MESSAGES: usize = 200;
+pub(crate) const MAX_PAGE_MESSAGES: usize = 200;
 
 /// Which part of the past is asked for.
 #[derive(Deserialize)]
 pub(crate) struct PageQuery {
     before: Option<String>,
     limit: Option<String>,
+    format: Option<String>,
 }
 
 impl PageQuery {
@@ -56,7 +56,7 @@ impl PageQuery {
     }
 }
 
-/// `GET`: the fragment that goes before what a page has, or an array for scripts; oldest first.
+/// The fragment that goes before what a page has, or an array for scripts; oldest first.
 pub(crate) async fn list(
     Room(room): Room,
     caller: Caller,
@@ -64,40 +64,16 @@ pub(crate) async fn list(
     headers: HeaderMap,
     Params(query): Params<PageQuery>,
 ) -> Result<Response, Error> {
+    let document = negotiate::document(&headers, query.format.as_deref())?;
     let (before, limit) = (query.before(&state)?, query.limit()?);
     let past = state.rooms.messages(&caller, &room, before, limit).await?;
     let vary = [(header::VARY, "accept")];
-    Ok(if negotiate::prefers_json(&headers) {
-        (not_stored(), vary, Json(past.messages)).into_response()
-    } else {
-        let here = paths::messages(&room).to_string();
-        let list = view::message::list(&past.messages, past.more, &here);
-        (not_stored(), vary, list).into_response()
+    Ok(match document {
+        Document::Json => (not_stored(), vary, Json(past.messages)).into_response(),
+        Document::Html => {
+            let here = paths::messages(&room).to_string();
+            let list = view::message::list(&past.messages, past.more, &here);
+            (not_stored(), vary, list).into_response()
+        }
     })
-}
-
-/// A script's fields.
-#[derive(Deserialize)]
-pub(crate) struct Fields {
-    #[serde(default)]
-    username: String,
-    #[serde(default)]
-    text: String,
-    #[serde(default)]
-    key: String,
-}
-
-/// `POST`: from a script, which says who it is.
-pub(crate) async fn create(
-    Room(room): Room,
-    caller: Caller,
-    State(state): State<AppState>,
-    Posted(fields): Posted<Fields>,
-) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Message>), Error> {
-    let name = Name::parse(&fields.username).map_err(invalid)?;
-    let text = Text::parse(&fields.text).map_err(invalid)?;
-    let draft = Draft { room, name, text, key: key(&fields.key)? };
-    let message = state.rooms.send_as(&caller, draft).await?.message;
-    let location = format!("{}#m{}", paths::room(&message.room), message.seq());
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(message)))
 }

@@ -1,7 +1,6 @@
 //! Who is here.
 
 use axum::{
-    Json,
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
@@ -9,9 +8,21 @@ use axum::{
 use serde::Deserialize;
 
 use super::super::{
-    error::Error, extract::Room, form::Posted, negotiate, respond::not_stored, state::AppState,
+    error::Error,
+    extract::{Params, Room},
+    form::PageForm,
+    json::Json,
+    negotiate::{self, Document},
+    respond::not_stored,
+    state::AppState,
 };
 use crate::rooms::{Caller, Tab};
+
+/// What the address says.
+#[derive(Deserialize)]
+pub(crate) struct FormatQuery {
+    pub format: Option<String>,
+}
 
 /// `GET /rooms/{room}/presence`: the fragment that a page shows, or
 /// `{"count":2,"names":["ann","bob"]}`, with `"away":["bob"]` where somebody is, and `"watching"`
@@ -21,33 +32,16 @@ pub(crate) async fn show(
     caller: Caller,
     State(state): State<AppState>,
     headers: HeaderMap,
+    Params(query): Params<FormatQuery>,
 ) -> Result<Response, Error> {
+    let document = negotiate::document(&headers, query.format.as_deref())?;
     let people = state.rooms.people(&caller, &room)?;
     let vary = [(header::VARY, "accept")];
-    if !negotiate::prefers_json(&headers) {
+    if document == Document::Html {
         let list = state.cache.people(&room, &people).0.clone();
         return Ok((not_stored(), vary, maud::PreEscaped(list)).into_response());
     }
-    let listed = |only_away: bool| -> Vec<&str> {
-        let people = people.names.iter().filter(|person| person.away || !only_away);
-        people.map(|person| person.name.as_str()).collect()
-    };
-    let mut object = serde_json::json!({ "count": people.count, "names": listed(false) });
-    let away = listed(true);
-    if !away.is_empty() {
-        object["away"] = away.into();
-    }
-    if people.watching > 0 {
-        object["watching"] = people.watching.into();
-    }
-    Ok((not_stored(), vary, Json(object)).into_response())
-}
-
-/// What a tab says of itself.
-#[derive(Deserialize)]
-pub(crate) struct Fields {
-    #[serde(default)]
-    hidden: bool,
+    Ok((not_stored(), vary, Json(&*people)).into_response())
 }
 
 /// `POST /rooms/{room}/tabs/{tab}/presence`: a tab says whether it is hidden. A hidden one lets
@@ -55,8 +49,14 @@ pub(crate) struct Fields {
 pub(crate) async fn update(
     tab: Tab,
     State(state): State<AppState>,
-    Posted(Fields { hidden }): Posted<Fields>,
-) -> StatusCode {
+    form: PageForm,
+) -> Result<StatusCode, Error> {
+    let hidden = match form.field("hidden")? {
+        "true" => true,
+        "false" => false,
+        // Nothing that is said, too: who forgot the field is not to be told that all is done.
+        _ => return Err(Error::Invalid("hidden= takes true or false.".into())),
+    };
     state.rooms.set_hidden(&tab, hidden);
-    StatusCode::NO_CONTENT
+    Ok(StatusCode::NO_CONTENT)
 }

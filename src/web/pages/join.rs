@@ -2,31 +2,43 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Redirect, Response},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
-use maud::Markup;
-use serde::Deserialize;
 
 use super::super::{
     error::{Error, invalid},
     extract::Room,
-    form::Posted,
-    session,
+    form::PageForm,
+    respond::not_stored,
+    session::{self, Browser},
     state::AppState,
 };
-use crate::{message::Name, paths, rooms::Caller, view};
+use crate::{
+    message::{Name, RoomName},
+    paths,
+    rooms::Caller,
+    view,
+};
 
-/// `GET /rooms/{room}`: the join form.
-pub(crate) async fn show(Room(room): Room) -> Markup {
-    view::join::page(&room, "", None)
+/// `GET /rooms/{room}`: the join form. It gives a browser the cookie by which it is known when it
+/// joins, so that its own earlier tab does not stand in its way.
+pub(crate) async fn show(
+    Room(room): Room,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> Response {
+    let page = (not_stored(), view::join::page(&room, "", None));
+    if Browser::of(&headers, &state.secret).is_some() {
+        return page.into_response();
+    }
+    let cookie = Browser::fresh().cookie(&state.secret, over_tls(&headers));
+    ([(header::SET_COOKIE, cookie)], page).into_response()
 }
 
-/// The join form's field.
-#[derive(Deserialize)]
-pub(crate) struct Fields {
-    #[serde(default)]
-    username: String,
+/// `GET /rooms/{room}/join`, from who reloads after a refusal, or goes back to it: a 303 to the form.
+pub(crate) async fn form(Room(room): Room) -> Redirect {
+    Redirect::to(&paths::room(&room).to_string())
 }
 
 /// `POST /rooms/{room}/join`: makes the tab and sends the browser there, or shows the form again
@@ -36,30 +48,67 @@ pub(crate) async fn create(
     caller: Caller,
     State(state): State<AppState>,
     headers: HeaderMap,
-    Posted(Fields { username }): Posted<Fields>,
+    form: PageForm,
 ) -> Response {
-    let name = Name::parse(&username).map_err(invalid);
-    let tab = name.and_then(|name| Ok(state.rooms.join(&caller, room.clone(), name)?));
-    match tab {
+    let known = Browser::of(&headers, &state.secret);
+    // A tab whose cookie is gone, which joins again: what it holds is its own.
+    let earlier = session::proven(&state.secret, form.entered("again"), &room);
+    if known.is_none() && earlier.is_none() && came_from_our_page(&headers) {
+        // It got a cookie with the form, and sent none: it would be back here without a word.
+        let sentence = Some(view::join::COOKIES_BLOCKED);
+        let page = view::join::page(&room, form.entered("username"), sentence);
+        let cookie = Browser::fresh().cookie(&state.secret, over_tls(&headers));
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return (status, [(header::SET_COOKIE, cookie)], not_stored(), page).into_response();
+    }
+    let name = form.field("username").and_then(|raw| Name::parse(raw).map_err(invalid));
+    let browser_id = known.as_ref().map(|browser| browser.id.as_str());
+    let tab = match name {
+        Ok(name) => {
+            state.rooms.join(&caller, room.clone(), name, browser_id, earlier.as_ref()).await
+        }
+        Err(why) => return refused(&room, &form, &why),
+    };
+    match tab.map_err(Error::from) {
         Ok(tab) => {
-            let cookie = session::give(&tab, &state.secret, over_tls(&headers));
+            let over_tls = over_tls(&headers);
             let page = paths::tab(&tab.room, &tab.id).to_string();
-            (cookie, Redirect::to(&page)).into_response()
+            let mut cookies = vec![session::give(&tab, &state.secret, over_tls)];
+            if let Some(mut browser) = known {
+                let removals = browser.add(&tab, &state.rooms);
+                cookies.push(browser.cookie(&state.secret, over_tls));
+                cookies.extend(removals);
+            }
+            let cookies = cookies.into_iter().map(|cookie| (header::SET_COOKIE, cookie));
+            (AppendHeaders(cookies), Redirect::to(&page)).into_response()
         }
-        Err(why) => {
-            let page = view::join::page(&room, &username, Some(why.sentence()));
-            // A form that cannot be taken as it stands, whatever is wrong with it.
-            let status = match why {
-                Error::TooMany(_) => why.status(),
-                _ => StatusCode::UNPROCESSABLE_ENTITY,
-            };
-            why.told_by((status, page).into_response())
-        }
+        Err(why) => refused(&room, &form, &why),
     }
 }
 
+/// The form again, and why.
+fn refused(room: &RoomName, form: &PageForm, why: &Error) -> Response {
+    let page = view::join::page(room, form.entered("username"), Some(why.sentence()));
+    // A form that cannot be taken as it stands, whatever is wrong with it.
+    let status = match why {
+        Error::TooMany(_) => why.status(),
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    why.told_by((status, page).into_response())
+}
+
+/// Whether a browser posted the form as it stands on our page, as far as it says so (Fetch Metadata):
+/// over plain HTTP to another machine none does.
+fn came_from_our_page(headers: &HeaderMap) -> bool {
+    let says = |name, what: &str| headers.get(name).is_some_and(|value| value == what);
+    says("sec-fetch-site", "same-origin") && says("sec-fetch-mode", "navigate")
+}
+
 /// Whether the browser reached us over TLS, which a proxy may have ended. The browser says so
-/// itself, in the Origin of its post; a forged one could only harm the forger's own cookie.
-fn over_tls(headers: &HeaderMap) -> bool {
-    headers.get("origin").is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
+/// itself, in the Origin of its post, and the proxy to who says none, as curl does; a forged one
+/// could only harm the forger's own cookie.
+pub(super) fn over_tls(headers: &HeaderMap) -> bool {
+    let origin = headers.get("origin").map_or(&b""[..], HeaderValue::as_bytes);
+    let proto = headers.get("x-forwarded-proto").map_or(&b""[..], HeaderValue::as_bytes);
+    origin.starts_with(b"https://") || proto.eq_ignore_ascii_case(b"https")
 }

@@ -2,62 +2,96 @@
 
 use axum::{
     extract::State,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
-use serde::Deserialize;
+use serde::Serialize;
 
-use super::super::{error::Error, form::Posted, respond::not_stored, state::AppState};
-use crate::{message::RoomName, paths, rooms::Caller, view};
+use super::{
+    super::{
+        api::presence::FormatQuery,
+        error::{Error, invalid},
+        extract::Params,
+        form::PageForm,
+        json::Json,
+        negotiate::{self, Document},
+        respond::not_stored,
+        state::AppState,
+    },
+    again,
+};
+use crate::{
+    message::RoomName,
+    paths,
+    rooms::Caller,
+    view::{self, rooms::Room},
+};
 
 /// Rooms that the list shows: what somebody reads through.
-const MAX_LISTED_ROOMS: usize = 200;
+pub(crate) const MAX_LISTED_ROOMS: usize = 200;
 
 /// `GET /`: everybody starts in the lobby.
 pub(crate) async fn lobby() -> Redirect {
     Redirect::to(paths::LOBBY)
 }
 
-/// `GET /rooms`: the rooms that have people or messages, and a form to open another.
-pub(crate) async fn list(caller: Caller, State(state): State<AppState>) -> Result<Response, Error> {
-    listing(&state, &caller, StatusCode::OK, "", None).await
+/// A room for scripts.
+#[derive(Serialize)]
+struct Object<'a> {
+    room: &'a str,
+    /// How many people are there.
+    here: usize,
+    /// When its newest message was sent; `null` where it has none.
+    last_sent_at: Option<String>,
 }
 
-/// The form's field.
-#[derive(Deserialize)]
-pub(crate) struct Fields {
-    #[serde(default)]
-    room: String,
+/// `GET /rooms`: the rooms that have people or messages, and a form to open another; for scripts, an
+/// array.
+pub(crate) async fn list(
+    caller: Caller,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Params(query): Params<FormatQuery>,
+) -> Result<Response, Error> {
+    let document = negotiate::document(&headers, query.format.as_deref())?;
+    let rooms = rooms(&state, &caller).await?;
+    let vary = [(header::VARY, "accept")];
+    Ok(match document {
+        Document::Html => (not_stored(), vary, view::rooms::page(&rooms, "", None)).into_response(),
+        Document::Json => {
+            let objects = rooms.iter().map(|Room { name, here, last_sent_at }| Object {
+                room: name.as_str(),
+                here: *here,
+                last_sent_at: last_sent_at.map(|at| format!("{at:.3}")),
+            });
+            (not_stored(), vary, Json(objects.collect::<Vec<_>>())).into_response()
+        }
+    })
 }
 
 /// `POST /rooms`: a room begins when somebody goes there.
 pub(crate) async fn open(
     caller: Caller,
     State(state): State<AppState>,
-    Posted(Fields { room }): Posted<Fields>,
+    form: PageForm,
 ) -> Result<Response, Error> {
-    match RoomName::parse(room.trim()) {
+    let room = form.field("room").and_then(|raw| RoomName::parse(raw.trim()).map_err(invalid));
+    match room {
         Ok(room) => Ok(Redirect::to(&paths::room(&room).to_string()).into_response()),
         Err(why) => {
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
-            listing(&state, &caller, status, &room, Some(&why.to_string())).await
+            let rooms = rooms(&state, &caller).await?;
+            let page = view::rooms::page(&rooms, form.entered("room"), Some(why.sentence()));
+            Ok(again(StatusCode::UNPROCESSABLE_ENTITY, page))
         }
     }
 }
 
-async fn listing(
-    state: &AppState,
-    caller: &Caller,
-    status: StatusCode,
-    entered: &str,
-    problem: Option<&str>,
-) -> Result<Response, Error> {
+async fn rooms(state: &AppState, caller: &Caller) -> Result<Vec<Room>, Error> {
     let rooms = state.rooms.list(caller, MAX_LISTED_ROOMS).await?;
-    let rooms = rooms.into_iter().map(|(name, listed)| view::rooms::Room {
+    let rooms = rooms.into_iter().map(|(name, listed)| Room {
         name,
         here: listed.here,
         last_sent_at: listed.last_sent_at,
     });
-    let page = view::rooms::page(&rooms.collect::<Vec<_>>(), entered, problem);
-    Ok((status, not_stored(), page).into_response())
+    Ok(rooms.collect())
 }

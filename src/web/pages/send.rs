@@ -11,9 +11,9 @@ use serde::Deserialize;
 use super::{
     super::{
         error::{Error, invalid},
-        extract::Params,
-        form::{Posted, key},
-        respond::not_stored,
+        extract::{Params, Visitor},
+        form::PageForm,
+        respond::{never_stored, not_stored},
         state::AppState,
     },
     again, tab,
@@ -26,14 +26,9 @@ use crate::{
     view::room::{SendForm, send_form, send_frame, sent},
 };
 
-/// The send form's fields.
-#[derive(Deserialize)]
-pub(crate) struct Fields {
-    #[serde(default)]
-    text: String,
-    #[serde(default)]
-    key: String,
-}
+/// What a form says whose key was another message's; the form has a fresh one.
+const KEY_REUSED: &str =
+    "Something else was already sent from this form. To send this as well, press Send again.";
 
 /// Whether the form stands in a frame of its own, for a browser without script.
 #[derive(Deserialize)]
@@ -41,11 +36,19 @@ pub(crate) struct Place {
     frame: Option<String>,
 }
 
-/// `GET /rooms/{room}/tabs/{tab}/send`: the form in a frame of its own.
-pub(crate) async fn frame(tab: Tab) -> impl IntoResponse {
+/// `GET /rooms/{room}/tabs/{tab}/send?frame=1`: the form in a frame of its own. Without `frame` it is
+/// where a form was posted that was refused, entered again: a 303 to the page that has the form.
+pub(crate) async fn frame(
+    visitor: Visitor,
+    Params(Place { frame }): Params<Place>,
+) -> Result<Response, Error> {
+    if frame.is_none() {
+        return Ok(tab::form(visitor).await.into_response());
+    }
+    let tab = visitor.tab.ok_or(Error::NotJoined)?;
     let path = paths::tab(&tab.room, &tab.id);
     let form = SendForm { path, key: &Key::fresh(), text: "", problem: None, framed: true };
-    (not_stored(), send_frame(&form))
+    Ok((never_stored(), send_frame(&form)).into_response())
 }
 
 /// `POST /rooms/{room}/tabs/{tab}/send`: from the send form, by htmx, plainly, or in its frame.
@@ -57,12 +60,12 @@ pub(crate) async fn create(
     State(state): State<AppState>,
     Params(Place { frame }): Params<Place>,
     headers: HeaderMap,
-    Posted(fields): Posted<Fields>,
+    posted: PageForm,
 ) -> Result<Response, Error> {
     let by_htmx = headers.contains_key("hx-request");
     let framed = frame.is_some() && !by_htmx;
     let path = paths::tab(&tab.room, &tab.id);
-    match send(&state, &caller, &tab, &fields).await {
+    match send(&state, &caller, &tab, &posted).await {
         Ok(appended) if by_htmx => {
             let key = Key::fresh();
             let form = SendForm { path, key: &key, text: "", problem: None, framed };
@@ -70,14 +73,21 @@ pub(crate) async fn create(
         }
         // Going to a field by its name puts the focus there (WHATWG HTML, "scroll to the
         // fragment"), where `autofocus` is heeded once per page only, and not per frame.
-        Ok(_) if framed => Ok(Redirect::to(&format!("{}#text", path.send())).into_response()),
+        Ok(_) if framed => {
+            Ok(Redirect::to(&format!("{}?frame=1#text", path.send())).into_response())
+        }
         Ok(_) => Ok(Redirect::to(&path.to_string()).into_response()),
         Err(why) => {
             // A key that was used up would keep refusing what is in the form.
-            let kept = Key::parse(&fields.key).ok().filter(|_| !matches!(why, Error::KeyReused));
+            let kept = posted.field("key").ok().and_then(|key| Key::parse(key).ok());
+            let kept = kept.filter(|_| !matches!(why, Error::KeyReused));
             let key = kept.unwrap_or_else(Key::fresh);
-            let text = fields.text.as_str();
-            let problem = Some(why.sentence());
+            let text = posted.entered("text");
+            let problem = Some(match why {
+                // A page's key is its own affair; who reads this wrote something else meanwhile.
+                Error::KeyReused => KEY_REUSED,
+                _ => why.sentence(),
+            });
             let form = SendForm { path, key: &key, text, problem, framed };
             let answer = if by_htmx {
                 swapped(why.status(), send_form(&form))
@@ -96,10 +106,14 @@ async fn send(
     state: &AppState,
     caller: &Caller,
     tab: &Tab,
-    fields: &Fields,
+    posted: &PageForm,
 ) -> Result<Appended, Error> {
-    let text = Text::parse(&fields.text).map_err(invalid)?;
-    Ok(state.rooms.send(caller, tab, text, key(&fields.key)?).await?)
+    let text = Text::parse(posted.field("text")?).map_err(invalid)?;
+    let key = match posted.field("key")? {
+        "" => Key::fresh(), // From a form that somebody wrote by hand.
+        key => Key::parse(key).map_err(invalid)?,
+    };
+    Ok(state.rooms.send(caller, tab, text, key).await?)
 }
 
 /// The form's own answers may replace the form; see [`send_form`].

@@ -1,10 +1,11 @@
 //! The page of a tab that joined.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use axum::{
     extract::State,
-    response::{IntoResponse, Redirect, Response},
+    http::{HeaderMap, header},
+    response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use maud::Markup;
 
@@ -14,9 +15,10 @@ use super::super::{
     error::Error,
     extract::{Params, Visitor},
     respond::not_stored,
-    session::{self, SetCookie},
+    session::{self, Browser},
     state::AppState,
 };
+use super::join::over_tls;
 use crate::{
     message::{Key, MessageId, People, Person, Seq},
     paths,
@@ -27,7 +29,7 @@ use crate::{
 /// `GET /rooms/{room}/tabs/{tab}`: the joined page, live, or with `?before=` a part of the past;
 /// who has not joined is redirected to the join page.
 pub(crate) async fn show(
-    Visitor { room, tab }: Visitor,
+    Visitor { room, tab, .. }: Visitor,
     caller: Caller,
     State(state): State<AppState>,
     Params(query): Params<PageQuery>,
@@ -56,6 +58,14 @@ pub(crate) async fn live(
     Ok((not_stored(), page).into_response())
 }
 
+/// `GET` where only a form posts: a 303 to the page that has the form, which is what is meant by who
+/// reloads after a refusal, or goes back to it.
+pub(crate) async fn form(Visitor { room, id, .. }: Visitor) -> Redirect {
+    let is_id = id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let page = if is_id { paths::tab(&room, &id) } else { paths::room(&room) };
+    Redirect::to(&page.to_string())
+}
+
 /// The joined page as it is now, with a draft in its form.
 pub(crate) async fn page(
     state: &AppState,
@@ -78,6 +88,7 @@ pub(crate) async fn page(
         room: &tab.room,
         path: paths::tab(&tab.room, &tab.id),
         name: &tab.name,
+        proof: &session::proof(tab, &state.secret),
         messages: &past.messages,
         older: past.older.as_ref(),
         people: &list,
@@ -103,12 +114,18 @@ fn with_own_name(people: &Arc<People>, tab: &Tab) -> Option<People> {
 /// `POST /rooms/{room}/tabs/{tab}/leave`: forgets the name. It answers whoever asks: leaving twice
 /// is leaving.
 pub(crate) async fn leave(
-    Visitor { room, tab }: Visitor,
+    Visitor { room, tab, .. }: Visitor,
     State(state): State<AppState>,
-) -> (Option<SetCookie>, Redirect) {
-    let forgotten = tab.map(|tab| {
-        state.rooms.leave(&tab);
-        session::take(&tab)
+    headers: HeaderMap,
+) -> Response {
+    let door = Redirect::to(&paths::room(&room).to_string());
+    let Some(tab) = tab else { return door.into_response() };
+    state.rooms.leave(&tab);
+    let browser = Browser::of(&headers, &state.secret).map(|mut browser| {
+        browser.remove(&tab);
+        browser.cookie(&state.secret, over_tls(&headers))
     });
-    (forgotten, Redirect::to(&paths::room(&room).to_string()))
+    let cookies = iter::once(session::take(&tab)).chain(browser);
+    let cookies = AppendHeaders(cookies.map(|cookie| (header::SET_COOKIE, cookie)));
+    (cookies, door).into_response()
 }

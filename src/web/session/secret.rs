@@ -1,7 +1,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -50,12 +50,15 @@ impl Secret {
             Ok(file) => {
                 // One more than is due shows a file that is too long, whatever its size.
                 let mut bytes = Vec::with_capacity(SECRET_BYTES + 1);
-                file.take(SECRET_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
+                (&file).take(SECRET_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
+                if bytes.len() == SECRET_BYTES {
+                    close_to_others(&file, &path).map_err(io)?;
+                }
                 bytes
             }
             Err(why) if why.kind() == io::ErrorKind::NotFound => {
                 made = Some(path.clone());
-                make(&path).map_err(io)?
+                make(&path)?
             }
             Err(why) => return Err(io(why)),
         };
@@ -79,26 +82,55 @@ impl Secret {
         jar.iter().map(|cookie| cookie.encoded().to_string()).collect()
     }
 
+    /// The cookie's value with its signature.
+    pub(super) fn seal(&self, cookie: Cookie<'static>) -> String {
+        let mut jar = CookieJar::new();
+        jar.signed_mut(&self.key).add(cookie);
+        jar.iter().map(Cookie::value).collect()
+    }
+
     /// What a request's cookie says, where its signature is ours.
     pub(super) fn verify(&self, cookie: Cookie<'_>) -> Option<Cookie<'static>> {
         CookieJar::new().signed(&self.key).verify(cookie.into_owned())
     }
 }
 
+/// Takes a secret that others can read away from them, and says so: by it they can be anybody.
+fn close_to_others(file: &File, path: &Path) -> io::Result<()> {
+    let known = file.metadata()?;
+    let mut permissions = known.permissions();
+    let mode = permissions.mode() & 0o7777;
+    if known.is_file() && mode & 0o077 != 0 {
+        permissions.set_mode(mode & 0o700);
+        file.set_permissions(permissions)?;
+        tracing::warn!(
+            file = %path.display(),
+            "others could read the signing secret (mode {mode:o}); they cannot any more. Where \
+             somebody may have read it, move it away: a new one is made, and all join anew"
+        );
+    }
+    Ok(())
+}
+
 /// Writes a fresh secret: whole under another name first, so that a crash leaves all or nothing.
-fn make(path: &Path) -> io::Result<Vec<u8>> {
+fn make(path: &Path) -> Result<Vec<u8>, SecretError> {
     let mut fresh = [0; SECRET_BYTES];
     for part in fresh.chunks_mut(16) {
         part.copy_from_slice(&rand::random::<[u8; 16]>());
     }
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-    let made = file.write_all(&fresh).and_then(|()| file.sync_all());
-    let made = made.and_then(|()| fs::rename(&draft, path));
-    if made.is_err() {
-        let _ = fs::remove_file(&draft);
+    let draft = PathBuf::from(draft);
+    let io = |why| SecretError::Io { path: draft.clone(), why };
+    // What lies there is a crash's, or was put there by somebody who would own what is written, or
+    // have it written elsewhere: it goes, and a file is made that was not there.
+    match fs::remove_file(&draft) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(io(why)),
+        _ => {}
     }
-    made.map(|()| fresh.to_vec())
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft);
+    let mut file = file.map_err(io)?;
+    file.write_all(&fresh).and_then(|()| file.sync_all()).map_err(io)?;
+    fs::rename(&draft, path).map_err(io)?;
+    Ok(fresh.to_vec())
 }

@@ -13,7 +13,7 @@ use crate::{
 /// Signals are handled, and a form is on its way that never comes to its end.
 pub async fn half_a_form(app: &impl Server) -> Wire {
     let mut wire = Wire::to(app).await;
-    wire.say("POST /rooms/lobby/messages HTTP/1.1\r\nHost: hubbub\r\n").await.unwrap();
+    wire.say("POST /rooms/lobby/messages HTTP/1.1\r\nHost: localhost\r\n").await.unwrap();
     wire.say("Content-Type: application/x-www-form-urlencoded\r\n").await.unwrap();
     wire.say("Content-Length: 23\r\n\r\nusername=ann").await.unwrap();
     wire
@@ -37,13 +37,13 @@ async fn who_asks_for_a_stream_and_closes_that_half_reads_it_whole_and_live() {
     for number in 0..30 {
         send(&app, "lobby", "ann", &format!("before {number}")).await;
     }
-    for version in ["1.0", "1.1\r\nHost: hubbub"] {
+    for version in ["1.0", "1.1\r\nHost: localhost"] {
         let mut wire = Wire::to(&app).await;
         let asked = format!("GET /rooms/lobby/events?last=20&format=text HTTP/{version}\r\n\r\n");
         wire.say(&asked).await.unwrap();
         wire.socket.shutdown().await.unwrap();
+        wire.head().await;
         let replay = wire.until("before 29\n").await;
-        assert!(replay.starts_with("HTTP/1.1 200"), "{replay}");
         assert_eq!(replay.matches("ann: before").count(), 20, "{replay}");
         assert!(replay.contains("ann: before 10\n"), "{replay}");
         for live in ["one", "two"] {
@@ -59,7 +59,7 @@ async fn who_asks_for_a_stream_and_closes_that_half_reads_it_whole_and_live() {
 #[tokio::test]
 async fn a_peer_that_closes_both_halves_is_found_without_waiting_for_a_keep_alive() {
     let app = App::with(&["--admin", "127.0.0.1:0"]);
-    for format in ["sse", "ndjson", "text", "html"] {
+    for format in ["sse", "sse-json", "ndjson", "text", "html"] {
         let open = async |count: usize| {
             let metrics = client().get(app.metrics_url()).send().await.unwrap().text().await;
             let line = format!("hubbub_streams{{format=\"{format}\"}} {count}\n");
@@ -89,7 +89,7 @@ async fn answer(wire: &mut Wire) -> (String, String) {
         let mut buffer = [0; 4096];
         let count = soon("a body", wire.socket.read(&mut buffer)).await.unwrap();
         assert_ne!(count, 0, "in the middle of {status}");
-        wire.read.push_str(std::str::from_utf8(&buffer[..count]).expect("ASCII"));
+        wire.take(&buffer[..count]);
     }
     let rest = wire.read.split_off(length);
     (status.to_owned(), std::mem::replace(&mut wire.read, rest))
@@ -110,7 +110,7 @@ async fn what_is_asked_in_one_go_before_a_stream_is_answered_whole_and_in_order(
         wire.get(path).await.unwrap();
         answers.push(answer(&mut wire).await);
     }
-    let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: hubbub\r\n\r\n");
+    let request = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     for count in 1..=64 {
         // A window of some KB is shut again and again.
         let mut wire = if count % 2 == 0 { Wire::narrow(&app) } else { Wire::to(&app).await };
@@ -123,11 +123,14 @@ async fn what_is_asked_in_one_go_before_a_stream_is_answered_whole_and_in_order(
         for which in order {
             assert_eq!(answer(&mut wire).await, answers[which], "{} of {count}", paths[which]);
         }
-        let head = wire.until("\r\n\r\n").await;
+        let head = wire.head().await;
         assert!(head.starts_with("HTTP/1.1 200 OK\r\ndate: "), "{head}");
         assert!(head.contains("content-type: application/x-ndjson\r\n"), "{head}");
         let sent = send(&app, "lobby", "ann", &format!("live {count}")).await;
-        let line = wire.until("\n").await;
+        let mut line = wire.until("\n").await;
+        while line == "\n" {
+            line = wire.until("\n").await; // A keep-alive, where the machine is busy.
+        }
         assert!(line.starts_with(&format!("{{\"id\":\"{}\"", sent.id)), "{line}");
     }
 }
@@ -137,7 +140,7 @@ async fn to_head_a_streams_headers_are_the_whole_answer() {
     let app = App::start();
     let mut wire = Wire::to(&app).await;
     for _ in 0..2 {
-        wire.say("HEAD /rooms/lobby/events HTTP/1.1\r\nHost: hubbub\r\n\r\n").await.unwrap();
+        wire.say("HEAD /rooms/lobby/events HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         let head = wire.until("\r\n\r\n").await.to_lowercase();
         assert!(head.starts_with("http/1.1 200"), "{head}");
         assert!(head.contains("content-type: text/event-stream"), "{head}");

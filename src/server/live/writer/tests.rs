@@ -2,11 +2,18 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::{io::duplex, time::Instant};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
+    time::Instant,
+};
 use tokio_stream::{Stream, StreamExt as _, iter, pending};
 
 use super::*;
-use crate::{metrics::Metrics, server::live};
+use crate::{
+    metrics::Metrics,
+    server::live::{self, LiveFrames},
+    sink::decode,
+};
 
 /// A peer that has closed its half. Where it has closed both, its reset is here a round trip after
 /// the first write, and fails the writes after that.
@@ -49,11 +56,14 @@ impl AsyncWrite for HalfClosed {
     }
 }
 
+/// A response to a request of HTTP/1.0.
 fn live(frames: impl Stream<Item = &'static str> + Send + 'static) -> LiveResponse {
-    let frames = frames.map(|frame| Bytes::from_static(frame.as_bytes()));
-    let keep_alive = Bytes::from_static(b"|");
-    let mut response = live::answer((), live::plain(frames), keep_alive, Metrics::new());
-    LiveResponse::take(&mut response).expect("it is live")
+    taken(live::plain(frames), Framing::Bare)
+}
+
+fn taken(frames: impl LiveFrames + Unpin + 'static, framing: Framing) -> LiveResponse {
+    let mut response = live::answer((), frames, Chunk::new("|"), Metrics::new());
+    LiveResponse::take(&mut response, framing).expect("it is live")
 }
 
 /// What comes of a stream, when, and what of it was written.
@@ -113,4 +123,71 @@ async fn what_a_peer_says_is_ignored_and_while_it_may_speak_nothing_is_probed() 
     tokio::io::AsyncReadExt::read_to_string(&mut peer, &mut read).await.unwrap();
     assert!(read.ends_with("\r\n\r\none two"), "{read}");
     writer.await.unwrap().unwrap();
+}
+
+/// All that is written of frames that come at once, and a keep-alive to a peer that closed its half.
+async fn on_the_wire(frames: impl LiveFrames + Unpin + 'static, framing: Framing) -> String {
+    let written = Arc::new(Mutex::new(String::new()));
+    let socket = HalfClosed { reset: None, first_write: None, written: Arc::clone(&written) };
+    taken(frames, framing).into_writer(socket).await.unwrap();
+    let written = written.lock().unwrap();
+    let (head, body) = written.split_once("\r\n\r\n").expect("a head");
+    let chunked = head.contains("\r\ntransfer-encoding: chunked");
+    assert_eq!(chunked, framing == Framing::Chunked, "{head}");
+    assert!(head.contains("\r\nconnection: close"), "{head}");
+    assert!(!head.contains("content-length"), "{head}");
+    body.to_owned()
+}
+
+fn one_and_two() -> impl Stream<Item = &'static str> + Send + 'static {
+    async_stream::stream! {
+        yield "one ";
+        yield "and ";
+        sleep(Duration::from_mins(10)).await;
+        yield "two";
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_frame_and_each_probe_is_a_chunk_and_the_last_one_comes_where_they_are_complete() {
+    let chunks = "4\r\none \r\n4\r\nand \r\n1\r\n|\r\n1\r\n|\r\n1\r\n|\r\n3\r\ntwo\r\n";
+    let complete = on_the_wire(live::plain(one_and_two()), Framing::Chunked).await;
+    assert_eq!(complete, format!("{chunks}0\r\n\r\n"));
+    assert_eq!(decode(&complete), ("one and |||two".into(), true));
+    let cut = on_the_wire(live::cut(one_and_two()), Framing::Chunked).await;
+    assert_eq!(cut, chunks, "there is more, elsewhere");
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_http_1_0_frames_go_out_as_they_are_and_end_with_the_connection() {
+    let complete = on_the_wire(live::plain(one_and_two()), Framing::Bare).await;
+    assert_eq!(complete, "one and |||two");
+    let cut = on_the_wire(live::cut(one_and_two()), Framing::Bare).await;
+    assert_eq!(cut, complete);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_pours_into_a_stream_is_read_slowly_and_gets_its_frames_all_the_same() {
+    let (peer, ours) = duplex(16 * 1024);
+    let (mut from_us, mut to_us) = tokio::io::split(peer);
+    let frames = iter(["first\n"]).chain(pending());
+    let writer = tokio::spawn(live(frames).into_writer(ours));
+    let begun = Instant::now();
+    let poured = tokio::spawn(async move {
+        to_us.write_all(&vec![b'x'; 1024 * 1024]).await.unwrap();
+        to_us.shutdown().await.unwrap();
+        begun.elapsed().as_secs()
+    });
+    let mut said = String::new();
+    while !said.ends_with("first\n") {
+        let mut buffer = [0; 1024];
+        let count = from_us.read(&mut buffer).await.unwrap();
+        said.push_str(str::from_utf8(&buffer[..count]).unwrap());
+    }
+    assert_eq!(begun.elapsed(), Duration::ZERO, "the frames do not wait");
+    assert_eq!(poured.await.unwrap(), 15, "64 KB a second");
+    let mut probes = [0; 3];
+    from_us.read_exact(&mut probes).await.unwrap();
+    assert_eq!(&probes, b"|||", "and when it has closed its half, that is found");
+    writer.abort();
 }

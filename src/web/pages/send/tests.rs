@@ -6,7 +6,7 @@ use crate::{
     message::Name,
     rooms::model,
     shutdown::Shutdown,
-    web::{PageCache, Parts, Secret},
+    web::{Hosts, PageCache, Parts, PublicUrls, Secret, Served},
 };
 
 #[tokio::test]
@@ -21,7 +21,9 @@ async fn where_a_rooms_readers_are_behind_the_draft_and_its_key_stay_in_the_form
         secret: Secret::load(&home.path().join("hubbub.db")).unwrap(),
         metrics: metrics(),
         trusted_proxies: Vec::new(),
+        hosts: Hosts::of(PublicUrls::default(), ([127, 0, 0, 1], 0).into()),
         shutdown: Shutdown::new(),
+        served: Served::model(),
     });
     let tab = Tab { room: room(), id: "0".repeat(32), name: Name::parse("ann").unwrap() };
     tokio::time::pause();
@@ -31,7 +33,7 @@ async fn where_a_rooms_readers_are_behind_the_draft_and_its_key_stay_in_the_form
             headers.insert("hx-request", "true".parse().unwrap());
         }
         let place = Params(Place { frame: frame.map(str::to_owned) });
-        let fields = Posted(Fields { text: "<hi> & more".into(), key: "mine".into() });
+        let fields = PageForm::posted("text=%3Chi%3E+%26+more&key=mine");
         let (state, caller) = (State(state.clone()), Caller::default());
         let answer = create(tab.clone(), caller, state, place, headers, fields).await;
         let answer = answer.unwrap_or_else(|why| panic!("{}", why.sentence()));

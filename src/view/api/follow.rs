@@ -1,0 +1,123 @@
+use maud::{Markup, html};
+
+use super::{
+    super::{message, presence},
+    Api, answer, name, sample, sample_object, shell, url,
+};
+use crate::message::{Name, People, Person};
+
+/// The representations of a stream: `?format=`, media type, and for whom.
+const FORMATS: [(&str, &str, &str); 5] = [
+    (
+        "sse",
+        "text/event-stream",
+        "Server-Sent Events whose data is HTML, as the pages swap it in. The default.",
+    ),
+    (
+        "sse-json",
+        "text/event-stream",
+        "The same events, with the JSON of ndjson as data: for programs with a library for Server-Sent Events.",
+    ),
+    ("ndjson", "application/x-ndjson", "One JSON object a line: for programs."),
+    ("text", "text/plain", "A log to read in a terminal, or with grep."),
+    ("html", "text/html", "A document that never ends: for browsers without script."),
+];
+
+/// How to follow a room.
+pub(super) fn section(api: &Api<'_>) -> Markup {
+    let Api { origin, newest, limits } = api;
+    let events = format!("{origin}/rooms/lobby/events");
+    let (message, object) = (sample(api), sample_object(api));
+    let fragment = message::fragment(&message).into_string();
+    let gap = message::gap(Some(100), newest.epoch()).into_string();
+    html! {
+        section id="follow" {
+            h2 { "Follow" }
+            h3 { (url("GET", "/rooms/{room}/events")) }
+            p { "A stream that never ends: each message once, in one order, as soon as it is on disk." }
+            (shell(&format!("curl -N '{events}?format=text&last=20'")))
+            (shell(&format!("curl -N '{events}?format=ndjson'")))
+            (shell(&format!("curl -N '{events}?format=sse-json&last=1'")))
+            (shell(&format!("curl -N -H 'Last-Event-ID: {newest}' {events}")))
+            dl {
+                dt { (name("format")) }
+                dd { "One of those below. Without it, what " (name("Accept")) " prefers." }
+                dt { (name("last")) }
+                dd { "Begin with so many of the newest messages, 0 to " (limits.max_last) "." }
+                dt { (name("after")) }
+                dd {
+                    "Begin after the message with this id. An id stands for a place in the one order of "
+                    "all rooms: keep one for each room that you follow, since after another room's "
+                    "newer one you miss what this room had before it."
+                }
+                dt { (name("lastEventId")) }
+                dd { "The same, as libraries send it that stand in for a browser's " code { "EventSource" } "." }
+                dt { (name("Last-Event-ID")) }
+                dd {
+                    "The same as a header, which wins over the address: browsers send it by themselves "
+                    "when they come back."
+                }
+            }
+            p { "With none of them the stream begins now." }
+            dl {
+                @for (format, media_type, what) in FORMATS {
+                    dt { code { (format) } }
+                    dd { code { (media_type) } ": " (what) }
+                }
+            }
+            h4 { "sse" }
+            (answer(&format!(
+                "id: {}\nevent: NewMessage\ndata: {fragment}\n\n\
+                 event: PresenceChanged\ndata: {}\n\n\
+                 event: Gap\ndata: {gap}",
+                message.id,
+                who_is_here()
+            )))
+            dl {
+                dt { code { "NewMessage" } }
+                dd {
+                    "A message, and the only event with an id. Its data may be several lines, as the "
+                    "standard has it."
+                }
+                dt { code { "PresenceChanged" } }
+                dd { "Who is here now." }
+                dt { code { "Gap" } }
+                dd {
+                    "Messages after your id are gone, or your id is from another journal. What is "
+                    "still kept follows."
+                }
+                dt { code { "Closing" } }
+                dd { "The server stops. Without data; its " code { "retry:" } " says when to come back." }
+            }
+            h4 { "ndjson" }
+            (answer(&format!("{object}\n{{\"gap\":100}}")))
+            p {
+                "A line with " code { "gap" } " says how many messages are gone, or " code { "null" }
+                " where that is not known. Empty lines, here and in " code { "text" } ", are to be "
+                "passed over."
+            }
+            h4 { "text" }
+            (answer(
+                "2026-11-24T04:15:07Z ann: R&D: 1+1 = 2\n\
+                 2026-11-24T04:15:09Z bob: two\n    lines\n\
+                 --- 100 earlier messages are no longer kept.",
+            ))
+            h4 { "Coming back" }
+            p {
+                "Keep the id of the last message that you have dealt with. When the stream ends, for "
+                "whatever reason, wait a second and ask again with " code { "Last-Event-ID" } ": you "
+                "get what was sent meanwhile, each message once. Over HTTP/1.1 a stream is chunked and, but for "
+                code { "html" } ", has "
+                "no last chunk: a client knows it as cut. A line that is not whole when the "
+                "stream ends is not to be taken; it comes again. An idle stream carries something "
+                "that shows nothing every " (limits.keep_alive.as_secs()) " seconds: hear nothing for "
+                "three times as long, and it is gone."
+            }
+        }
+    }
+}
+
+fn who_is_here() -> String {
+    let names = ["ann", "bob"].map(|name| Person { name: Name::stored(name), away: false });
+    presence::list(&People { count: 2, names: names.into(), watching: 0 }, true).into_string()
+}

@@ -1,0 +1,54 @@
+//! What scripts can do here, in words.
+
+use axum::{extract::State, response::IntoResponse};
+
+use super::{
+    super::{
+        api::{events::MAX_LAST, messages::MAX_PAGE_MESSAGES, submit::PASSED_OVER},
+        body::BODY_READ_GRACE,
+        cache::PAGE_MESSAGES,
+        origin::Origin,
+        respond::not_stored,
+        state::{AppState, Served},
+    },
+    rooms::MAX_LISTED_ROOMS,
+};
+use crate::{
+    journal::remembered,
+    message::MessageId,
+    view::api::{Api, Limits, page},
+};
+
+/// `GET /api`: every URL, and lines for this very server.
+pub(crate) async fn show(
+    Origin(origin): Origin,
+    State(state): State<AppState>,
+) -> impl IntoResponse {
+    let journal = state.rooms.journal();
+    let newest = MessageId::new(journal.epoch().clone(), journal.last());
+    let page = page(&Api { origin: &origin, newest: &newest, limits: limits(&state.served) });
+    (not_stored(), page)
+}
+
+/// The numbers that a user meets.
+pub(crate) fn limits(served: &Served) -> Limits {
+    let Served { address: _, retention, allowed, max_body, keep_alive_interval } = *served;
+    Limits {
+        page: PAGE_MESSAGES,
+        max_page: MAX_PAGE_MESSAGES,
+        max_last: MAX_LAST,
+        max_rooms: MAX_LISTED_ROOMS,
+        keep: retention.keep,
+        ttl: retention.ttl,
+        remembered: remembered(retention.keep),
+        tab_sends: allowed.tab_sends,
+        address_sends: allowed.sends,
+        address_joins: allowed.joins,
+        address_rooms: allowed.new_rooms,
+        address_streams: allowed.address_streams,
+        max_body,
+        body_grace: BODY_READ_GRACE,
+        keep_alive: keep_alive_interval,
+        passed_over: &PASSED_OVER,
+    }
+}

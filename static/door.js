@@ -1,0 +1,43 @@
+// The join form, where a script can help it.
+(() => {
+    const [form, field] = [document.getElementById('join'), document.getElementById('username')]
+    const problem = document.getElementById('username-problem')
+
+    // Who comes back need not type the name again. What is typed takes its place, wherever the caret
+    // is, until something else was done in the field.
+    let untouched = false
+    try {
+        const name = JSON.parse(localStorage.getItem('name'))
+        untouched = typeof name === 'string' && !field.value
+        if (untouched) field.value = name
+    } catch { /* Nothing is remembered here. */ }
+    if (untouched) {
+        field.focus()
+        field.select()
+    }
+    field.addEventListener('beforeinput', ({ inputType }) => {
+        if (untouched && inputType.startsWith('insert')) field.value = ''
+        untouched = false
+    })
+    field.addEventListener('pointerdown', () => (untouched = false))
+    field.addEventListener('keydown', ({ key }) => {
+        if (/^(Arrow|Home|End)/.test(key)) untouched = false
+    })
+
+    if (!navigator.cookieEnabled) document.getElementById('cookies').hidden = false
+
+    // A double click joins once. A page that one comes back to is as it was when it was left.
+    let joining = false
+    form.addEventListener('submit', (event) => {
+        if (joining) event.preventDefault()
+        joining = true
+        setTimeout(() => (joining = false), 2_000)
+    })
+    addEventListener('pageshow', () => (joining = false))
+
+    // What was wrong is not, as soon as it is written anew.
+    field.addEventListener('input', () => {
+        field.removeAttribute('aria-invalid')
+        problem?.remove()
+    })
+})()

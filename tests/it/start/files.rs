@@ -1,0 +1,79 @@
+//! Whose the files are, and which of them is at fault.
+
+use super::*;
+
+#[test]
+fn what_lies_where_the_secret_is_made_is_replaced_and_neither_owned_nor_followed() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let home = tempfile::tempdir().unwrap();
+    let (secret, draft) =
+        (home.path().join("hubbub.db.secret"), home.path().join("hubbub.db.secret.new"));
+    let elsewhere = home.path().join("elsewhere");
+    let plant = |linked: bool| {
+        if linked {
+            fs::write(&elsewhere, "not yours").unwrap();
+            std::os::unix::fs::symlink(&elsewhere, &draft).unwrap();
+        } else {
+            fs::write(&draft, "planted").unwrap();
+            fs::set_permissions(&draft, fs::Permissions::from_mode(0o666)).unwrap();
+        }
+    };
+    let home = std::sync::Arc::new(home);
+    for linked in [false, true] {
+        plant(linked);
+        let planted = fs::File::open(&draft).unwrap(); // Held, so that its number stays its own.
+        let app = App::over(std::sync::Arc::clone(&home), &[]);
+        let made = fs::symlink_metadata(&secret).unwrap();
+        assert!(
+            made.is_file() && made.ino() != planted.metadata().unwrap().ino(),
+            "it is a file of its own"
+        );
+        assert_eq!((made.mode() & 0o777, made.len()), (0o600, 64));
+        assert!(!draft.exists());
+        drop(app);
+        fs::remove_file(&secret).unwrap();
+    }
+    assert_eq!(fs::read_to_string(elsewhere).unwrap(), "not yours");
+}
+
+#[test]
+fn a_secret_that_others_can_read_is_closed_to_them_and_the_log_says_so() {
+    let mut app = App::start();
+    let secret = app.data().with_extension("db.secret");
+    let before = fs::read(&secret).unwrap();
+    assert!(app.stop().success());
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
+    app.start_again();
+    assert_eq!(fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read(&secret).unwrap(), before);
+    let log = app.log();
+    assert!(log.contains("hubbub.db.secret") && log.contains("mode 644"), "{log}");
+}
+
+#[tokio::test]
+async fn the_journal_and_what_lies_beside_it_are_for_nobody_else_whatever_the_umask() {
+    let app = App::under("umask 000", &[]);
+    send(&app, "lobby", "ann", "hi").await;
+    let home = app.data().parent().unwrap().to_owned();
+    let mut seen = Vec::new();
+    for file in fs::read_dir(home).unwrap() {
+        let file = file.unwrap();
+        let name = file.file_name().into_string().unwrap();
+        if name.starts_with("hubbub.db") {
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+            seen.push(name);
+        }
+    }
+    assert!(seen.len() >= 4, "{seen:?}");
+}
+
+#[test]
+fn the_line_of_a_start_that_fails_names_the_file_at_fault() {
+    for file in ["hubbub.db", "hubbub.db.lock", "hubbub.db.secret", "hubbub.db.secret.new"] {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir_all(home.path().join(file).join("a directory")).unwrap();
+        let said = refused(&mut hubbub(home.path(), "127.0.0.1:0"));
+        assert!(said.contains("--data") && said.contains(&format!("/{file}:")), "{file}: {said}");
+    }
+}
