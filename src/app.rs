@@ -177,7 +177,7 @@ async fn log_start(journal: &Journal, config: &Config, max_connections: usize) {
         messages = totals.map(|totals| totals.messages),
         rooms = totals.map(|totals| totals.rooms),
         // Nothing where the data is as it was left.
-        checked_ms = journal.checked().map(|took| took.as_millis()),
+        checked_ms = journal.checked().map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
         keep = config.keep,
         ttl_s = config.ttl.as_secs_f64(),
         max_connections,

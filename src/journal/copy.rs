@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::{MetadataExt as _, chown},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -19,6 +19,9 @@ const DRAFT_ENDING: &str = ".partial";
 
 /// What the data becomes when a copy is put in its place.
 const REPLACED_ENDING: &str = ".replaced";
+
+/// As the data itself: read and written by its owner.
+const PRIVATE: u32 = 0o600;
 
 /// Why nothing was copied, in words for the operator who reads it on stderr.
 #[derive(Debug, thiserror::Error)]
@@ -153,7 +156,8 @@ impl Draft {
         let path = beside(file, DRAFT_ENDING);
         let io = |why| CopyError::Io { path: file.to_owned(), why };
         let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(false).open(&path).map_err(io)?;
+        options.write(true).create(true).truncate(false).mode(PRIVATE);
+        let file = options.open(&path).map_err(io)?;
         if file.try_lock().is_err() {
             return Err(CopyError::Busy(path));
         }

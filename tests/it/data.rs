@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     ffi::OsStr,
     fs,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -29,6 +29,8 @@ fn backup(app: &App, name: &str) -> PathBuf {
     let (status, said, why) = run(app.home().path(), &["backup".as_ref(), copy.as_os_str()]);
     assert!(status.success() && why.is_empty(), "{why}");
     assert!(said.contains(name) && said.contains(" messages in "), "{said}");
+    let mode = fs::metadata(&copy).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "what was said is for nobody else to read");
     copy
 }
 

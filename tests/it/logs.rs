@@ -65,7 +65,7 @@ async fn one_line_at_the_start_says_what_was_started_and_with_what() {
     assert_eq!(client().get(app.url("/healthz")).send().await.unwrap().status(), 200);
     let log = lines(&app.log());
     let line = log.iter().rfind(|line| line["message"] == "started").unwrap();
-    assert!(line["checked_ms"].as_u64() < Some(10_000), "{line}");
+    assert!(line["checked_ms"].as_u64().is_some_and(|ms| ms < 10_000), "{line}");
 }
 
 #[tokio::test]
@@ -168,27 +168,32 @@ async fn sighup_reads_the_filter_again_and_ends_nothing() {
     let filter = home.path().join("filter");
     fs::write(&filter, "hubbub=info\n").unwrap();
     let from_file = format!("@{}", filter.display());
-    let app = App::over(home, &["--log", &from_file]);
-    let answered = async || {
-        send(&app, "lobby", "ann", "hi").await;
-        app.log().lines().filter(|line| line.contains("answered")).count()
+    let mut app = App::over(home, &["--log", &from_file]);
+    let answered = |app: &App| app.log().lines().filter(|line| line.contains("answered")).count();
+    // A request's line is written beside its answer: it may come a moment later.
+    let logged = async |app: &App, wanted: usize| {
+        until("a request's line", async || (answered(app) == wanted).then_some(())).await;
     };
-    let hang_up = async |said: &str| {
+    let hang_up = async |app: &App, said: &str| {
         let before = app.log().len();
         app.signal("HUP");
         until(said, async || app.log()[before..].contains(said).then_some(())).await;
     };
-    assert_eq!(answered().await, 0);
+    send(&app, "lobby", "ann", "at info").await;
     fs::write(&filter, "hubbub=debug\n").unwrap();
-    assert_eq!(answered().await, 0, "not before it is told");
-    hang_up("read again").await;
-    assert_eq!(answered().await, 1);
+    send(&app, "lobby", "ann", "not before it is told").await;
+    hang_up(&app, ": read again").await;
+    send(&app, "lobby", "ann", "at debug").await;
+    logged(&app, 1).await;
     fs::write(&filter, "[").unwrap();
-    hang_up("not read again").await;
-    assert_eq!(answered().await, 2, "what does not make sense changes nothing");
+    hang_up(&app, ": not read again").await;
+    send(&app, "lobby", "ann", "what makes no sense changes nothing").await;
+    logged(&app, 2).await;
     fs::write(&filter, "hubbub=info").unwrap();
-    hang_up("read again").await;
-    assert_eq!(answered().await, 2);
+    hang_up(&app, ": read again").await;
+    send(&app, "lobby", "ann", "at info").await;
+    assert!(app.stop().success());
+    assert_eq!(answered(&app), 2, "{}", app.log());
 
     let mut app = App::start();
     app.signal("HUP");
