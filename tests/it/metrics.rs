@@ -1,6 +1,9 @@
 //! What an operator sees: metrics and logs, and nothing in them that is nobody's business.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use prometheus_parse::{Scrape, Value};
 use reqwest::header;
@@ -142,6 +145,35 @@ async fn the_memory_that_is_told_is_what_the_kernel_says() {
     #[expect(clippy::cast_precision_loss, reason = "a few megabytes")]
     let seen = app.memory("VmRSS") as f64 * 1024.0;
     assert!((0.5..2.0).contains(&(told / seen)), "{told} and {seen}");
+}
+
+#[tokio::test]
+async fn what_runs_since_when_whether_it_is_ready_and_how_long_its_files_are_is_told() {
+    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    let before = now();
+    let app = App::with(&ADMIN);
+    send(&app, "lobby", "ann", &"long ".repeat(700)).await;
+    let line = format!("\nhubbub_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"));
+    assert!(text(&app).await.contains(&line), "{line}");
+    let told = samples(&app).await;
+    let started = told["process_start_time_seconds"];
+    assert!(before <= started && started <= now(), "{before} {started}");
+    let length = |ending: &str| {
+        std::fs::metadata(format!("{}{ending}", app.data().display())).unwrap().len()
+    };
+    #[expect(clippy::cast_precision_loss, reason = "some kilobytes")]
+    let length = (length("") + length("-wal")) as f64;
+    assert_eq!(told["hubbub_journal_size_bytes"].to_bits(), length.to_bits());
+    becomes(&app, "hubbub_ready", 1.0).await;
+    let (data, away) = (app.data(), app.home().path().join("away"));
+    std::fs::rename(&data, &away).unwrap();
+    until("it is not ready", async || {
+        let ready = samples(&app).await["hubbub_ready"];
+        (ready.to_bits() == 0.0_f64.to_bits()).then_some(())
+    })
+    .await;
+    std::fs::rename(&away, &data).unwrap();
+    becomes(&app, "hubbub_ready", 1.0).await;
 }
 
 #[tokio::test]

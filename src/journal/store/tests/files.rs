@@ -244,6 +244,57 @@ fn a_log_that_is_folded_is_known_whoever_did_it() {
 }
 
 #[test]
+fn who_is_killed_in_the_middle_of_a_checkpoint_leaves_what_its_log_explains() {
+    let mut bench = Bench::new(KEEP);
+    bench.fill(30);
+    let mut bench = bench.reopen(KEEP);
+    bench.fill(300);
+    let before = fs::read(file(&bench.home, "hubbub.db")).unwrap();
+    let other = rusqlite::Connection::open(file(&bench.home, "hubbub.db")).unwrap();
+    other.query_row("PRAGMA wal_checkpoint", [], |_| Ok(())).unwrap();
+    // Nobody has looked at it since.
+    let left = bench.kill();
+    let data = file(&left, "hubbub.db");
+    let after = fs::read(&data).unwrap();
+    assert_ne!(before, after);
+    for pages in [1, 3, 7] {
+        let mut some = before.clone();
+        some[..pages * 4096].copy_from_slice(&after[..pages * 4096]);
+        for found in [&some, &after] {
+            fs::write(&data, found).unwrap();
+            let writer = open(&data).unwrap();
+            assert_eq!((writer.checked(), writer.count()), (None, 330));
+            drop(writer);
+            for name in ["hubbub.db-wal", "hubbub.db.lock"] {
+                fs::copy(bench.home.path().join(name), left.path().join(name)).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn the_log_of_a_file_that_was_removed_or_emptied_stays() {
+    for mark in [true, false] {
+        let mut bench = Bench::new(KEEP);
+        bench.fill(30);
+        let left = bench.kill();
+        if !mark {
+            fs::remove_file(file(&left, "hubbub.db.lock")).unwrap();
+        }
+        for removed in [false, true] {
+            fs::write(file(&left, "hubbub.db"), "").unwrap();
+            if removed {
+                fs::remove_file(file(&left, "hubbub.db")).unwrap();
+            }
+            let found = files(left.path());
+            let why = open(&file(&left, "hubbub.db")).err().expect("it is refused");
+            assert!(matches!(why, OpenError::Apart(_)), "{why}");
+            assert_eq!(files(left.path()), found);
+        }
+    }
+}
+
+#[test]
 fn a_long_log_is_folded_and_what_is_left_is_known_at_any_time() {
     let mut bench = Bench::new(KEEP);
     bench.text = "€".repeat(Text::MAX_CHARS);
