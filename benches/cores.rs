@@ -83,7 +83,7 @@ fn round(processors: &str, rooms: usize, readers: usize) -> io::Result<f64> {
         let mut readers: Vec<TcpStream> =
             (0..readers).map(|_| reader(&app, &ask)).collect::<io::Result<_>>()?;
         for reader in &mut readers {
-            until(reader, b": hubbub\n\n")?;
+            until(reader, b": hubbub\n\n\r\n")?;
         }
         connections.push(readers);
         let sender = TcpStream::connect(app.address())?;
@@ -101,7 +101,7 @@ fn round(processors: &str, rooms: usize, readers: usize) -> io::Result<f64> {
         for readers in &mut connections {
             let first = readers.len() - LOOKED_AT;
             for reader in &mut readers[first..] {
-                until(reader, b"</p>\n\n")?;
+                until(reader, b"</p>\n\n\r\n")?;
             }
         }
         if number >= FIRST {

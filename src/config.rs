@@ -174,7 +174,7 @@ pub struct Config {
     )]
     pub trusted_proxies: Networks,
 
-    /// What people reach the server as, such as https://chat.example; further ones behind commas
+    /// What people reach the server as, such as `https://chat.example`; further ones behind commas
     #[arg(
         long, env = "HUBBUB_PUBLIC_URL", value_name = "URLS", default_value = "none",
         value_parser = PublicUrls::parse

@@ -25,9 +25,9 @@ async fn what_is_poured_into_a_stream_costs_next_to_nothing() {
             bytes += count;
         }
     }
-    let spent = app.cpu() - before;
-    println!("{bytes} bytes in, {spent:?}");
-    assert!(spent < Duration::from_millis(250), "{spent:?}");
+    let used = app.cpu() - before;
+    println!("{bytes} bytes in, {used:?}");
+    assert!(used < Duration::from_millis(250), "{used:?}");
     let sent = send(&app, "lobby", "ann", "still there").await;
     pouring.until(&sent.id).await;
 }
