@@ -28,6 +28,7 @@
 //! | [`reload`] | what is read again on SIGHUP | what that is |
 //! | [`journal`] | the durable, ordered log; followers with names; a sequencer that chooses the place, a store that keeps it | HTTP, HTML, who reads |
 //! | [`sink`] | what a socket takes from others than its own task, and what stands around a frame | sockets |
+//! | [`subscriber`] | whose an address is, for what counts by address | |
 //! | [`server`] | sockets, deadlines, bounds, protocols | what is served |
 //! | [`assets`] | the embedded files that pages load | |
 //! | [`paths`] | the addresses of pages and forms, built | the handlers |
@@ -64,6 +65,7 @@ mod rooms;
 pub mod server;
 pub mod shutdown;
 mod sink;
+mod subscriber;
 pub mod telemetry;
 mod view;
 mod web;

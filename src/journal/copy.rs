@@ -11,7 +11,8 @@ use std::{
 use rusqlite::{Connection, MAIN_DB, OpenFlags, backup::Backup};
 
 use super::store::{
-    LOCK_TIMEOUT, Lock, OpenError, Totals, beside, directory, fold_when_closed, has_pages, inspect,
+    LOCK_TIMEOUT, Lock, OpenError, PRIVATE, Totals, beside, directory, fold_when_closed, has_pages,
+    inspect,
 };
 
 /// What stands beside a file while it is being written.
@@ -19,9 +20,6 @@ const DRAFT_ENDING: &str = ".partial";
 
 /// What the data becomes when a copy is put in its place.
 const REPLACED_ENDING: &str = ".replaced";
-
-/// As the data itself: read and written by its owner.
-const PRIVATE: u32 = 0o600;
 
 /// Why nothing was copied, in words for the operator who reads it on stderr.
 #[derive(Debug, thiserror::Error)]

@@ -35,7 +35,7 @@ use lane::Lanes;
 pub(crate) use check::inspect;
 pub(crate) use fingerprint::{OFFSET as MARK_BYTES, has_pages};
 pub(crate) use lane::Lane;
-pub(crate) use lock::{Lock, beside, directory};
+pub(crate) use lock::{Lock, PRIVATE, beside, directory};
 pub(crate) use open::{LOCK_TIMEOUT, OpenError, fold_when_closed};
 pub use read::Totals;
 pub(crate) use read::{Gap, Newest, Page, Reader};

@@ -8,7 +8,7 @@ mod answers;
 use std::{
     collections::HashMap,
     hash::Hash,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     num::NonZeroU32,
     sync::{
         Arc, Mutex, PoisonError,
@@ -24,6 +24,8 @@ use governor::{
 
 pub(crate) use answers::AnswerPermit;
 use answers::Answers;
+
+use crate::subscriber::subscriber;
 
 /// Buckets kept before those that are full again are let go: a few megabytes at most.
 const MAX_BUCKETS: usize = 10_000;
@@ -228,15 +230,6 @@ fn take(rate: Option<&Rate<IpAddr>>, address: Option<IpAddr>) -> Result<(), TooM
     match (rate, address) {
         (Some(rate), Some(address)) => rate.take(&subscriber(address)),
         _ => Ok(()),
-    }
-}
-
-/// What one subscriber has: an address of IPv4, or a network of 64 bits of IPv6 (RFC 6177), in
-/// which a host may have any address that it likes.
-fn subscriber(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX))),
-        four @ IpAddr::V4(_) => four,
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::progress::Progress;
+use crate::subscriber::subscriber;
 
 /// Connections that hyper has, by the address at their other end; clones share them. Those that a
 /// live response has taken over are not among them: streams have limits of their own.
@@ -78,14 +79,6 @@ impl Drop for Registered {
                 open.by_address.remove(&self.address);
             }
         }
-    }
-}
-
-/// An address of IPv6 counts as its network of 64 bits, which is what one subscriber has.
-fn subscriber(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(six) => IpAddr::V6(Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX))),
-        four @ IpAddr::V4(_) => four,
     }
 }
 

@@ -22,10 +22,11 @@ const CRATE: Table = &[
     ("metrics", &["lossy"]),
     ("paths", &["message"]),
     ("reload", &[]),
-    ("rooms", &["delivery", "journal", "message", "metrics"]),
-    ("server", &["metrics", "shutdown", "sink"]),
+    ("rooms", &["delivery", "journal", "message", "metrics", "subscriber"]),
+    ("server", &["metrics", "shutdown", "sink", "subscriber"]),
     ("shutdown", &[]),
     ("sink", &[]),
+    ("subscriber", &[]),
     ("telemetry", &["config", "lossy"]),
     ("view", &["assets", "message", "paths"]),
     (

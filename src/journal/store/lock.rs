@@ -14,8 +14,8 @@ use super::open::OpenError;
 /// failed in the very moment.
 const MAX_TRIES: usize = 16;
 
-/// Read and written by its owner.
-const PRIVATE: u32 = 0o600;
+/// The mode of all files of a journal: read and written by their owner.
+pub(crate) const PRIVATE: u32 = 0o600;
 
 /// A journal's files, locked so that no second process writes them.
 ///
