@@ -29,7 +29,7 @@ use crate::{
 /// `GET /rooms/{room}/tabs/{tab}`: the joined page, live, or with `?before=` a part of the past;
 /// who has not joined is redirected to the join page.
 pub(crate) async fn show(
-    Visitor { room, tab, .. }: Visitor,
+    Visitor { room, tab, proof, .. }: Visitor,
     caller: Caller,
     State(state): State<AppState>,
     Params(query): Params<PageQuery>,
@@ -40,7 +40,7 @@ pub(crate) async fn show(
     let before = query.before(&state)?;
     let path = paths::tab(&tab.room, &tab.id);
     let form = SendForm { path, key: &Key::fresh(), text: "", problem: None, framed: false };
-    let page = page(&state, &caller, &tab, before, &form).await?;
+    let page = page(&state, &caller, (&tab, &proof), before, &form).await?;
     Ok((not_stored(), page).into_response())
 }
 
@@ -66,11 +66,12 @@ pub(crate) async fn form(Visitor { room, id, .. }: Visitor) -> Redirect {
     Redirect::to(&page.to_string())
 }
 
-/// The joined page as it is now, with a draft in its form.
+/// The joined page as it is now, with a draft in its form. What proved the tab stands in the page,
+/// which joins again with it where the cookie is gone.
 pub(crate) async fn page(
     state: &AppState,
     caller: &Caller,
-    tab: &Tab,
+    (tab, proof): (&Tab, &str),
     before: Option<Seq>,
     form: &SendForm<'_>,
 ) -> Result<Markup, Error> {
@@ -88,7 +89,7 @@ pub(crate) async fn page(
         room: &tab.room,
         path: paths::tab(&tab.room, &tab.id),
         name: &tab.name,
-        proof: &session::proof(tab, &state.secret),
+        proof,
         messages: &past.messages,
         older: past.older.as_ref(),
         people: &list,
