@@ -59,6 +59,7 @@ pub mod journal;
 pub mod lossy;
 pub mod message;
 pub mod metrics;
+pub mod nats;
 mod paths;
 pub mod reload;
 mod rooms;

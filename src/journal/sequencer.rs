@@ -3,6 +3,9 @@
 //! A sequencer owns the epoch and the highest seq, takes drafts, and has the store of its node
 //! written. Which of them stands behind a journal is decided when it is opened.
 
+mod health;
+#[cfg(feature = "nats")]
+mod jetstream;
 mod local;
 
 use std::sync::Arc;
@@ -15,6 +18,8 @@ use super::{
 };
 use crate::message::{Draft, Epoch, Seq};
 
+#[cfg(feature = "nats")]
+pub(crate) use jetstream::{Reach, Shared, prepare};
 pub(crate) use local::Local;
 
 /// Why a draft was not stored, or is not known to be.
@@ -32,6 +37,18 @@ pub enum AppendError {
     /// The journal is closed.
     #[error("the journal is closed")]
     Closed,
+    /// NATS has not answered for a while; nothing was sent there.
+    #[cfg(feature = "nats")]
+    #[error("NATS cannot be reached")]
+    Unreachable,
+    /// NATS did not answer in time, or this node did not see what it took; the message may be stored.
+    #[cfg(feature = "nats")]
+    #[error("NATS did not answer in {} s", jetstream::APPEND_TIMEOUT.as_secs())]
+    Unknown,
+    /// This node's own store takes nothing now; nothing was sent.
+    #[cfg(feature = "nats")]
+    #[error("this node's journal cannot be written")]
+    NotWritable,
     /// The disk refused; nothing of the batch was stored.
     #[error("the journal cannot be written: {0}")]
     Disk(Arc<WriteError>),
@@ -42,6 +59,9 @@ pub enum AppendError {
 pub(super) enum Sequencer {
     /// This process alone.
     Local(Local),
+    /// As many nodes as there are, by a stream that they share.
+    #[cfg(feature = "nats")]
+    Shared(Shared),
 }
 
 impl Sequencer {
@@ -49,6 +69,8 @@ impl Sequencer {
     pub(super) fn epoch(&self) -> &Epoch {
         match self {
             Self::Local(local) => local.epoch(),
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.epoch(),
         }
     }
 
@@ -57,6 +79,8 @@ impl Sequencer {
     pub(super) fn committed(&self) -> watch::Receiver<Seq> {
         match self {
             Self::Local(local) => local.committed(),
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.committed(),
         }
     }
 
@@ -64,6 +88,8 @@ impl Sequencer {
     pub(super) async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
         match self {
             Self::Local(local) => local.append(draft).await,
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.append(draft).await,
         }
     }
 
@@ -71,6 +97,17 @@ impl Sequencer {
     pub(super) fn ready(&self) -> bool {
         match self {
             Self::Local(local) => local.ready(),
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.ready(),
+        }
+    }
+
+    /// Completes when the journal is to be opened anew. That of one node never is.
+    pub(super) async fn renewed(&self) {
+        match self {
+            Self::Local(_) => std::future::pending().await,
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.renewed().await,
         }
     }
 
@@ -78,6 +115,8 @@ impl Sequencer {
     pub(super) async fn ended(&self) {
         match self {
             Self::Local(local) => local.ended().await,
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.ended().await,
         }
     }
 
@@ -86,6 +125,8 @@ impl Sequencer {
     pub(super) async fn close(&self) -> Option<Writer> {
         match self {
             Self::Local(local) => local.close().await,
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.close().await,
         }
     }
 
@@ -93,6 +134,8 @@ impl Sequencer {
     pub(super) fn end(&self) -> Option<Writer> {
         match self {
             Self::Local(local) => local.end(),
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.end(),
         }
     }
 }
