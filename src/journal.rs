@@ -42,9 +42,8 @@ pub(crate) use store::{Gap, Newest, OpenError, Page, ReadError};
 
 use followers::Followers;
 use holds::Holds;
-#[cfg(feature = "nats")]
-pub(crate) use sequencer::Reach;
 use sequencer::{Local, Sequencer};
+pub(crate) use sequencer::{Reach, Readiness};
 use store::{Lane, Store, Writer};
 use tail::Tail;
 
@@ -311,6 +310,29 @@ impl Journal {
     #[must_use]
     pub fn ready(&self) -> bool {
         self.sequencer.ready()
+    }
+
+    /// Whether other nodes have it as well.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.sequencer.is_shared()
+    }
+
+    /// What could be done with it now.
+    pub(crate) fn readiness(&self) -> Readiness {
+        self.sequencer.readiness()
+    }
+
+    /// Waits until this node has what another had: everything up to `seq`, for so long at most. A
+    /// journal of one node has what it has.
+    pub(crate) async fn reach(&self, seq: Seq, patience: Duration) -> Reach {
+        self.sequencer.reach(seq, patience).await
+    }
+
+    /// Waits until this node has everything up to `seq`, for so long at most.
+    pub(crate) async fn wait_for(&self, seq: Seq, patience: Duration) {
+        let mut committed = self.sequencer.committed();
+        let reached = async { committed.wait_for(|last| *last >= seq).await.is_ok() };
+        let _ = tokio::time::timeout(patience, reached).await;
     }
 
     /// Completes when the journal is to be opened anew: the stream behind it is another one.

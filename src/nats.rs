@@ -11,6 +11,8 @@ mod link;
 #[cfg(feature = "nats")]
 mod once;
 mod options;
+#[cfg(feature = "nats")]
+mod streams;
 
 #[cfg(feature = "nats")]
 pub(crate) use ack::{Ack, Refused};
@@ -41,7 +43,9 @@ pub enum LinkError {
         why: String,
     },
     /// It lacks what hubbub needs.
-    #[error("--nats: nats-server {found} is too old; 2.15 or later is meant, and 2.11 is the least")]
+    #[error(
+        "--nats: nats-server {found} is too old; 2.15 or later is meant, and 2.11 is the least"
+    )]
     TooOld {
         /// Its version.
         found: String,

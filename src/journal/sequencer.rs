@@ -8,7 +8,7 @@ mod health;
 mod jetstream;
 mod local;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
@@ -19,7 +19,7 @@ use super::{
 use crate::message::{Draft, Epoch, Seq};
 
 #[cfg(feature = "nats")]
-pub(crate) use jetstream::{Reach, Shared, prepare};
+pub(crate) use jetstream::{Shared, prepare};
 pub(crate) use local::Local;
 
 /// Why a draft was not stored, or is not known to be.
@@ -52,6 +52,40 @@ pub enum AppendError {
     /// The disk refused; nothing of the batch was stored.
     #[error("the journal cannot be written: {0}")]
     Disk(Arc<WriteError>),
+}
+
+impl AppendError {
+    /// Whether the message may be stored all the same, which trying again under its key tells.
+    pub(crate) fn is_unsure(&self) -> bool {
+        #[cfg(feature = "nats")]
+        return matches!(self, Self::Unknown);
+        #[cfg(not(feature = "nats"))]
+        false
+    }
+}
+
+/// What could be done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    /// Everything.
+    Ready,
+    /// What is stored can be read. What would store more does not answer.
+    ReadsOnly,
+    /// This node is known to lack what others have.
+    Behind,
+    /// Nothing can be written.
+    Broken,
+}
+
+/// How far a node has come, as somebody asks who has seen more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It has that.
+    Here,
+    /// There is no such thing, or not in this epoch.
+    Nowhere,
+    /// Others have it, or nobody can say.
+    Elsewhere,
 }
 
 /// A handle on the sequencer; clones share it.
@@ -90,6 +124,31 @@ impl Sequencer {
             Self::Local(local) => local.append(draft).await,
             #[cfg(feature = "nats")]
             Self::Shared(shared) => shared.append(draft).await,
+        }
+    }
+
+    /// Whether other nodes take part.
+    pub(super) fn is_shared(&self) -> bool {
+        !matches!(self, Self::Local(_))
+    }
+
+    /// What could be done now.
+    pub(super) fn readiness(&self) -> Readiness {
+        match self {
+            Self::Local(local) if local.ready() => Readiness::Ready,
+            Self::Local(_) => Readiness::Broken,
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.readiness(),
+        }
+    }
+
+    /// Waits until everything up to `seq` is here.
+    pub(super) async fn reach(&self, seq: Seq, patience: Duration) -> Reach {
+        match self {
+            Self::Local(local) if seq <= *local.committed().borrow() => Reach::Here,
+            Self::Local(_) => Reach::Nowhere,
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.find(seq, patience).await,
         }
     }
 

@@ -38,9 +38,9 @@ pub(crate) use check::inspect;
 pub(crate) use fingerprint::{OFFSET as MARK_BYTES, has_pages};
 pub(crate) use lane::Lane;
 pub(crate) use lock::{Lock, PRIVATE, beside, directory};
-pub(crate) use open::{LOCK_TIMEOUT, OpenError, fold_when_closed};
 #[cfg(feature = "nats")]
 pub(crate) use node::{Applied, Standing, Wanted};
+pub(crate) use open::{LOCK_TIMEOUT, OpenError, fold_when_closed};
 pub use read::Totals;
 pub(crate) use read::{Gap, Newest, Page, Reader};
 pub(crate) use watch::Displaced;

@@ -50,7 +50,7 @@ struct WireError {
 
 impl Refused {
     /// In our own words.
-    pub(crate) fn own(description: impl ToString) -> Self {
+    pub(crate) fn own(description: &dyn std::fmt::Display) -> Self {
         Self { code: 0, description: description.to_string() }
     }
 
@@ -63,13 +63,15 @@ impl Refused {
 /// Reads an acknowledgement; it must be of this stream, and of this domain, where one is wanted: a
 /// leaf node answers for a stream of its own name.
 pub(super) fn parse(bytes: &[u8], stream: &str, domain: Option<&str>) -> Result<Ack, Refused> {
-    let wire: Wire = serde_json::from_slice(bytes).map_err(Refused::own)?;
+    let wire: Wire = serde_json::from_slice(bytes).map_err(|why| Refused::own(&why))?;
     if let Some(WireError { err_code: code, description }) = wire.error {
         return Err(Refused { code, description });
     }
     if wire.stream != stream || domain.is_some_and(|domain| domain != wire.domain) {
         let (its, of) = (wire.stream, wire.domain);
-        return Err(Refused::own(format!("the stream {its:?} of the domain {of:?} answered")));
+        return Err(Refused::own(&format_args!(
+            "the stream {its:?} of the domain {of:?} answered"
+        )));
     }
     Ok(Ack { seq: wire.seq, duplicate: wire.duplicate })
 }

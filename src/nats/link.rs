@@ -57,9 +57,11 @@ impl Link {
         }
         let parsed = options.servers.parse()?;
         let addresses = parsed.addresses.iter().map(|address| address.parse());
-        let addresses: Vec<ServerAddr> = addresses
-            .collect::<Result<_, _>>()
-            .map_err(|why: std::io::Error| LinkError::Flag { flag: "--nats", why: why.to_string() })?;
+        let addresses: Vec<ServerAddr> =
+            addresses.collect::<Result<_, _>>().map_err(|why: std::io::Error| LinkError::Flag {
+                flag: "--nats",
+                why: why.to_string(),
+            })?;
         let begun = Instant::now();
         let client = loop {
             let connecting = connect_options(options, &parsed.login, parsed.tls)?;
@@ -83,9 +85,7 @@ impl Link {
         let context = jetstream::ContextBuilder::new().timeout(ANSWER_TIMEOUT);
         let context = match &options.domain {
             None => context.build(client.clone()),
-            Some(domain) => {
-                context.domain(domain).timeout(ANSWER_TIMEOUT).build(client.clone())
-            }
+            Some(domain) => context.domain(domain).timeout(ANSWER_TIMEOUT).build(client.clone()),
         };
         tracing::info!(server = info.server_name, version = info.version, "connected to NATS");
         Ok(Self(Arc::new(Inner { client, context, options: options.clone(), addresses })))
@@ -120,7 +120,7 @@ impl Link {
     /// # Errors
     ///
     /// [`Refused`]. Whatever its reason, the stream may have it, unless the reason is the stream's.
-    pub(crate) async fn publish(
+    pub(crate) async fn put(
         &self,
         stream: &str,
         subject: String,
@@ -130,15 +130,28 @@ impl Link {
         headers.insert(async_nats::header::NATS_EXPECTED_STREAM, stream);
         let request =
             Request::new().headers(headers).payload(payload).timeout(Some(ANSWER_TIMEOUT));
-        let answer = self.0.client.send_request(subject, request).await.map_err(Refused::own)?;
+        let answer = self.0.client.send_request(subject, request).await;
+        let answer = answer.map_err(|why| Refused::own(&why))?;
         ack::parse(&answer.payload, stream, self.0.options.domain.as_deref())
+    }
+
+    /// Says something that nothing keeps.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot even be queued.
+    pub(crate) async fn say(&self, subject: String, payload: Bytes) -> Result<(), Refused> {
+        self.0.client.publish(subject, payload).await.map_err(|why| Refused::own(&why))
     }
 
     /// Leaves this server for another of the list: it may be cut off from the others.
     pub(crate) async fn try_another(&self) {
         let connected = self.0.client.server_info();
         let (host, port) = (connected.host, connected.port);
-        tracing::warn!(server = connected.server_name, "no answer from the stream; trying another server");
+        tracing::warn!(
+            server = connected.server_name,
+            "no answer from the stream; trying another server"
+        );
         let mut pool = self.0.addresses.clone();
         if let Some(at) = pool.iter().position(|one| one.host() == host && one.port() == port) {
             pool.rotate_left(at + 1);
@@ -216,7 +229,10 @@ fn check_version(version: &str) -> Result<(), LinkError> {
         return Err(LinkError::TooOld { found: version.to_owned() });
     }
     if found < (2, 15) {
-        tracing::warn!(version, "before nats-server 2.15, sync_interval: always is nine times slower");
+        tracing::warn!(
+            version,
+            "before nats-server 2.15, sync_interval: always is nine times slower"
+        );
     }
     Ok(())
 }

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use async_nats::{HeaderMap, jetstream::stream::LastRawMessageErrorKind};
+use async_nats::{
+    HeaderMap,
+    jetstream::stream::{Config, LastRawMessageErrorKind},
+};
 use bytes::Bytes;
 
 use super::{Link, LinkError, Refused};
@@ -27,11 +30,12 @@ impl Link {
         stream: &str,
         subject: &str,
     ) -> Result<Option<Agreed>, Refused> {
-        let handle = self.context().get_stream_no_info(stream).await.map_err(Refused::own)?;
+        let handle = self.context().get_stream_no_info(stream).await;
+        let handle = handle.map_err(|why| Refused::own(&why))?;
         match handle.get_last_raw_message_by_subject(subject).await {
             Ok(found) => Ok(Some(Agreed { payload: found.payload, seq: found.sequence })),
             Err(why) if why.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
-            Err(why) => Err(Refused::own(why)),
+            Err(why) => Err(Refused::own(&why)),
         }
     }
 
@@ -51,7 +55,7 @@ impl Link {
         if let Some(last) = last {
             headers.insert("Nats-Expected-Last-Sequence", last.to_string().as_str());
         }
-        self.publish(stream, subject.to_owned(), headers, payload).await.map(|ack| ack.seq)
+        self.put(stream, subject.to_owned(), headers, payload).await.map(|ack| ack.seq)
     }
 
     /// What all nodes have under a subject: what stands there, or what `proposal` gives, where this
@@ -84,5 +88,26 @@ impl Link {
             }
             tokio::time::sleep(RETRY_INTERVAL).await;
         }
+    }
+
+    /// The secret of all nodes: what they have, or `proposal`, where this one is the first. It is in a
+    /// stream of its own, so that nothing that follows messages, or copies them, has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Link::agree`].
+    pub(crate) async fn secret(&self, proposal: &[u8]) -> Result<Bytes, LinkError> {
+        let (name, subject) = (format!("{}-secret", self.options().stream), self.subject("secret"));
+        let config = Config {
+            name: name.clone(),
+            subjects: vec![subject.clone()],
+            max_messages_per_subject: 1,
+            allow_direct: true,
+            allow_message_ttl: true,
+            ..Config::default()
+        };
+        self.find_or_make(&config).await?;
+        let agreed = self.agree(&name, &subject, &Bytes::copy_from_slice(proposal)).await?;
+        Ok(agreed.payload)
     }
 }

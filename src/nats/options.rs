@@ -99,7 +99,9 @@ impl Servers {
                 .is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']'));
             let place = if has_port { place.to_owned() } else { format!("{place}:{PORT}") };
             let (host, port) = place.rsplit_once(':').unwrap_or((&place, ""));
-            if host.is_empty() || host.contains(['/', '?', '#', ' ']) || port.parse::<u16>().is_err()
+            if host.is_empty()
+                || host.contains(['/', '?', '#', ' '])
+                || port.parse::<u16>().is_err()
             {
                 return Err(wrong(format!("try nats://host:{PORT}, further ones behind commas")));
             }
@@ -192,7 +194,8 @@ mod tests {
         assert!(login("nats://ann:p%40%3Aw%20%25@a:1,nats://b") == ann);
         assert!(login("nats://t0ken@a") == Login::Token("t0ken".into()));
         assert!(login("nats://a") == Login::None);
-        for raw in ["nats://ann:hunter2@a:1", "nats://hunter2@a", "x://ann:hunter2@a", "hunter2@a:x"]
+        for raw in
+            ["nats://ann:hunter2@a:1", "nats://hunter2@a", "x://ann:hunter2@a", "hunter2@a:x"]
         {
             let servers = Servers::new(raw);
             let why = servers.parse().err().map(|why| why.to_string()).unwrap_or_default();

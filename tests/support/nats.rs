@@ -60,7 +60,8 @@ impl Nats {
             let store = home.path().join(format!("store-{number}"));
             let mut config = format!(
                 "server_name: s{number}\nlisten: 127.0.0.1:{port}\n\
-                 jetstream {{ store_dir: {store:?}, sync_interval: always }}\n{more}\n"
+                 jetstream {{ store_dir: {:?}, sync_interval: always }}\n{more}\n",
+                store.to_str().expect("UTF-8")
             );
             if count > 1 {
                 let known: Vec<_> =
@@ -222,11 +223,8 @@ fn program() -> Option<PathBuf> {
         assert!(!required, "{why}, and {REQUIRED}=required");
         let thread = thread::current();
         // Not `eprintln!`, which the test harness keeps to itself when a test passes.
-        let _ = writeln!(
-            std::io::stderr(),
-            "NOT RUN: {}: {why}",
-            thread.name().unwrap_or("a test")
-        );
+        let _ =
+            writeln!(std::io::stderr(), "NOT RUN: {}: {why}", thread.name().unwrap_or("a test"));
     }
     found
 }

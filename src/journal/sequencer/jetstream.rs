@@ -35,7 +35,7 @@ use super::{
         store::{OpenError, Standing, Store, Writer},
         tail::Tail,
     },
-    AppendError,
+    AppendError, Reach, Readiness,
     health::Health,
 };
 use crate::{
@@ -99,17 +99,6 @@ pub(crate) struct Prepared {
     opened: Opened,
     standing: Standing,
     newest: Newest,
-}
-
-/// How far a node has come, as somebody wants to know who has seen more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// It has that.
-    Here,
-    /// There is no such thing, or was not in this epoch.
-    Nowhere,
-    /// Others have it, or nobody can say.
-    Elsewhere,
 }
 
 impl Prepared {
@@ -233,14 +222,16 @@ impl Shared {
             && identity.link.is_connected()
     }
 
-    /// Whether this node's store takes what comes.
-    pub(crate) fn is_writable(&self) -> bool {
-        !self.0.end.is_cancelled() && self.0.health.is_good()
-    }
-
-    /// Whether it is known to lack what others have.
-    pub(crate) fn is_behind(&self) -> bool {
-        self.0.engine.is_ahead() && self.0.engine.answers()
+    /// What could be done now.
+    pub(crate) fn readiness(&self) -> Readiness {
+        let Inner { end, health, engine, .. } = &*self.0;
+        if end.is_cancelled() || !health.is_good() {
+            Readiness::Broken
+        } else if self.ready() {
+            if engine.is_ahead() { Readiness::Behind } else { Readiness::Ready }
+        } else {
+            Readiness::ReadsOnly
+        }
     }
 
     /// Waits until this node has everything up to `seq`, so long at most; whether it has.
@@ -279,7 +270,9 @@ impl Shared {
         let mut pending = self.0.pending.subscribe();
         let none_left = timeout(CLOSE_TIMEOUT, pending.wait_for(|count| *count == 0));
         if !self.0.renewed.is_cancelled() && none_left.await.is_err() {
-            tracing::warn!("sends were still waiting for the stream; they are not known to be stored");
+            tracing::warn!(
+                "sends were still waiting for the stream; they are not known to be stored"
+            );
         }
         let shared = self.clone();
         tokio::task::spawn_blocking(move || shared.end()).await.ok().flatten()

@@ -120,7 +120,7 @@ async fn a_node_that_was_alone_goes_on_in_the_stream_with_its_ids() {
     let elsewhere = Node::new();
     let other = elsewhere.open(&servers).await;
     catches_up(&other, next.seq()).await;
-    assert_eq!(ids(&other, "lobby").await, [next.id.clone()]);
+    assert_eq!(ids(&other, "lobby").await, std::slice::from_ref(&next.id));
     let page = other.after(&room("lobby"), before[1].seq(), 10).await.unwrap();
     assert_eq!(page.gap, Some(Gap { gone: None }));
     let page = other.after(&room("lobby"), next.seq(), 10).await.unwrap();

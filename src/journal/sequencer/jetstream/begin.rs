@@ -63,7 +63,7 @@ pub(crate) async fn prepare(
             let begun = writer.begin_anew(opened.last);
             begun.map_err(|why| match why {
                 WriteError::Sqlite(why) => sqlite(why),
-                why => OpenError::io(&path, std::io::Error::other(why)),
+                why @ WriteError::Displaced(_) => OpenError::io(&path, std::io::Error::other(why)),
             })?;
             writer.set_epoch(&opened.epoch).map_err(sqlite)?;
             let standing = Standing { filled: opened.last, ..Standing::default() };

@@ -98,9 +98,7 @@ impl Follower {
         let config = push::Config {
             deliver_subject: inbox,
             ack_policy: AckPolicy::None,
-            deliver_policy: DeliverPolicy::ByStartSequence {
-                start_sequence: self.last.get() + 1,
-            },
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.last.get() + 1 },
             flow_control: true,
             idle_heartbeat: HEARTBEAT_INTERVAL,
             memory_storage: true,
@@ -147,11 +145,12 @@ impl Follower {
 
     /// Answers flow control, and counts.
     async fn beat(&mut self, message: &Message, count: u64) -> Result<(), String> {
-        let header = |name| message.headers.as_ref()?.get(name).map(|value| value.as_str().to_owned());
+        let header =
+            |name| message.headers.as_ref()?.get(name).map(|value| value.as_str().to_owned());
         let answer = message.reply.as_ref().map(ToString::to_string);
         if let Some(answer) = answer.or_else(|| header("Nats-Consumer-Stalled")) {
-            let client = self.identity.link.client();
-            client.publish(answer, Bytes::new()).await.map_err(|why| why.to_string())?;
+            let said = self.identity.link.say(answer, Bytes::new()).await;
+            said.map_err(|why| why.to_string())?;
             return Ok(());
         }
         let number = |name| header(name).and_then(|number| number.parse::<u64>().ok());

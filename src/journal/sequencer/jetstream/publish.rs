@@ -65,10 +65,10 @@ impl Inner {
         if !draft.key.is_younger_than(FRESH)
             && let Some(found) = self.look_up(&draft, &entry).await?
         {
-            return answer(&entry, found);
+            return answer(&entry, &found);
         }
         let told = pending.told.as_mut().expect("it waits until it is dropped");
-        self.publish(&draft, &entry, told).await
+        self.send(&draft, &entry, told).await
     }
 
     /// Takes a place among those who wait.
@@ -95,16 +95,12 @@ impl Inner {
     }
 
     /// What the node's own store has under the draft's key.
-    async fn look_up(
-        &self,
-        draft: &Draft,
-        entry: &Entry,
-    ) -> Result<Option<Applied>, AppendError> {
+    async fn look_up(&self, draft: &Draft, entry: &Entry) -> Result<Option<Applied>, AppendError> {
         let wanted = Wanted { key: draft.key.clone(), entry: entry.clone() };
         self.lookups.find(wanted).await.ok_or(AppendError::Closed)
     }
 
-    async fn publish(
+    async fn send(
         &self,
         draft: &Draft,
         entry: &Entry,
@@ -140,7 +136,7 @@ impl Inner {
         let id = format!("{}:{}", draft.room, draft.key.as_str());
         headers.insert(async_nats::header::NATS_MESSAGE_ID, id.as_str());
         let subject = format!("{}{}", stream::messages(link), draft.room);
-        link.publish(&link.options().stream, subject, headers, payload).await
+        link.put(&link.options().stream, subject, headers, payload).await
     }
 
     /// The stream has it: the answer comes with what this node applies.
@@ -171,7 +167,7 @@ impl Inner {
 
     async fn find(&self, draft: &Draft, entry: &Entry) -> Result<Appended, AppendError> {
         match self.look_up(draft, entry).await? {
-            Some(found) => answer(entry, found),
+            Some(found) => answer(entry, &found),
             None => Err(AppendError::Unknown),
         }
     }
@@ -187,7 +183,7 @@ impl Inner {
         match applied {
             Applied::Stored if same => Ok(Appended::new(came, true)),
             Applied::Stored => Err(AppendError::KeyReused),
-            found if same => answer(entry, found),
+            found if same => answer(entry, &found),
             // It was somebody else's that was compared.
             Applied::Skipped { .. } => self.find(draft, entry).await,
         }
@@ -195,12 +191,12 @@ impl Inner {
 }
 
 /// The answer to a key that came before.
-fn answer(entry: &Entry, found: Applied) -> Result<Appended, AppendError> {
+fn answer(entry: &Entry, found: &Applied) -> Result<Appended, AppendError> {
     let Entry::Message(message) = entry.clone();
     match found {
         Applied::Skipped { seq, sent_at, same: true } => {
-            let id = MessageId::new(message.id.epoch().clone(), seq);
-            Ok(Appended { message: Message { id, sent_at, ..message }, fresh: false })
+            let id = MessageId::new(message.id.epoch().clone(), *seq);
+            Ok(Appended { message: Message { id, sent_at: *sent_at, ..message }, fresh: false })
         }
         _ => Err(AppendError::KeyReused),
     }

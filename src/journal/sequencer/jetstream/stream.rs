@@ -1,12 +1,8 @@
 //! The stream that all nodes share: how it is made, what it must be, and its epoch.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use async_nats::jetstream::{
-    ErrorCode,
-    context::{CreateStreamErrorKind, GetStreamErrorKind},
-    stream::{Config, DiscardPolicy, Info, RetentionPolicy, StorageType},
-};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use bytes::Bytes;
 
 use crate::{
@@ -25,15 +21,6 @@ const SLACK_MESSAGES: u64 = 10_000;
 
 /// The same of a message's age.
 const SLACK_AGE: Duration = Duration::from_mins(15);
-
-/// How long a start waits for a stream: its servers may be starting too.
-const START_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long three replicas are waited for before one has to do.
-const REPLICAS_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Between two tries.
-const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The stream, as it was when it was looked at.
 #[derive(Clone, Debug)]
@@ -66,14 +53,14 @@ pub(super) async fn open(
     let name = &link.options().stream;
     let wrong = |why: String| LinkError::Stream { stream: name.clone(), why };
     let first = own.as_ref().map(|(_, last)| last.get() + 1);
-    let info = find_or_make(link, retention, first).await?;
-    check(&info.config, &config(link, retention, None, 1)).map_err(wrong)?;
+    let wanted = config(link, retention, first);
+    let info = link.find_or_make(&wanted).await?;
+    check(&info.config, &wanted).map_err(wrong)?;
     compare(&info.config, retention, link.options().replicas);
     let fresh = own.filter(|_| info.config.first_sequence == first && info.state.messages == 0);
     let epoch = fresh.map_or_else(Epoch::fresh, |(epoch, _)| epoch);
-    let agreed = link
-        .agree(name, &epoch_subject(link), &Bytes::from(epoch.as_str().to_owned()))
-        .await?;
+    let agreed =
+        link.agree(name, &epoch_subject(link), &Bytes::from(epoch.as_str().to_owned())).await?;
     let epoch = parse_epoch(&agreed.payload).ok_or_else(|| {
         wrong(format!("{} holds something else than an epoch", epoch_subject(link)))
     })?;
@@ -110,7 +97,7 @@ pub(super) async fn renew(
     }
 }
 
-fn config(link: &Link, retention: Retention, first: Option<u64>, replicas: usize) -> Config {
+fn config(link: &Link, retention: Retention, first: Option<u64>) -> Config {
     let kept = retention.keep.saturating_add(SLACK_MESSAGES);
     let max_age = retention.ttl.map_or(Duration::ZERO, |ttl| ttl.saturating_add(SLACK_AGE));
     Config {
@@ -124,68 +111,11 @@ fn config(link: &Link, retention: Retention, first: Option<u64>, replicas: usize
         retention: RetentionPolicy::Limits,
         storage: StorageType::File,
         duplicate_window: DUPLICATE_WINDOW,
-        num_replicas: replicas,
         allow_direct: true,
         allow_message_ttl: true,
         first_sequence: first.filter(|first| *first > 1),
         ..Config::default()
     }
-}
-
-async fn find_or_make(
-    link: &Link,
-    retention: Retention,
-    first: Option<u64>,
-) -> Result<Info, LinkError> {
-    let name = &link.options().stream;
-    let begun = Instant::now();
-    let mut replicas = match link.options().replicas {
-        Replicas::Auto => 3,
-        Replicas::Count(count) => count,
-    };
-    let auto = link.options().replicas == Replicas::Auto;
-    loop {
-        let why = match link.context().get_stream(name).await {
-            Ok(stream) => return Ok(stream.cached_info().clone()),
-            Err(why) => match why.kind() {
-                GetStreamErrorKind::JetStream(why)
-                    if why.error_code() == ErrorCode::STREAM_NOT_FOUND =>
-                {
-                    let config = config(link, retention, first, replicas);
-                    match link.context().create_stream(config).await {
-                        Ok(stream) => {
-                            tracing::info!(stream = name, replicas, "the stream was made");
-                            return Ok(stream.cached_info().clone());
-                        }
-                        Err(why) => {
-                            if auto && replicas > 1 && is_too_small(&why.kind(), begun.elapsed()) {
-                                tracing::warn!(
-                                    "one server keeps each message: there are not three of them"
-                                );
-                                replicas = 1;
-                                continue;
-                            }
-                            why.to_string()
-                        }
-                    }
-                }
-                _ => why.to_string(),
-            },
-        };
-        if begun.elapsed() > START_TIMEOUT {
-            return Err(LinkError::Stream { stream: name.clone(), why });
-        }
-        tracing::debug!(why, "the stream cannot be had yet");
-        tokio::time::sleep(RETRY_INTERVAL).await;
-    }
-}
-
-/// Whether there are no servers for three replicas: at once where there is no cluster, and in one
-/// after a while, since they may be starting.
-fn is_too_small(why: &CreateStreamErrorKind, waited: Duration) -> bool {
-    let CreateStreamErrorKind::JetStream(why) = why else { return false };
-    let code = why.error_code();
-    code == ErrorCode::STREAM_REPLICAS_NOT_SUPPORTED || (code == ErrorCode::CLUSTER_NO_PEERS && waited > REPLICAS_TIMEOUT)
 }
 
 /// What a stream must be, whoever made it.
@@ -240,7 +170,11 @@ fn compare(found: &Config, retention: Retention, replicas: Replicas) {
     let found = found.num_replicas;
     match replicas {
         Replicas::Count(wanted) if wanted != found => {
-            tracing::warn!(wanted, found, "the stream has another number of replicas than --nats-replicas");
+            tracing::warn!(
+                wanted,
+                found,
+                "the stream has another number of replicas than --nats-replicas"
+            );
         }
         _ if found == 1 => tracing::warn!(
             "the stream has one replica: what is acknowledged does not survive the death of its server"
@@ -266,12 +200,13 @@ mod tests {
         }
     }
 
+    type Change = fn(&mut Config);
+
     #[test]
     fn a_stream_that_lacks_something_is_refused_by_the_name_of_that() {
         assert_eq!(check(&good(), &good()), Ok(()));
         let turned = Config { subjects: good().subjects.into_iter().rev().collect(), ..good() };
         assert_eq!(check(&turned, &good()), Ok(()));
-        type Change = fn(&mut Config);
         let wrong: [(Change, &str); 7] = [
             (|it| it.allow_message_ttl = false, "allow_msg_ttl"),
             (|it| it.allow_direct = false, "allow_direct"),
