@@ -156,6 +156,7 @@ impl fmt::Debug for Servers {
 
 /// Whether a stream can be called so: one word of a subject, and a name that every system can have for
 /// a directory.
+#[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "of a connection"))]
 pub(crate) fn is_stream_name(raw: &str) -> bool {
     (1..=64).contains(&raw.len())
         && raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
