@@ -7,6 +7,7 @@ mod age;
 mod check;
 mod digest;
 mod fingerprint;
+mod forget;
 mod lane;
 mod lock;
 mod migrate;

@@ -124,6 +124,7 @@ impl Writer {
             && batch.chores.age.believes(now, at, ttl)
         {
             came_further |= batch.trim_by_age(now.as_millisecond(), ttl)?;
+            came_further |= batch.forget_rooms(now.as_millisecond(), ttl)?;
         }
         let noted = batch.sweep()?;
         if came_further {

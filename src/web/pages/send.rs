@@ -56,13 +56,14 @@ pub(crate) async fn frame(
 ///
 /// What cannot be sent comes back in the form, under the key that it had.
 pub(crate) async fn create(
-    tab: Tab,
+    visitor: Visitor,
     caller: Caller,
     State(state): State<AppState>,
     Params(Place { frame }): Params<Place>,
     headers: HeaderMap,
     posted: PageForm,
 ) -> Result<Response, Error> {
+    let tab = visitor.tab.ok_or(Error::NotJoined)?;
     let by_htmx = headers.contains_key("hx-request");
     let framed = frame.is_some() && !by_htmx;
     let path = paths::tab(&tab.room, &tab.id);
@@ -100,7 +101,7 @@ pub(crate) async fn create(
             } else if framed {
                 again(why.status(), send_frame(&form))
             } else {
-                let page = tab::page(&state, &caller, &tab, None, &form).await?;
+                let page = tab::page(&state, &caller, (&tab, &visitor.proof), None, &form).await?;
                 again(why.status(), page)
             };
             Ok(why.told_by(answer))

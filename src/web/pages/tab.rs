@@ -32,7 +32,7 @@ const SENT_TIMEOUT: Duration = Duration::from_secs(2);
 /// `GET /rooms/{room}/tabs/{tab}`: the joined page, live, or with `?before=` a part of the past;
 /// who has not joined is redirected to the join page.
 pub(crate) async fn show(
-    Visitor { room, tab, .. }: Visitor,
+    Visitor { room, tab, proof, .. }: Visitor,
     caller: Caller,
     State(state): State<AppState>,
     headers: HeaderMap,
@@ -45,7 +45,7 @@ pub(crate) async fn show(
     let before = query.before(&state)?;
     let path = paths::tab(&tab.room, &tab.id);
     let form = SendForm { path, key: &Key::fresh(), text: "", problem: None, framed: false };
-    let page = page(&state, &caller, &tab, before, &form).await?;
+    let page = page(&state, &caller, (&tab, &proof), before, &form).await?;
     Ok((not_stored(), page).into_response())
 }
 
@@ -82,11 +82,12 @@ pub(crate) async fn form(Visitor { room, id, .. }: Visitor) -> Redirect {
     Redirect::to(&page.to_string())
 }
 
-/// The joined page as it is now, with a draft in its form.
+/// The joined page as it is now, with a draft in its form. What proved the tab stands in the page,
+/// which joins again with it where the cookie is gone.
 pub(crate) async fn page(
     state: &AppState,
     caller: &Caller,
-    tab: &Tab,
+    (tab, proof): (&Tab, &str),
     before: Option<Seq>,
     form: &SendForm<'_>,
 ) -> Result<Markup, Error> {
@@ -104,7 +105,7 @@ pub(crate) async fn page(
         room: &tab.room,
         path: paths::tab(&tab.room, &tab.id),
         name: &tab.name,
-        proof: &session::proof(tab, &state.secret),
+        proof,
         messages: &past.messages,
         older: past.older.as_ref(),
         people: &list,

@@ -101,13 +101,6 @@ impl Secret {
         jar.iter().map(|cookie| cookie.encoded().to_string()).collect()
     }
 
-    /// The cookie's value with its signature.
-    pub(super) fn seal(&self, cookie: Cookie<'static>) -> String {
-        let mut jar = CookieJar::new();
-        jar.signed_mut(&self.key).add(cookie);
-        jar.iter().map(Cookie::value).collect()
-    }
-
     /// What a request's cookie says, where its signature is ours.
     pub(super) fn verify(&self, cookie: Cookie<'_>) -> Option<Cookie<'static>> {
         CookieJar::new().signed(&self.key).verify(cookie.into_owned())
