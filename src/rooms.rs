@@ -72,6 +72,9 @@ pub(crate) enum Refusal {
     /// The room's readers are behind its senders.
     #[error("more is sent than can be delivered")]
     Behind,
+    /// This node does not have yet what the reader has seen on another.
+    #[error("another node is ahead")]
+    NotYet,
     /// The journal did not take the message.
     #[error(transparent)]
     Append(#[from] AppendError),

@@ -49,6 +49,7 @@ fn table() -> Vec<Entry> {
         page("/static/{file}", get(assets::show)),
         script("/healthz", get(probes::alive)),
         script("/readyz", get(probes::ready)),
+        script("/readyz/sends", get(probes::ready_for_sends)),
     ]
 }
 
@@ -58,6 +59,7 @@ fn admin_table() -> Vec<Entry> {
         script("/metrics", get(probes::metrics)),
         script("/healthz", get(probes::alive)),
         script("/readyz", get(probes::ready)),
+        script("/readyz/sends", get(probes::ready_for_sends)),
     ]
 }
 

@@ -3,6 +3,7 @@
 
 mod browser;
 mod secret;
+pub(super) mod sent;
 
 use axum::http::{HeaderMap, header};
 use cookie::{Cookie, SameSite};

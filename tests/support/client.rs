@@ -52,6 +52,11 @@ impl Tab {
         Self { path, cookie, client, base: app.url("") }
     }
 
+    /// The same tab, as its browser comes to another node with it.
+    pub fn at(&self, other: &impl Server) -> Self {
+        Self { base: other.url(""), ..self.clone() }
+    }
+
     pub fn get(&self, below: &str) -> RequestBuilder {
         let url = format!("{}{}{below}", self.base, self.path);
         self.client.get(url).header(header::COOKIE, &self.cookie)

@@ -1,12 +1,12 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::ReadError;
+use super::{ReadError, UNKNOWN};
 use crate::message::{Columns, Entry, Epoch, Message, MessageId, Place, RoomName, Seq};
 
 /// A reading at one moment.
 pub(crate) struct Reader<'a> {
-    moment: Transaction<'a>,
+    pub(super) moment: Transaction<'a>,
     epoch: &'a Epoch,
 }
 
@@ -220,7 +220,9 @@ impl<'a> Reader<'a> {
             return Ok(Some(Gap { gone: None }));
         }
         if seq == Seq::ZERO {
-            return Ok(Some(Gap { gone: Some(room.dropped) }));
+            // A node that began late does not know how many were before.
+            let gone = (room.dropped < UNKNOWN).then_some(room.dropped);
+            return Ok(Some(Gap { gone }));
         }
         let mut at_or_before = self.moment.prepare_cached(
             "SELECT n FROM entries WHERE room = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1",

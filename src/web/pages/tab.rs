@@ -1,6 +1,6 @@
 //! The page of a tab that joined.
 
-use std::{iter, sync::Arc};
+use std::{iter, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -26,22 +26,38 @@ use crate::{
     view::{self, room::SendForm},
 };
 
+/// How long a page waits for what was sent from it on another node.
+const SENT_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// `GET /rooms/{room}/tabs/{tab}`: the joined page, live, or with `?before=` a part of the past;
 /// who has not joined is redirected to the join page.
 pub(crate) async fn show(
     Visitor { room, tab, proof, .. }: Visitor,
     caller: Caller,
     State(state): State<AppState>,
+    headers: HeaderMap,
     Params(query): Params<PageQuery>,
 ) -> Result<Response, Error> {
     let Some(tab) = tab else {
         return Ok(Redirect::to(&paths::room(&room).to_string()).into_response());
     };
+    wait_for_sent(&state, &headers).await;
     let before = query.before(&state)?;
     let path = paths::tab(&tab.room, &tab.id);
     let form = SendForm { path, key: &Key::fresh(), text: "", problem: None, framed: false };
     let page = page(&state, &caller, (&tab, &proof), before, &form).await?;
     Ok((not_stored(), page).into_response())
+}
+
+/// Waits for what was sent on another node before the redirect here, for a while.
+async fn wait_for_sent(state: &AppState, headers: &HeaderMap) {
+    let journal = state.rooms.journal();
+    if journal.is_shared()
+        && let Some(id) = session::sent::named(headers)
+        && id.epoch() == journal.epoch()
+    {
+        journal.wait_for(id.seq(), SENT_TIMEOUT).await;
+    }
 }
 
 /// `GET /rooms/{room}/tabs/{tab}/live`: what the frame of a page without script begins with.

@@ -32,6 +32,10 @@ pub enum SecretError {
     /// It holds something else. Taking it would make forging easy; replacing it might lose it.
     #[error("--data: {}: this is not a hubbub secret; move it away to have a new one made", .0.display())]
     NotASecret(PathBuf),
+    /// What the nodes share is something else.
+    #[cfg(feature = "nats")]
+    #[error("--nats: what the nodes share as their secret is none")]
+    NotShared,
 }
 
 impl Secret {
@@ -66,6 +70,21 @@ impl Secret {
             return Err(SecretError::NotASecret(path));
         }
         Ok(Self { key: Key::from(&bytes), made })
+    }
+
+    /// What it is made of, for nodes that share it.
+    #[cfg(feature = "nats")]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.key.master()
+    }
+
+    /// The same file with the secret that all nodes have.
+    #[cfg(feature = "nats")]
+    pub(crate) fn shared(self, bytes: &[u8]) -> Result<Self, SecretError> {
+        if bytes.len() != SECRET_BYTES {
+            return Err(SecretError::NotShared);
+        }
+        Ok(Self { key: Key::from(bytes), ..self })
     }
 
     /// Ends a start that came to nothing: a secret that it made goes.
