@@ -17,6 +17,7 @@ mod again;
 mod between;
 mod busy;
 mod draft;
+mod fold;
 mod hidden;
 mod history;
 mod looks;
