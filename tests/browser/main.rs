@@ -29,6 +29,7 @@ mod state;
 mod stream;
 mod talk;
 mod text;
+mod text_browsers;
 mod write;
 
 /// Sends to the lobby as a script would, and returns once it is durable.
