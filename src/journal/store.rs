@@ -58,10 +58,6 @@ pub enum WriteError {
     Displaced(#[from] Displaced),
 }
 
-/// What the number of a room's first entry is more than, where nobody here knows how many were before
-/// it, as on a node that began late: more than were ever sent anywhere.
-const UNKNOWN: u64 = 1 << 40;
-
 /// How long a connection for readings is kept that nobody uses: a crowd's are not for ever.
 const MAX_IDLE_TIME: Duration = Duration::from_mins(1);
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    ReadError, UNKNOWN, WriteError,
+    ReadError, WriteError,
     lock::PRIVATE,
     open::OpenError,
     read::{Reader, signed},
@@ -21,16 +21,12 @@ use crate::{
 };
 
 /// The one row of a node's own. It is in the files of nodes only.
-const CREATE: &str = "CREATE TABLE IF NOT EXISTS node (
-    hole INTEGER NOT NULL, filled INTEGER NOT NULL, anew INTEGER NOT NULL
-) STRICT";
+const CREATE: &str =
+    "CREATE TABLE IF NOT EXISTS node (filled INTEGER NOT NULL, anew INTEGER NOT NULL) STRICT";
 
 /// How a node's store stands to the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// The last place before something that was followed where the stream had nothing any more: of
-    /// what was up to there, this node does not know what it was.
-    pub hole: Seq,
     /// Up to where the stream went when the node began with it.
     pub filled: Seq,
     /// Whether the node missed what the stream has no more, and has to begin anew.
@@ -57,11 +53,9 @@ impl Writer {
 
     /// How it stands; `None` where it was never one of a node.
     pub(crate) fn standing(&self) -> Result<Option<Standing>, rusqlite::Error> {
-        let mut statement = self.connection.prepare("SELECT hole, filled, anew FROM node")?;
-        let standing = statement.query_row([], |row| {
-            let (hole, filled) = (row.get(0)?, row.get(1)?);
-            Ok(Standing { hole: Seq::new(hole), filled: Seq::new(filled), anew: row.get(2)? })
-        });
+        let mut statement = self.connection.prepare("SELECT filled, anew FROM node")?;
+        let standing = statement
+            .query_row([], |row| Ok(Standing { filled: Seq::new(row.get(0)?), anew: row.get(1)? }));
         standing.optional()
     }
 
@@ -97,7 +91,7 @@ impl Writer {
     pub(crate) fn begin_anew(&mut self, filled: Seq) -> Result<(), WriteError> {
         let transaction = self.connection.transaction()?;
         transaction.execute_batch(
-            "DELETE FROM entries; DELETE FROM rooms; UPDATE journal SET last = 0;",
+            "DELETE FROM entries; DELETE FROM rooms; UPDATE journal SET last = 0, forgotten_seq = 0;",
         )?;
         set_standing(&transaction, Standing { filled, ..Standing::default() })?;
         transaction.commit()?;
@@ -137,10 +131,8 @@ impl Batch<'_> {
         &mut self,
         key: &Key,
         entry: &Entry,
-        hole: Seq,
         retention: Retention,
     ) -> Result<Applied, rusqlite::Error> {
-        self.begin_room_after(entry, hole)?;
         let Some(found) = self.insert(key, entry)? else { return Ok(Applied::Stored) };
         if self.is_kept(entry, &found, retention)? {
             let Found { seq, sent_at, same } = found;
@@ -155,17 +147,13 @@ impl Batch<'_> {
         Ok(Applied::Stored)
     }
 
-    /// A room whose first entry here comes after a hole may have had others before: how many, nobody
-    /// knows.
-    fn begin_room_after(&mut self, entry: &Entry, hole: Seq) -> Result<(), rusqlite::Error> {
-        self.rooms.change();
-        let room = self.rooms.get(&self.transaction, entry.room())?;
-        if hole > Seq::ZERO && room.sent == 0 {
-            room.create(&self.transaction)?;
-            (room.sent, room.dropped) = (UNKNOWN, UNKNOWN);
-            (room.dropped_seq, room.emptied_seq) = (hole.get(), hole.get());
-        }
-        Ok(())
+    /// Notes that the stream has nothing any more at `upto`, or before it: rooms of which something
+    /// comes later may have had messages up to there, and how many, nobody here knows.
+    pub(crate) fn note_hole(&self, upto: Seq) -> Result<(), rusqlite::Error> {
+        self.transaction
+            .prepare_cached("UPDATE journal SET forgotten_seq = max(forgotten_seq, ?1)")?
+            .execute([signed(upto.get())])
+            .map(|_| ())
     }
 
     /// Whether what was found under an entry's key is among those that its room keeps when the entry
@@ -187,21 +175,16 @@ impl Batch<'_> {
         Ok(newest && young)
     }
 
-    /// Says how the node stands, with the batch.
-    pub(crate) fn set_standing(&self, standing: Standing) -> Result<(), rusqlite::Error> {
-        set_standing(&self.transaction, standing)
-    }
-
     /// Says how the node stands, and makes that durable; nothing else was done in the batch.
     pub(crate) fn commit_standing(self, standing: Standing) -> Result<(), rusqlite::Error> {
-        self.set_standing(standing)?;
+        set_standing(&self.transaction, standing)?;
         self.commit_without_seq()
     }
 }
 
 fn set_standing(connection: &Connection, standing: Standing) -> Result<(), rusqlite::Error> {
     connection.execute("DELETE FROM node", [])?;
-    let Standing { hole, filled, anew } = standing;
-    let values = params![signed(hole.get()), signed(filled.get()), anew];
-    connection.execute("INSERT INTO node VALUES (?1, ?2, ?3)", values).map(|_| ())
+    let Standing { filled, anew } = standing;
+    let values = params![signed(filled.get()), anew];
+    connection.execute("INSERT INTO node VALUES (?1, ?2)", values).map(|_| ())
 }

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::{ReadError, UNKNOWN};
+use super::ReadError;
 use crate::message::{Columns, Entry, Epoch, Message, MessageId, Place, RoomName, Seq};
 
 /// A reading at one moment.
@@ -220,9 +220,7 @@ impl<'a> Reader<'a> {
             return Ok(Some(Gap { gone: None }));
         }
         if seq == Seq::ZERO {
-            // A node that began late does not know how many were before.
-            let gone = (room.dropped < UNKNOWN).then_some(room.dropped);
-            return Ok(Some(Gap { gone }));
+            return Ok(Some(Gap { gone: Some(room.dropped) }));
         }
         let mut at_or_before = self.moment.prepare_cached(
             "SELECT n FROM entries WHERE room = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1",

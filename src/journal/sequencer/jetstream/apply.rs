@@ -185,32 +185,27 @@ impl Applier {
 
     /// The last place, and what became of each entry; `None` where this node has missed something.
     fn store(&mut self, delivered: &[Delivered]) -> Result<Option<Stored>, WriteError> {
-        let (mut last, mut standing) = (self.last, self.standing);
+        let mut last = self.last;
         let mut batch = self.writer.batch()?;
         let mut applied = Vec::with_capacity(delivered.len());
         for Delivered { seq, entry } in delivered {
             if *seq != last.next() {
                 // Nothing is known of what was passed over, and be it the place itself.
-                standing.hole = Seq::new(seq.get() - u64::from(entry.is_some()));
-                if standing.hole > standing.filled {
+                let hole = Seq::new(seq.get() - u64::from(entry.is_some()));
+                if hole > self.standing.filled {
                     // What was there went while this node was away: it has rooms with a gap in them.
-                    batch.commit_standing(Standing { anew: true, ..standing })?;
+                    batch.commit_standing(Standing { anew: true, ..self.standing })?;
                     return Ok(None);
                 }
+                batch.note_hole(hole)?;
             }
             last = *seq;
             applied.push(match entry {
-                Some((key, entry)) => {
-                    Some(batch.apply(key, entry, standing.hole, self.retention)?)
-                }
+                Some((key, entry)) => Some(batch.apply(key, entry, self.retention)?),
                 None => None,
             });
         }
-        if standing != self.standing {
-            batch.set_standing(standing)?;
-        }
         batch.commit(last)?;
-        self.standing = standing;
         Ok(Some((last, applied)))
     }
 
