@@ -23,7 +23,7 @@ pub(crate) fn page(room: &RoomName, username: &str, problem: Option<&str>) -> Ma
                 p id="cookies" role="alert" data-blocked=(COOKIES_BLOCKED) hidden {}
                 form id="join" method="post" action=(paths::join(room)) {
                     label for="username" { "Your name" }
-                    input id="username" name="username" value=(username) required autofocus
+                    input id="username" name="username" value=(username) dir="auto" required autofocus
                         autocomplete="nickname" autocapitalize="none" spellcheck="false"
                         aria-invalid=[problem.map(|_| "true")]
                         aria-describedby=[problem.map(|_| "username-problem")];

@@ -171,12 +171,12 @@ pub(crate) fn send_form(form: &SendForm<'_>) -> Markup {
             fieldset role="group" {
                 // One line where no script makes Enter send.
                 @if *framed {
-                    input id="text" name="text" value=(text) required autofocus autocomplete="off"
+                    input id="text" name="text" value=(text) dir="auto" required autofocus autocomplete="off"
                         placeholder="Write a message" enterkeyhint="send"
                         aria-invalid=[problem.map(|_| "true")] aria-describedby="send-note";
                 } @else {
                     // A line break right after the tag is not part of the text.
-                    textarea id="text" name="text" rows="1" required autofocus autocomplete="off"
+                    textarea id="text" name="text" rows="1" dir="auto" required autofocus autocomplete="off"
                         placeholder="Write a message" enterkeyhint="send"
                         aria-invalid=[problem.map(|_| "true")] aria-describedby="send-note" {
                         "\n" (text)

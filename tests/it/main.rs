@@ -33,6 +33,13 @@
 //! | 15 | an answer breaks a composition | `an_input_methods_enter_sends_nothing_and_an_answer_leaves_its_composition_alone` |
 //! | 15 | a script decides by what a translation shows | `what_a_translation_makes_of_the_page_decides_nothing` |
 //! | 16 | a busy room freezes its page | `five_thousand_messages_at_once_freeze_nothing_and_are_arranged_once_a_frame` |
+//! | 16 | and its keyboard | `at_a_hundred_messages_a_second_a_key_shows_within_fifty_milliseconds` |
+//! | 15 | a long text pushes all else out of sight | `a_long_text_is_folded_and_shows_all_by_mouse_by_keyboard_and_on_paper` |
+//! | 15 | stacked marks paint over other messages | `marks_that_are_stacked_on_a_character_paint_over_no_other_message` |
+//! | 15 | an error is said that is none any more | `what_was_wrong_is_said_until_something_else_is_typed` |
+//! | 12 | without script a crash ends the page for good and says nothing | `without_scripts_a_line_says_how_to_go_on_after_a_crash_and_what_was_written_stays` |
+//! | 12 | without script nothing is painted between two documents | `without_scripts_the_messages_are_seen_while_the_stream_takes_over` |
+//! | 13 | a text browser shows what is not there, and not what is | `in_text_browsers_a_room_shows_what_is_there_once_and_each_line_of_a_text` |
 //! | 14 | double click | `a_key_sent_twice_is_one_message` |
 //! | 14 | flood | `a_tab_that_floods_is_told_to_wait_and_its_draft_stays_in_the_form` |
 //! | 14 | file descriptors run out | `where_file_descriptors_run_out_open_tabs_live_on_and_idle_connections_make_room` |
