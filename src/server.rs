@@ -8,6 +8,7 @@
 //! | `accept` | accepts connections while there are permits for them |
 //! | `connection` | what is known of a connection, and the task that serves it |
 //! | `http1` | HTTP/1 through hyper, until a live response takes the socket over |
+//! | `date` | the time of an answer |
 //! | [`live`] | responses without an end, on a socket of their own or as an ordinary body |
 //! | `progress` | how far a connection is, and until when it may take that long |
 //! | `registry` | whose the open connections are, and who has to make room |
@@ -15,6 +16,7 @@
 
 mod accept;
 mod connection;
+mod date;
 mod http1;
 pub mod live;
 mod progress;
@@ -50,8 +52,9 @@ const DEFAULT_DESCRIPTORS: u64 = 1024;
 const MAX_CONNECTIONS: usize = 1 << 20;
 
 /// How long accepted requests may still take once connections are no longer accepted. Streams end
-/// by themselves; a send waits for a sync or two.
-const DRAIN_TIMEOUT: Duration = Duration::from_millis(1500);
+/// by themselves; a send waits for a sync or two. Who reads slowly is cut, and all of it is over in
+/// less than two seconds.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(1300);
 
 /// Listens on an address.
 ///

@@ -262,6 +262,7 @@ impl From<Refusal> for Error {
             Refusal::Full(wait) => Self::Full(wait),
             Refusal::NameTaken(_) => Self::NameTaken,
             Refusal::Behind => Self::Behind,
+            Refusal::Lapsed(_) => Self::NotJoined,
             Refusal::Denied(_) => Self::Denied,
             Refusal::Append(AppendError::KeyReused) => Self::KeyReused,
             Refusal::Append(why) => Self::Unavailable(why.to_string().into()),

@@ -73,3 +73,25 @@ async fn by_a_clock_that_was_ahead_or_behind_the_order_and_the_list_of_rooms_are
     let listed: Vec<_> = listed.filter(|room| !room.is_empty()).collect();
     assert_eq!(listed, ["first", "fourth", "third", "second"], "{page}");
 }
+
+#[tokio::test]
+async fn at_the_end_of_the_calendar_and_before_it_began_all_is_answered() {
+    for at in ["@9999-12-31 12:00:00", "@9999-12-31 23:59:59", "@1969-12-31 12:00:00"] {
+        let Some(app) = wrong_by(&Launch::new(&[]), at) else { return };
+        let mut reader = Events::open(&app, "/rooms/lobby/events", None).await;
+        for text in ["1", "2"] {
+            let sent = send(&app, "lobby", "ann", text).await;
+            assert_eq!(reader.message().await, (sent.id, text.to_owned()), "{at}");
+            assert!(sent.sent_at.starts_with("9999-12-3") || sent.sent_at.starts_with("1969-"));
+            tokio::time::sleep(std::time::Duration::from_millis(600)).await; // Into the next year.
+        }
+        assert_eq!(texts(&app, "lobby").await, ["1", "2"], "{at}");
+        for path in ["/rooms", "/rooms/lobby", "/rooms/lobby/messages", "/healthz", "/nothing"] {
+            let answer = client().get(app.url(path)).send().await.unwrap();
+            assert!(!answer.status().is_server_error(), "{at} {path}");
+            let date = answer.headers()["date"].to_str().unwrap();
+            assert!(date.contains(" Dec 9999 ") || date.contains(" 1970 "), "{at}: {date}");
+        }
+        assert!(!app.log().contains("panic"), "{}", app.log());
+    }
+}
