@@ -8,7 +8,6 @@
 //! | `accept` | accepts connections while there are permits for them |
 //! | `connection` | what is known of a connection, and the task that serves it |
 //! | `http1` | HTTP/1 through hyper, until a live response takes the socket over |
-//! | `date` | the time of an answer |
 //! | [`live`] | responses without an end, on a socket of their own or as an ordinary body |
 //! | `progress` | how far a connection is, and until when it may take that long |
 //! | `registry` | whose the open connections are, and who has to make room |
@@ -16,7 +15,6 @@
 
 mod accept;
 mod connection;
-mod date;
 mod http1;
 pub mod live;
 mod progress;

@@ -22,7 +22,6 @@ use bytes::{Buf as _, Bytes};
 use hyper::{
     Method, Request, Version,
     body::{Body as _, Incoming},
-    header,
     rt::{Read, ReadBufCursor, Write},
     server::conn::http1,
     service::service_fn,
@@ -32,7 +31,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     connection::{ConnectionInfo, HttpService, respond},
-    date,
     live::LiveResponse,
     progress::{Noted, Progress},
 };
@@ -93,7 +91,6 @@ where
             };
             let live = may_be_live.then(|| LiveResponse::take(&mut response, framing)).flatten();
             let Some(live) = live else {
-                response.headers_mut().entry(header::DATE).or_insert_with(date::header);
                 progress.answered();
                 return Ok::<_, Infallible>(response);
             };
@@ -104,7 +101,6 @@ where
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .auto_date_header(false) // See `date`.
         .header_read_timeout(None) // `Progress` has timers that know more.
         .max_buf_size(MAX_BUFFER_BYTES)
         // Who has said all may close its half and wait for the answer, as `nc -N` does; and hyper
