@@ -41,6 +41,9 @@
 //! | 12 | without script nothing is painted between two documents | `without_scripts_the_messages_are_seen_while_the_stream_takes_over` |
 //! | 13 | a text browser shows what is not there, and not what is | `in_text_browsers_a_room_shows_what_is_there_once_and_each_line_of_a_text` |
 //! | 14 | double click | `a_key_sent_twice_is_one_message` |
+//! | 14 | an old cookie speaks for somebody else | `an_old_cookie_proves_nothing_after_leaving_or_once_somebody_else_bears_the_name` |
+//! | 14 | a body that comes late is sent under a name that was lost | `a_body_that_comes_late_is_not_sent_under_a_name_that_was_lost_meanwhile` |
+//! | 13 | a name looks like somebody else's | `a_capital_of_another_script_looks_like_ours_though_its_small_letter_does_not` |
 //! | 14 | flood | `a_tab_that_floods_is_told_to_wait_and_its_draft_stays_in_the_form` |
 //! | 14 | file descriptors run out | `where_file_descriptors_run_out_open_tabs_live_on_and_idle_connections_make_room` |
 //! | 14 | trickled headers | `trickled_heads_and_silent_connections_are_closed_after_ten_seconds_and_idle_ones_are_not` |
@@ -69,7 +72,10 @@
 //! | 22 | the file in use is removed or replaced | `files_that_are_removed_or_replaced_make_it_unready_until_they_are_back` |
 //! | 23 | two processes write one journal | `a_journal_is_one_processs_whatever_name_it_is_opened_by` |
 //! | 24 | the clock is wrong | `a_message_from_a_clock_that_was_ahead_keeps_none_from_being_trimmed_by_age` |
+//! | 24 | the clock shows what no calendar has | `on_the_last_day_that_the_calendar_has_all_is_answered` |
 //! | 24 | the clock jumps | `by_a_clock_that_has_just_jumped_nothing_is_trimmed` |
+//! | 7 | a disk that hangs holds up a shutdown | `a_disk_that_hangs_holds_up_no_shutdown` |
+//! | 22 | everybody can read what is stored | `a_journal_that_everybody_can_read_is_closed_to_them_and_one_of_a_group_is_not` |
 //! | 25 | the log floods while a disk fails | `a_disk_that_fails_is_one_line_and_one_when_it_works_again` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
