@@ -64,6 +64,10 @@ impl Tab {
     pub async fn mark(&self) {
         let script = r"
             window.twice = []
+            window.complaints = []
+            for (const kind of ['error', 'unhandledrejection', 'securitypolicyviolation'])
+                addEventListener(kind, (event) => complaints.push(
+                    `${kind}: ${event.reason ?? event.message ?? event.blockedURI}`))
             const look = () => {
                 const ids = [...document.querySelectorAll('.message')].map(({ id }) => id)
                 window.twice.push(...ids.filter((id, at) => ids.indexOf(id) !== at))

@@ -1,0 +1,47 @@
+//! What must hold in every engine: each of these runs in all three.
+
+use crate::engine::Engine;
+
+macro_rules! in_every_engine {
+    ($($file:ident: $($name:ident),+;)+) => {
+        in_every_engine!(chromium Chromium $($($file $name)+)+);
+        in_every_engine!(firefox Firefox $($($file $name)+)+);
+        in_every_engine!(webkit WebKit $($($file $name)+)+);
+    };
+    ($module:ident $engine:ident $($file:ident $name:ident)+) => {
+        mod $module {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    crate::$file::$name(super::Engine::$engine).await;
+                }
+            )+
+        }
+    };
+}
+
+in_every_engine! {
+    talk:
+        what_one_tab_sends_appears_in_both_once_and_in_one_order_without_a_reload;
+    scroll:
+        who_scrolled_up_stays_there_and_is_told_of_new_messages_to_jump_to;
+    history:
+        scrolling_up_brings_older_messages_and_the_place_holds_still;
+    write:
+        enter_sends_and_shift_enter_breaks_the_line,
+        a_draft_survives_a_reload_and_is_no_second_message;
+    draft:
+        an_input_methods_enter_sends_nothing_and_an_answer_leaves_its_composition_alone;
+    outage:
+        tabs_carry_on_by_themselves_when_the_server_comes_back,
+        a_send_to_a_server_that_is_gone_keeps_the_draft_and_says_so;
+    hidden:
+        a_hidden_tab_catches_up_when_it_is_shown_and_says_how_much_is_new,
+        back_and_forward_end_in_a_complete_list_and_one_stream;
+    again:
+        who_joins_goes_back_and_joins_again_is_not_in_ones_own_way,
+        back_after_leave_offers_to_join_again_and_no_composer_and_so_does_a_twin;
+    noscript:
+        without_scripts_two_tabs_are_live_both_ways,
+        without_scripts_one_can_leave;
+}
