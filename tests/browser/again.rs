@@ -103,7 +103,9 @@ async fn a_tab_whose_cookie_is_gone_says_so_and_joins_again_under_its_name_with_
     }
 }
 
-pub async fn back_after_leave_offers_to_join_again_and_no_composer_and_so_does_a_twin(engine: Engine) {
+pub async fn back_after_leave_offers_to_join_again_and_no_composer_and_so_does_a_twin(
+    engine: Engine,
+) {
     let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     let ann = browser.join(&app.url(""), "ann").await;

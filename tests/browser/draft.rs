@@ -165,7 +165,9 @@ async fn commit(tab: &Tab, engine: Engine, text: &str) {
     .await;
 }
 
-pub async fn an_input_methods_enter_sends_nothing_and_an_answer_leaves_its_composition_alone(engine: Engine) {
+pub async fn an_input_methods_enter_sends_nothing_and_an_answer_leaves_its_composition_alone(
+    engine: Engine,
+) {
     let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;

@@ -55,6 +55,8 @@ impl Tab {
     /// Joins the lobby by its form.
     pub async fn join(&self, home: &str, name: &str) {
         self.goto(&format!("{home}/rooms/lobby")).await;
+        self.element("#username").await;
+        self.until("document.readyState === 'complete'").await;
         self.element("#username").await.send_keys(name + Key::Enter).await.expect("it takes keys");
         self.element("#leave").await;
         self.mark().await;
@@ -195,6 +197,7 @@ impl Tab {
 
     /// Waits until the list is live again: the page has caught up.
     pub async fn caught_up(&self) {
+        self.until("document.getElementById('messages')._htmx?.sse != null").await;
         self.until("document.querySelector('.log').ariaLive === 'polite'").await;
         self.until("document.getElementById('connection').textContent === ''").await;
     }

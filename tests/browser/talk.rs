@@ -9,7 +9,9 @@ use crate::{
     support::{Server, TestApp, until},
 };
 
-pub async fn what_one_tab_sends_appears_in_both_once_and_in_one_order_without_a_reload(engine: Engine) {
+pub async fn what_one_tab_sends_appears_in_both_once_and_in_one_order_without_a_reload(
+    engine: Engine,
+) {
     let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     let ann = browser.join(&app.url(""), "ann").await;
