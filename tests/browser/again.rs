@@ -66,17 +66,18 @@ async fn a_double_click_on_join_joins() {
     }
 }
 
-#[tokio::test]
-async fn a_tab_whose_cookie_is_gone_says_so_and_joins_again_under_its_name_with_its_draft() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn a_tab_whose_cookie_is_gone_says_so_and_joins_again_under_its_name_with_its_draft(
+    engine: Engine,
+) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     // Noticed by a send, and by the stream.
     for by_send in [true, false] {
         let proxy = Proxy::before(app.address(), Streams::Pass).await;
-        let ann = chromium.join(&proxy.home(), "ann").await;
+        let ann = browser.join(&proxy.home(), "ann").await;
         ann.caught_up().await;
         ann.field().await.send_keys("my draft").await.unwrap();
-        ann.cdp("Network.clearBrowserCookies", json!({})).await;
+        ann.driver().await.delete_all_cookies().await.unwrap();
         if by_send {
             ann.send("").await;
         } else {

@@ -21,7 +21,7 @@ async fn stored(app: &impl Server) -> Vec<String> {
 }
 
 /// A copy of a tab, as browsers make one: the same page, and what its session storage holds.
-async fn duplicate(chromium: &mut Chromium, tab: &Tab) -> Tab {
+async fn duplicate(chromium: &mut Browser, tab: &Tab) -> Tab {
     let kept: String = tab.eval("JSON.stringify({ ...sessionStorage })").await;
     let url: String = tab.eval("location.href").await;
     let copy = chromium.open().await;
@@ -32,13 +32,14 @@ async fn duplicate(chromium: &mut Chromium, tab: &Tab) -> Tab {
     copy
 }
 
-#[tokio::test]
-async fn what_a_duplicated_tab_sends_is_a_message_of_its_own_though_it_is_the_same_text() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn what_a_duplicated_tab_sends_is_a_message_of_its_own_though_it_is_the_same_text(
+    engine: Engine,
+) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
-    let ann = chromium.join(&app.url(""), "ann").await;
+    let ann = browser.join(&app.url(""), "ann").await;
     ann.field().await.send_keys("+1").await.unwrap();
-    let twin = duplicate(&mut chromium, &ann).await;
+    let twin = duplicate(&mut browser, &ann).await;
     assert_eq!(twin.draft().await, "+1", "the draft is copied");
     ann.say("").await;
     twin.say("").await;

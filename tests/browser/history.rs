@@ -88,12 +88,13 @@ async fn older_messages_that_cannot_be_had_now_leave_the_way_to_them() {
     assert!(ann.is_marked().await, "the page was loaded anew");
 }
 
-#[tokio::test]
-async fn who_was_away_for_longer_than_is_kept_is_told_and_gets_all_that_is_kept() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn who_was_away_for_longer_than_is_kept_is_told_and_gets_all_that_is_kept(
+    engine: Engine,
+) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::with(&["--keep", "20"]);
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
-    let ann = chromium.join(&proxy.home(), "ann").await;
+    let ann = browser.join(&proxy.home(), "ann").await;
     post(&app, "eve", "seen").await;
     ann.shows(&["seen"]).await;
 
