@@ -1,10 +1,15 @@
 //! Wiring: what is opened, what runs, who watches over it, and the order in which it ends.
 
+#[cfg(feature = "nats")]
+mod renewal;
 mod supervisor;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,11 +18,14 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+#[cfg(feature = "nats")]
+use crate::nats::Link;
 use crate::{
     config::Config,
     delivery::{announcements, feed, hub::Hub, stream::Source},
     journal::{Journal, OpenError},
     metrics::Metrics,
+    nats::LinkError,
     rooms::{Limits, Rooms, Roster},
     server,
     shutdown::Shutdown,
@@ -43,6 +51,17 @@ pub struct Hubbub {
     secret: Secret,
     metrics: Metrics,
     config: Config,
+    #[cfg(feature = "nats")]
+    link: Option<Link>,
+}
+
+/// How serving came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It was to stop.
+    Stopped,
+    /// The journal is to be opened anew, and served again.
+    Renewed,
 }
 
 /// Why it cannot start.
@@ -54,20 +73,37 @@ pub enum StartError {
     /// The signing secret.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// NATS, which nodes share.
+    #[error(transparent)]
+    Nats(#[from] LinkError),
 }
 
 impl Hubbub {
-    /// Opens what is kept on disk.
+    /// Opens what is kept on disk; and with `--nats`, connects to what the nodes share, and waits for
+    /// that for half a minute.
     ///
     /// # Errors
     ///
     /// [`StartError`], in one line for the operator.
-    pub fn open(config: &Config) -> Result<Self, StartError> {
+    pub async fn open(config: &Config) -> Result<Self, StartError> {
         let metrics = Metrics::new();
+        if config.nats.servers.are_named() {
+            #[cfg(feature = "nats")]
+            return Self::open_shared(config, metrics, None).await;
+            #[cfg(not(feature = "nats"))]
+            return Err(LinkError::NotBuilt.into());
+        }
         // First: its lock shows whether the data is another process's.
         let journal = Journal::open(&config.data, config.retention(), metrics.clone())?;
         match Secret::load(journal.path()) {
-            Ok(secret) => Ok(Self { journal, secret, metrics, config: config.clone() }),
+            Ok(secret) => Ok(Self {
+                journal,
+                secret,
+                metrics,
+                config: config.clone(),
+                #[cfg(feature = "nats")]
+                link: None,
+            }),
             Err(why) => {
                 journal.abandon();
                 Err(why.into())
@@ -97,7 +133,20 @@ impl Hubbub {
         admin: Option<TcpListener>,
         shutdown: Shutdown,
     ) -> Result<(), TaskFailed> {
-        let Self { journal, secret, metrics, config } = self;
+        #[cfg(feature = "nats")]
+        if self.link.is_some() {
+            return self.serve_and_renew(listener, admin, shutdown).await;
+        }
+        self.serve_once(listener, admin, shutdown).await.map(|_| ())
+    }
+
+    async fn serve_once(
+        self,
+        listener: TcpListener,
+        admin: Option<TcpListener>,
+        shutdown: Shutdown,
+    ) -> Result<End, TaskFailed> {
+        let Self { journal, secret, metrics, config, .. } = self;
         let published = journal.last();
         let hub = Hub::new(Arc::new(journal.clone()), published, metrics.clone());
         let roster = Roster::new();
@@ -128,6 +177,19 @@ impl Hubbub {
         let mut tasks = Supervisor::new(shutdown.clone());
         let sequencer = journal.clone();
         tasks.spawn(JOURNAL, ends(async move { sequencer.ended().await }));
+        let renewed = Arc::new(AtomicBool::new(false));
+        if journal.is_shared() {
+            let (journal, renewed, stop) =
+                (journal.clone(), Arc::clone(&renewed), shutdown.clone());
+            tasks.spawn(
+                "renewal",
+                ends(async move {
+                    journal.renewed().await;
+                    renewed.store(true, Ordering::Relaxed);
+                    stop.begin();
+                }),
+            );
+        }
         let fed = feed::run(journal.clone(), hub.clone(), published);
         let (source, stop) = (journal.clone(), shutdown.clone());
         tasks.spawn(
@@ -162,7 +224,8 @@ impl Hubbub {
         if closed.await.is_err() {
             tracing::error!("the journal could not be closed in time; nothing is lost");
         }
-        tasks.finish()
+        let end = if renewed.load(Ordering::Relaxed) { End::Renewed } else { End::Stopped };
+        tasks.finish().map(|()| end)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every knob, declared once: flag, environment variable and help are one declaration.
 
 mod address;
+mod nats;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -14,6 +15,8 @@ use clap::{
 };
 use ipnet::IpNet;
 use jiff::SignedDuration;
+
+pub use nats::NatsFlags;
 
 use crate::{journal::Retention, rooms::Allowed, web::PublicUrls};
 
@@ -187,6 +190,10 @@ pub struct Config {
         value_parser = address::admin, allow_hyphen_values = true
     )]
     pub admin: Admin,
+
+    /// Several nodes.
+    #[command(flatten)]
+    pub nats: NatsFlags,
 
     /// How a line of the log is written: text or json
     #[arg(long, env = "HUBBUB_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]

@@ -31,6 +31,8 @@ use tokio_stream::Stream;
 
 use crate::message::{Draft, Entry, Epoch, Message, RoomName, Seq};
 use crate::metrics::Metrics;
+#[cfg(feature = "nats")]
+use crate::nats::Link;
 
 pub use copy::{Copied, CopyError, backup, restore};
 pub(crate) use holds::Hold;
@@ -41,6 +43,7 @@ pub(crate) use store::{Gap, Newest, OpenError, Page, ReadError};
 use followers::Followers;
 use holds::Holds;
 use sequencer::{Local, Sequencer};
+pub(crate) use sequencer::{Reach, Readiness};
 use store::{Lane, Store, Writer};
 use tail::Tail;
 
@@ -108,6 +111,28 @@ impl Journal {
                 writer.discard();
             }
         })?;
+        Ok(Self { store, sequencer, followers, holds, tail, checked })
+    }
+
+    /// Opens one node's part of a journal that many share, in the SQLite file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::open`], and where NATS cannot be used.
+    #[cfg(feature = "nats")]
+    pub(crate) async fn open_shared(
+        path: &Path,
+        retention: Retention,
+        link: &Link,
+        metrics: Metrics,
+    ) -> Result<Self, OpenError> {
+        let (followers, holds) = (Followers::default(), Holds::default());
+        let writer = Writer::open(path, retention, followers.clone(), holds.clone())?;
+        let (path, checked) = (writer.path().to_owned(), writer.checked());
+        let prepared = sequencer::prepare(link, writer, retention).await?;
+        let store = Store::open(&path, prepared.epoch().clone())?;
+        let (shared, tail) = prepared.start(store.clone(), metrics).await?;
+        let sequencer = Sequencer::Shared(shared);
         Ok(Self { store, sequencer, followers, holds, tail, checked })
     }
 
@@ -285,6 +310,34 @@ impl Journal {
     #[must_use]
     pub fn ready(&self) -> bool {
         self.sequencer.ready()
+    }
+
+    /// Whether other nodes have it as well.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.sequencer.is_shared()
+    }
+
+    /// What could be done with it now.
+    pub(crate) fn readiness(&self) -> Readiness {
+        self.sequencer.readiness()
+    }
+
+    /// Waits until this node has what another had: everything up to `seq`, for so long at most. A
+    /// journal of one node has what it has.
+    pub(crate) async fn reach(&self, seq: Seq, patience: Duration) -> Reach {
+        self.sequencer.reach(seq, patience).await
+    }
+
+    /// Waits until this node has everything up to `seq`, for so long at most.
+    pub(crate) async fn wait_for(&self, seq: Seq, patience: Duration) {
+        let mut committed = self.sequencer.committed();
+        let reached = async { committed.wait_for(|last| *last >= seq).await.is_ok() };
+        let _ = tokio::time::timeout(patience, reached).await;
+    }
+
+    /// Completes when the journal is to be opened anew: the stream behind it is another one.
+    pub(crate) async fn renewed(&self) {
+        self.sequencer.renewed().await;
     }
 
     /// Whether the writer has ended, after which nothing is followed any more.

@@ -23,6 +23,7 @@
 //! |---|---|---|
 //! | [`message`] | room, name, text, key, id: parsed at the edge, pure; the entry, which is what a journal holds | any other module |
 //! | [`metrics`] | what is counted and timed | what for |
+//! | [`nats`] | the connection that several nodes share | what is said over it |
 //! | [`lossy`] | lines to stderr that nobody waits for | what they say |
 //! | [`shutdown`] | the stop signal | who stops |
 //! | [`reload`] | what is read again on SIGHUP | what that is |
@@ -59,6 +60,7 @@ pub mod journal;
 pub mod lossy;
 pub mod message;
 pub mod metrics;
+pub mod nats;
 mod paths;
 pub mod reload;
 mod rooms;

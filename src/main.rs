@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(config: &Config) -> ExitCode {
-    match start(config) {
+    match start(config).await {
         Ok(Started { hubbub, listener, admin, shutdown }) => {
             // The log has said what failed.
             let served = hubbub.serve(listener, admin, shutdown).await;
@@ -51,13 +51,13 @@ struct Started {
 
 /// Telemetry, journal, listeners, signals. What fails here is one line on stderr, and leaves no file
 /// behind.
-fn start(config: &Config) -> Result<Started, String> {
+async fn start(config: &Config) -> Result<Started, String> {
     let log = telemetry::init(&config.log, config.log_format)?;
     // First of the signals: this one never ends the process.
     Reload::new(vec![("log", Box::new(move || log.reload()))])
         .on_signal()
         .map_err(|why| signals(&why))?;
-    let hubbub = Hubbub::open(config).map_err(|why| why.to_string())?;
+    let hubbub = Hubbub::open(config).await.map_err(|why| why.to_string())?;
     match listen(config) {
         Ok((listener, admin, shutdown)) => Ok(Started { hubbub, listener, admin, shutdown }),
         Err(why) => {

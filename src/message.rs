@@ -12,7 +12,11 @@ mod room;
 mod text;
 mod visible;
 
-use std::{fmt::Write as _, sync::Arc, time::SystemTime};
+use std::{
+    fmt::Write as _,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
@@ -68,6 +72,17 @@ impl Key {
         let mut key = String::with_capacity(32); // A page is asked for often, and has one.
         let _ = write!(key, "{now:012x}{random:020x}");
         Self(key.into())
+    }
+
+    /// Whether it looks as one that [`Key::fresh`] gave within that time. Who writes such a key by
+    /// hand gets no more than a shortcut that is no use to them.
+    #[must_use]
+    pub fn is_younger_than(&self, age: Duration) -> bool {
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let is_ours = self.0.len() == 32 && self.0.bytes().all(digit);
+        let made = self.0.get(..12).and_then(|time| i64::from_str_radix(time, 16).ok());
+        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        is_ours && made.is_some_and(|made| (now().as_millisecond() - made).abs() < age)
     }
 
     /// The key as the client wrote it.
@@ -178,6 +193,16 @@ mod tests {
         let (one, other) = (Key::fresh(), Key::fresh());
         assert_eq!(Key::parse(one.as_str()), Ok(one.clone()));
         assert_ne!(one, other);
+    }
+
+    #[test]
+    fn a_key_of_our_own_tells_when_it_was_made() {
+        let minute = Duration::from_mins(1);
+        assert!(Key::fresh().is_younger_than(minute));
+        let old = Key::stored(&format!("{:012x}{:020x}", 1_700_000_000_000_u64, 5));
+        assert!(!old.is_younger_than(minute));
+        assert!(!Key::stored("order:17.3").is_younger_than(minute));
+        assert!(!Key::stored(&"Z".repeat(32)).is_younger_than(minute));
     }
 
     #[test]

@@ -66,12 +66,18 @@ pub(crate) enum Refusal {
     /// Somebody in the room has the name, or one that looks like it.
     #[error(transparent)]
     NameTaken(#[from] NameTaken),
+    /// The tab left, and does not come back: it joins again.
+    #[error("the tab left")]
+    Left,
     /// The rules of the room do not allow it.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// The room's readers are behind its senders.
     #[error("more is sent than can be delivered")]
     Behind,
+    /// This node does not have yet what the reader has seen on another.
+    #[error("another node is ahead")]
+    NotYet,
     /// The journal did not take the message.
     #[error(transparent)]
     Append(#[from] AppendError),

@@ -16,6 +16,12 @@ impl Shutdown {
         Self::default()
     }
 
+    /// A signal that is given with this one, and may be given before.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self(self.0.child_token())
+    }
+
     /// Gives the signal.
     pub fn begin(&self) {
         self.0.cancel();

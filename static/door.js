@@ -22,7 +22,11 @@
         if (untouched) field.select()
     })
 
-    if (!navigator.cookieEnabled) document.getElementById('cookies').hidden = false
+    const cookies = document.getElementById('cookies')
+    if (!navigator.cookieEnabled) {
+        cookies.textContent = cookies.dataset.blocked
+        cookies.hidden = false
+    }
 
     // A double click joins once. A page that one comes back to is as it was when it was left.
     let joining = false

@@ -46,7 +46,7 @@
         }
         for (const day of document.querySelectorAll('.day:not(:has(+ .message))')) day.remove()
         hold()
-        if ($('newest')) look()
+        look()
         observer.takeRecords() // What was done here needs no second look.
     }
     const observer = new MutationObserver(arrange)
@@ -79,6 +79,7 @@
         held = line ? { line, distance: distance(line) } : null
     }
     const look = () => {
+        if (!$('newest')) return // It is parsed still.
         title ??= document.title
         const all = lines()
         const behind = document.querySelector('.log').getAttribute('aria-live') === 'off'
@@ -105,6 +106,19 @@
         const still = !anchors || matchMedia('(prefers-reduced-motion: reduce)').matches
         scroller().scrollTo({ top: 0, behavior: still ? 'instant' : 'smooth' })
         $('text').focus()
+    })
+
+    // A long text grows downwards from where it is, and folded again it is in view. Laid out from the
+    // bottom, the list would push its beginning up.
+    document.addEventListener('change', ({ target }) => {
+        if (!target.closest('.all')) return
+        const line = target.closest('.message')
+        const top = () => line.getBoundingClientRect().top
+        target.checked = !target.checked
+        const before = top()
+        target.checked = !target.checked
+        scroller().scrollTop += top() - before
+        if (!target.checked) line.scrollIntoView({ block: 'nearest' })
     })
 
     // Of a long list the oldest go, where they are more than a screen above the view, and leave the

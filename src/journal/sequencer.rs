@@ -3,9 +3,12 @@
 //! A sequencer owns the epoch and the highest seq, takes drafts, and has the store of its node
 //! written. Which of them stands behind a journal is decided when it is opened.
 
+mod health;
+#[cfg(feature = "nats")]
+mod jetstream;
 mod local;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
@@ -15,6 +18,8 @@ use super::{
 };
 use crate::message::{Draft, Epoch, Seq};
 
+#[cfg(feature = "nats")]
+pub(crate) use jetstream::{Shared, prepare};
 pub(crate) use local::Local;
 
 /// Why a draft was not stored, or is not known to be.
@@ -32,9 +37,57 @@ pub enum AppendError {
     /// The journal is closed.
     #[error("the journal is closed")]
     Closed,
+    /// NATS has not answered for a while; nothing was sent there.
+    #[cfg(feature = "nats")]
+    #[error("NATS cannot be reached")]
+    Unreachable,
+    /// NATS did not answer in time, or this node did not see what it took; the message may be stored.
+    #[cfg(feature = "nats")]
+    #[error("NATS did not answer in {} s", jetstream::APPEND_TIMEOUT.as_secs())]
+    Unknown,
+    /// This node's own store takes nothing now; nothing was sent.
+    #[cfg(feature = "nats")]
+    #[error("this node's journal cannot be written")]
+    NotWritable,
     /// The disk refused; nothing of the batch was stored.
     #[error("the journal cannot be written: {0}")]
     Disk(Arc<WriteError>),
+}
+
+impl AppendError {
+    /// Whether the message may be stored all the same, which trying again under its key tells.
+    pub(crate) fn is_unsure(&self) -> bool {
+        #[cfg(feature = "nats")]
+        return matches!(self, Self::Unknown);
+        #[cfg(not(feature = "nats"))]
+        false
+    }
+}
+
+/// What could be done now.
+#[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "of several nodes"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    /// Everything.
+    Ready,
+    /// What is stored can be read. What would store more does not answer.
+    ReadsOnly,
+    /// This node is known to lack what others have.
+    Behind,
+    /// Nothing can be written.
+    Broken,
+}
+
+/// How far a node has come, as somebody asks who has seen more.
+#[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "of several nodes"))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It has that.
+    Here,
+    /// There is no such thing, or not in this epoch.
+    Nowhere,
+    /// Others have it, or nobody can say.
+    Elsewhere,
 }
 
 /// A handle on the sequencer; clones share it.
@@ -42,6 +95,9 @@ pub enum AppendError {
 pub(super) enum Sequencer {
     /// This process alone.
     Local(Local),
+    /// As many nodes as there are, by a stream that they share.
+    #[cfg(feature = "nats")]
+    Shared(Shared),
 }
 
 impl Sequencer {
@@ -49,6 +105,8 @@ impl Sequencer {
     pub(super) fn epoch(&self) -> &Epoch {
         match self {
             Self::Local(local) => local.epoch(),
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.epoch(),
         }
     }
 
@@ -57,6 +115,8 @@ impl Sequencer {
     pub(super) fn committed(&self) -> watch::Receiver<Seq> {
         match self {
             Self::Local(local) => local.committed(),
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.committed(),
         }
     }
 
@@ -64,6 +124,37 @@ impl Sequencer {
     pub(super) async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
         match self {
             Self::Local(local) => local.append(draft).await,
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.append(draft).await,
+        }
+    }
+
+    /// Whether other nodes take part.
+    pub(super) fn is_shared(&self) -> bool {
+        !matches!(self, Self::Local(_))
+    }
+
+    /// What could be done now.
+    pub(super) fn readiness(&self) -> Readiness {
+        match self {
+            Self::Local(local) if local.ready() => Readiness::Ready,
+            Self::Local(_) => Readiness::Broken,
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.readiness(),
+        }
+    }
+
+    /// Waits until everything up to `seq` is here.
+    pub(super) async fn reach(&self, seq: Seq, patience: Duration) -> Reach {
+        match self {
+            Self::Local(local) => {
+                // Nobody else could have more.
+                let _ = patience;
+                let here = seq <= *local.committed().borrow();
+                if here { Reach::Here } else { Reach::Nowhere }
+            }
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.find(seq, patience).await,
         }
     }
 
@@ -71,6 +162,17 @@ impl Sequencer {
     pub(super) fn ready(&self) -> bool {
         match self {
             Self::Local(local) => local.ready(),
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.ready(),
+        }
+    }
+
+    /// Completes when the journal is to be opened anew. That of one node never is.
+    pub(super) async fn renewed(&self) {
+        match self {
+            Self::Local(_) => std::future::pending().await,
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.renewed().await,
         }
     }
 
@@ -78,6 +180,8 @@ impl Sequencer {
     pub(super) async fn ended(&self) {
         match self {
             Self::Local(local) => local.ended().await,
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.ended().await,
         }
     }
 
@@ -86,6 +190,8 @@ impl Sequencer {
     pub(super) async fn close(&self) -> Option<Writer> {
         match self {
             Self::Local(local) => local.close().await,
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.close().await,
         }
     }
 
@@ -93,6 +199,8 @@ impl Sequencer {
     pub(super) fn end(&self) -> Option<Writer> {
         match self {
             Self::Local(local) => local.end(),
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.end(),
         }
     }
 }

@@ -7,9 +7,12 @@ mod age;
 mod check;
 mod digest;
 mod fingerprint;
+mod forget;
 mod lane;
 mod lock;
 mod migrate;
+#[cfg(feature = "nats")]
+mod node;
 mod open;
 mod read;
 mod rooms;
@@ -36,6 +39,8 @@ pub(crate) use check::inspect;
 pub(crate) use fingerprint::{OFFSET as MARK_BYTES, has_pages};
 pub(crate) use lane::Lane;
 pub(crate) use lock::{Lock, PRIVATE, beside, directory};
+#[cfg(feature = "nats")]
+pub(crate) use node::{Applied, Standing, Wanted};
 pub(crate) use open::{LOCK_TIMEOUT, OpenError, fold_when_closed};
 pub use read::Totals;
 pub(crate) use read::{Gap, Newest, Page, Reader};
@@ -52,6 +57,10 @@ pub enum WriteError {
     #[error(transparent)]
     Displaced(#[from] Displaced),
 }
+
+/// What the number of a room's first entry is more than, where nobody here knows how many were before
+/// it, as on a node that began late: more than were ever sent anywhere.
+const UNKNOWN: u64 = 1 << 40;
 
 /// How long a connection for readings is kept that nobody uses: a crowd's are not for ever.
 const MAX_IDLE_TIME: Duration = Duration::from_mins(1);

@@ -7,6 +7,12 @@ mod hold;
 mod read;
 mod restart;
 mod retention;
+#[cfg(feature = "nats")]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+#[path = "../../tests/support/nats.rs"]
+mod servers;
+#[cfg(feature = "nats")]
+mod shared;
 mod version_1;
 
 use std::{
@@ -15,6 +21,8 @@ use std::{
 };
 
 use tempfile::{TempDir, tempdir};
+#[cfg(feature = "nats")]
+use tokio::runtime::Handle;
 use tokio_stream::StreamExt as _;
 
 use super::{AppendError, Appended, Gap, Journal, Retention};
@@ -23,11 +31,31 @@ use crate::{
     metrics::Metrics,
 };
 
-/// An engine: how it opens a journal.
-type Engine = fn(&Path, Retention) -> Journal;
-
 fn sqlite(home: &Path, retention: Retention) -> Journal {
     Journal::open(&home.join("hubbub.db"), retention, Metrics::new()).expect("it opens")
+}
+
+/// One node's part of what NATS sequences, as a process of its own would open it.
+#[cfg(feature = "nats")]
+async fn jetstream(home: &Path, retention: Retention, servers: &servers::Nats) -> Journal {
+    let link = crate::nats::Link::open(&options(servers)).await.expect("NATS is there");
+    let path = home.join("hubbub.db");
+    let opening = Journal::open_shared(&path, retention, &link, Metrics::new());
+    opening.await.expect("it opens")
+}
+
+#[cfg(feature = "nats")]
+fn options(servers: &servers::Nats) -> crate::nats::Options {
+    crate::nats::Options {
+        servers: crate::nats::Servers::new(&servers.urls()),
+        stream: "hubbub".into(),
+        replicas: crate::nats::Replicas::Auto,
+        creds: None,
+        nkey: None,
+        ca: None,
+        identity: None,
+        domain: None,
+    }
 }
 
 /// Makes one test per case and engine.
@@ -37,7 +65,33 @@ macro_rules! contract {
             $(mod $file {
                 use super::super::*;
                 $(#[tokio::test(flavor = "multi_thread")] async fn $case() {
-                    super::super::$file::$case(Bench::new(sqlite)).await;
+                    super::super::$file::$case(Bench::alone()).await;
+                })*
+            })*
+        }
+
+        #[cfg(feature = "nats")]
+        mod over_nats {
+            $(mod $file {
+                use super::super::*;
+                $(#[tokio::test(flavor = "multi_thread")] async fn $case() {
+                    if let Some(bench) = Bench::shared() {
+                        super::super::$file::$case(bench).await;
+                    }
+                })*
+            })*
+        }
+    };
+}
+
+/// Cases of a journal that is one process's: what its file says is all there is.
+macro_rules! of_one_node {
+    ($($file:ident { $($case:ident)* })*) => {
+        mod of_one_node {
+            $(mod $file {
+                use super::super::*;
+                $(#[tokio::test(flavor = "multi_thread")] async fn $case() {
+                    super::super::$file::$case(Bench::alone()).await;
                 })*
             })*
         }
@@ -71,9 +125,6 @@ contract! {
     restart {
         reopened_it_has_the_same_epoch_messages_and_next_seq
         ids_survive_trimming_of_everything_and_vacuum
-        a_deleted_file_is_a_new_epoch
-        an_older_copy_put_back_is_a_new_epoch_with_its_messages
-        data_from_another_machine_is_a_new_epoch_with_its_messages
     }
     hold {
         two_followers_one_stopped_miss_nothing
@@ -82,21 +133,45 @@ contract! {
     }
 }
 
+of_one_node! {
+    restart {
+        a_deleted_file_is_a_new_epoch
+        an_older_copy_put_back_is_a_new_epoch_with_its_messages
+        data_from_another_machine_is_a_new_epoch_with_its_messages
+    }
+}
+
 /// A place for a journal, and the engine under test.
 struct Bench {
     home: TempDir,
-    engine: Engine,
+    #[cfg(feature = "nats")]
+    servers: Option<servers::Nats>,
 }
 
 const ALL: Retention = Retention { keep: 1_000_000, ttl: None };
 
 impl Bench {
-    fn new(engine: Engine) -> Self {
-        Self { home: tempdir().unwrap(), engine }
+    fn alone() -> Self {
+        Self {
+            home: tempdir().unwrap(),
+            #[cfg(feature = "nats")]
+            servers: None,
+        }
+    }
+
+    /// `None` where there is no nats-server.
+    #[cfg(feature = "nats")]
+    fn shared() -> Option<Self> {
+        Some(Self { home: tempdir().unwrap(), servers: Some(servers::Nats::single()?) })
     }
 
     fn open(&self, retention: Retention) -> Journal {
-        (self.engine)(self.home.path(), retention)
+        #[cfg(feature = "nats")]
+        if let Some(servers) = &self.servers {
+            let opening = jetstream(self.home.path(), retention, servers);
+            return tokio::task::block_in_place(|| Handle::current().block_on(opening));
+        }
+        sqlite(self.home.path(), retention)
     }
 }
 

@@ -112,6 +112,14 @@ impl Entry {
         }
     }
 
+    /// The same entry at another time: where a stream is shared, its clock is.
+    #[must_use]
+    pub fn at(self, sent_at: Timestamp) -> Self {
+        match self {
+            Self::Message(message) => Self::Message(Message { sent_at, ..message }),
+        }
+    }
+
     /// What a store keeps of it.
     #[must_use]
     pub fn columns(&self) -> Columns<'_> {

@@ -1,5 +1,7 @@
 //! Listening: a stream of a room, for whoever asks or for a tab that thereby is here.
 
+use std::time::Duration;
+
 use super::{Action, Caller, Refusal, Rooms, Tab, TooMuch, limits::StreamPermit, roster::Guard};
 use crate::{
     delivery::{
@@ -7,9 +9,13 @@ use crate::{
         hub::ReaderTag,
         stream::{LiveStream, Start, Wanted},
     },
+    journal::Reach,
     message::{MessageId, RoomName},
     metrics::GaugeGuard,
 };
+
+/// How long a reader waits here that has seen more on another node.
+const REACH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a reader wants to begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +69,7 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// As [`Rooms::listen`].
+    /// As [`Rooms::listen`]; and [`Refusal::Left`].
     pub(crate) async fn listen_as(
         &self,
         caller: &Caller,
@@ -71,6 +77,10 @@ impl Rooms {
         listen: Listen,
     ) -> Result<LiveStream, Refusal> {
         let (permit, start) = self.admit(caller, &tab.room, &listen).await?;
+        // A twin whose stream the leave ended is back sooner than the cookie is taken away.
+        if self.0.roster.has_left(&tab.room, &tab.id) {
+            return Err(Refusal::Left);
+        }
         let guard = self.0.roster.enter(&tab.room, &tab.id, &tab.name);
         let wanted = Wanted {
             room: tab.room.clone(),
@@ -110,11 +120,13 @@ impl Rooms {
             Cursor::Now => Start::Now,
             // From another journal, or from a future that this one never had (restored data): not
             // the reader's fault and nothing it could mend. It is told of a gap, and gets all.
-            Cursor::After(id) if id.epoch() != journal.epoch() || id.seq() > journal.last() => {
-                Start::Lost
-            }
+            Cursor::After(id) if id.epoch() != journal.epoch() => Start::Lost,
             Cursor::Unreadable => Start::Lost,
-            Cursor::After(id) => Start::After(id.seq()),
+            Cursor::After(id) => match journal.reach(id.seq(), REACH_TIMEOUT).await {
+                Reach::Here => Start::After(id.seq()),
+                Reach::Nowhere => Start::Lost,
+                Reach::Elsewhere => return Err(Refusal::NotYet),
+            },
             Cursor::Last(count) => Start::After(journal.before_newest(room, *count).await?),
         })
     }

@@ -175,6 +175,11 @@ impl Roster {
         self.lock().leave(Key::new(room, tab), Instant::now());
     }
 
+    /// Whether a tab left a short time ago, and did not come anew.
+    pub(crate) fn has_left(&self, room: &RoomName, tab: &str) -> bool {
+        self.lock().has_left(&Key::new(room, tab))
+    }
+
     /// Who is in a room. The same value is given, and not a copy, until what it says changes.
     #[must_use]
     pub(crate) fn people(&self, room: &RoomName) -> Arc<People> {

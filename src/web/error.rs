@@ -65,6 +65,11 @@ pub(crate) enum Error {
     /// 503: the journal cannot take the message now. Nothing is stored, or the same key tells.
     /// What it says of the cause is for the log.
     Unavailable(Arc<str>),
+    /// 503: nobody knows whether the message is stored; the same key tells. What it says of the cause
+    /// is for the log.
+    Unsure(Arc<str>),
+    /// 503: this node does not have yet what the reader has seen on another.
+    NotYet,
     /// 500: a bug, or a disk that cannot be read. What it says of the cause is for the log.
     Internal(Arc<str>),
 }
@@ -88,7 +93,9 @@ impl Error {
     /// The cause, for the log only.
     pub(crate) fn internal_cause(&self) -> Option<Arc<str>> {
         match self {
-            Self::Unavailable(why) | Self::Internal(why) => Some(Arc::clone(why)),
+            Self::Unavailable(why) | Self::Unsure(why) | Self::Internal(why) => {
+                Some(Arc::clone(why))
+            }
             _ => None,
         }
     }
@@ -107,7 +114,9 @@ impl Error {
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::KeyReused | Self::NameTaken => StatusCode::CONFLICT,
             Self::TooMany(_) | Self::Behind => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable(_) | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::Unsure(_) | Self::NotYet | Self::Full(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -117,8 +126,8 @@ impl Error {
         let seconds = match self {
             // Rounded up: a little too early would be refused again.
             Self::TooMany(wait) | Self::Full(wait) => wait.as_secs() + 1,
-            Self::Behind => 1,
-            Self::Unavailable(_) => 5,
+            Self::Behind | Self::NotYet => 1,
+            Self::Unavailable(_) | Self::Unsure(_) => 5,
             _ => return None,
         };
         Some((header::RETRY_AFTER, seconds.into()))
@@ -152,6 +161,8 @@ impl Error {
             Self::Behind => "behind",
             Self::Full(_) => "full",
             Self::Unavailable(_) => "unavailable",
+            Self::Unsure(_) => "unsure",
+            Self::NotYet => "not_yet",
             Self::Internal(_) => "internal",
         }
     }
@@ -174,7 +185,8 @@ impl Error {
             Self::KeyReused => "That was sent before",
             Self::TooMany(_) | Self::Behind => "That is too much at once",
             Self::Full(_) => "It is full here right now",
-            Self::Unavailable(_) => "Nothing can be sent right now",
+            Self::Unavailable(_) | Self::Unsure(_) => "Nothing can be sent right now",
+            Self::NotYet => "It is not here yet",
             Self::Internal(_) => "Something went wrong",
         }
     }
@@ -225,6 +237,12 @@ impl Error {
             }
             Self::Full(_) => "There is no room for more right now. Please try again in a moment.",
             Self::Unavailable(_) => "The message was not stored. Please try again in a moment.",
+            Self::Unsure(_) => {
+                "The message may be stored, or not. Please send it again: it is stored once."
+            }
+            Self::NotYet => {
+                "This server does not have yet what you have seen. Please try again in a moment."
+            }
             Self::Internal(_) => "This was not your doing. Please try again in a moment.",
         }
     }
@@ -262,8 +280,11 @@ impl From<Refusal> for Error {
             Refusal::Full(wait) => Self::Full(wait),
             Refusal::NameTaken(_) => Self::NameTaken,
             Refusal::Behind => Self::Behind,
+            Refusal::Left => Self::NotJoined,
             Refusal::Denied(_) => Self::Denied,
             Refusal::Append(AppendError::KeyReused) => Self::KeyReused,
+            Refusal::NotYet => Self::NotYet,
+            Refusal::Append(why) if why.is_unsure() => Self::Unsure(why.to_string().into()),
             Refusal::Append(why) => Self::Unavailable(why.to_string().into()),
             Refusal::Read(why) => Self::internal(&why),
         }

@@ -75,6 +75,8 @@ pub(super) struct Visitor {
     pub id: String,
     /// The tab, where its cookie came with the request.
     pub tab: Option<Tab>,
+    /// What proved it: the cookie's value.
+    pub proof: String,
 }
 
 impl FromRequestParts<AppState> for Visitor {
@@ -85,9 +87,12 @@ impl FromRequestParts<AppState> for Visitor {
         let params = params.map_err(|_| Error::NotFound)?;
         let Room(room) = Room::of(&params)?;
         let (_, id) = params.iter().find(|(name, _)| *name == "tab").ok_or(Error::NotFound)?;
-        let tab = session::cookies(&parts.headers)
-            .find_map(|cookie| session::tab(&state.secret, cookie, &room, id));
-        Ok(Self { room, id: id.to_owned(), tab })
+        let found = session::cookies(&parts.headers).find_map(|cookie| {
+            let proof = cookie.value().to_owned();
+            Some((session::tab(&state.secret, cookie, &room, id)?, proof))
+        });
+        let (tab, proof) = found.unzip();
+        Ok(Self { room, id: id.to_owned(), tab, proof: proof.unwrap_or_default() })
     }
 }
 

@@ -43,12 +43,13 @@ fn table() -> Vec<Entry> {
             .on_post(&["frame"]),
         page("/rooms/{room}/tabs/{tab}/leave", get(tab::form).post(tab::leave)),
         script("/rooms/{room}/tabs/{tab}/presence", post(presence::update)),
-        page("/rooms/{room}/tabs/{tab}/live", get(tab::live)),
+        page("/rooms/{room}/tabs/{tab}/live", get(tab::live)).on_get(&["still"]),
         stream("/rooms/{room}/tabs/{tab}/events", get(events::of_tab)).on_get(STREAM),
         page("/api", get(api::show)),
         page("/static/{file}", get(assets::show)),
         script("/healthz", get(probes::alive)),
         script("/readyz", get(probes::ready)),
+        script("/readyz/sends", get(probes::ready_for_sends)),
     ]
 }
 
@@ -58,6 +59,7 @@ fn admin_table() -> Vec<Entry> {
         script("/metrics", get(probes::metrics)),
         script("/healthz", get(probes::alive)),
         script("/readyz", get(probes::ready)),
+        script("/readyz/sends", get(probes::ready_for_sends)),
     ]
 }
 

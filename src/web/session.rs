@@ -3,6 +3,7 @@
 
 mod browser;
 mod secret;
+pub(super) mod sent;
 
 use axum::http::{HeaderMap, header};
 use cookie::{Cookie, SameSite};
@@ -30,12 +31,8 @@ pub(super) fn give(tab: &Tab, secret: &Secret, over_tls: bool) -> String {
     secret.sign(cookie)
 }
 
-/// What proves `tab` where its cookie is gone: its own page has it, and lets it join again.
-pub(super) fn proof(tab: &Tab, secret: &Secret) -> String {
-    secret.seal(Cookie::new(COOKIE_NAME, value(tab)))
-}
-
-/// The tab of `room` that a proof is of.
+/// The tab of `room` that a proof is of: the value of a cookie that is gone, which the tab's own page
+/// has too.
 pub(super) fn proven(secret: &Secret, proof: &str, room: &RoomName) -> Option<Tab> {
     parse(&secret.verify(Cookie::new(COOKIE_NAME, proof))?, room)
 }

@@ -23,6 +23,7 @@ mod between;
 mod busy;
 mod draft;
 mod engines;
+mod fold;
 mod hidden;
 mod history;
 mod looks;
@@ -34,6 +35,7 @@ mod state;
 mod stream;
 mod talk;
 mod text;
+mod text_browsers;
 mod write;
 
 /// Sends to the lobby as a script would, and returns once it is durable.

@@ -3,7 +3,7 @@
 use reqwest::header;
 
 use crate::{
-    client::{Tab, client, fields},
+    client::{Tab, client, fields, unescape},
     support::{App, Server, TestApp},
 };
 
@@ -256,8 +256,8 @@ async fn a_tab_whose_cookie_is_gone_joins_again_by_its_page_and_nobody_else_does
     let tab = Tab::join(&app, "lobby", "ann").await;
     let _stream = tab.get("/events").send().await.unwrap();
     let page = tab.page().await;
-    let form = page.split("id=\"again\"").nth(1).unwrap();
-    let again = fields(form);
+    let part = page.split("data-scripted=\"").find(|part| part.contains("&quot;again&quot;"));
+    let again = fields(&unescape(part.unwrap().split('"').next().unwrap()));
     assert_eq!(again["username"], "ann");
     let post = async |room: &str, proof: &str| {
         let request = client().post(app.url(&format!("/rooms/{room}/join")));

@@ -88,6 +88,7 @@ mod limits;
 mod logs;
 mod metrics;
 mod nginx;
+mod nodes;
 mod pages;
 mod presence;
 mod proxies;

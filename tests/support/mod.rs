@@ -6,6 +6,7 @@
 pub mod chunks;
 pub mod client;
 pub mod flood;
+pub mod nats;
 pub mod nginx;
 pub mod process;
 pub mod shell;

@@ -80,7 +80,7 @@ impl TestApp {
                 said.clone().listen(&config.log);
                 let runtime = runtime(&said, &config.log);
                 runtime.block_on(async {
-                    let bound = Bound::new(&config).expect("it starts");
+                    let bound = Bound::new(&config).await.expect("it starts");
                     let _ = tell_start.send(bound.addresses.clone());
                     tokio::select! {
                         () = bound.serve() => panic!("it stopped serving by itself"),
@@ -146,8 +146,8 @@ struct Bound {
 }
 
 impl Bound {
-    fn new(config: &Config) -> Result<Self, Box<dyn std::error::Error>> {
-        let hubbub = Hubbub::open(config)?;
+    async fn new(config: &Config) -> Result<Self, Box<dyn std::error::Error>> {
+        let hubbub = Hubbub::open(config).await?;
         let listener = server::bind(config.listen)?;
         let admin = config.admin.0.map(server::bind).transpose()?;
         let address = listener.local_addr()?.to_string();

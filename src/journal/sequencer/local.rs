@@ -4,7 +4,6 @@
 //! While one batch is being synced, the drafts of the next gather in the queue; so one sync
 //! serves every sender that waited for it, and a lone sender waits for nobody (group commit).
 
-mod health;
 mod mark;
 #[cfg(test)]
 mod tests;
@@ -31,6 +30,7 @@ use super::{
         tail::Tail,
     },
     AppendError,
+    health::Health,
 };
 use crate::{
     fault,
@@ -38,8 +38,7 @@ use crate::{
     metrics::Metrics,
 };
 
-use health::Health;
-use mark::Mark;
+pub(super) use mark::Mark;
 
 /// Drafts that wait for the writer: a fifth of a second's work, and 16 MB of the longest texts.
 /// Beyond it a send is refused at once rather than kept waiting.

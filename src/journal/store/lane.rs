@@ -22,6 +22,9 @@ pub(crate) enum Lane {
     Replay,
     /// A page of messages, or of rooms.
     Page,
+    /// Keys that came again, perhaps.
+    #[cfg(feature = "nats")]
+    Keys,
 }
 
 /// Followers that read at once: there are two or three, each with one batch at a time.
@@ -32,6 +35,9 @@ pub(super) struct Lanes {
     follow: Arc<Bounded>,
     replay: Arc<Bounded>,
     page: Arc<Bounded>,
+    /// One at a time: the keys that come meanwhile are looked for together.
+    #[cfg(feature = "nats")]
+    keys: Arc<Bounded>,
 }
 
 /// Jobs of one kind, a bounded number of them at once.
@@ -58,7 +64,13 @@ impl Lanes {
         // More than there are processors would only queue in SQLite.
         let processors = thread::available_parallelism().map_or(2, usize::from).max(2);
         let lane = |most| Arc::new(Bounded::new(most));
-        Self { follow: lane(MAX_FOLLOWS), replay: lane(processors), page: lane(processors) }
+        Self {
+            follow: lane(MAX_FOLLOWS),
+            replay: lane(processors),
+            page: lane(processors),
+            #[cfg(feature = "nats")]
+            keys: lane(1),
+        }
     }
 
     /// Runs a job on a thread that may block; `None` where it was closed first, or panicked.
@@ -72,6 +84,8 @@ impl Lanes {
             Lane::Follow => &self.follow,
             Lane::Replay => &self.replay,
             Lane::Page => &self.page,
+            #[cfg(feature = "nats")]
+            Lane::Keys => &self.keys,
         };
         lane.submit(Box::new(move || {
             // Nobody may wait for it any more.
@@ -84,7 +98,13 @@ impl Lanes {
 
     /// Refuses what waits and what comes later, and waits for what runs.
     pub(super) async fn close(&self) {
-        let lanes = [&self.follow, &self.replay, &self.page];
+        let lanes = [
+            &self.follow,
+            &self.replay,
+            &self.page,
+            #[cfg(feature = "nats")]
+            &self.keys,
+        ];
         for lane in lanes {
             lane.refuse();
         }

@@ -11,7 +11,7 @@ use super::open::OpenError;
 ///
 /// Not by the crate that does this for rusqlite: it follows it at a distance, which pins the
 /// SQLite that we ship.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     // One row of `journal`, one row of `rooms` per room that was ever written to. `n` counts the
     // messages of one room from 1, so that the number of messages between two places is a
     // subtraction.
@@ -88,6 +88,14 @@ const STEPS: [&str; 3] = [
         coalesce((SELECT max(seq) FROM entries WHERE room = rooms.id), dropped_seq);
     DROP INDEX rooms_by_last_sent_at;
     CREATE INDEX rooms_by_last_seq ON rooms (last_seq) WHERE sent > dropped;
+    ",
+    // A room that nobody wrote to for long is forgotten, when none of its messages is kept. Up to
+    // `forgotten_seq` there may have been messages of rooms that have no row; a row that is made
+    // later notes it as `born_seq`: what there was up to there is not known.
+    "
+    ALTER TABLE journal ADD COLUMN forgotten_seq INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rooms ADD COLUMN born_seq INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX rooms_by_silence ON rooms (last_sent_at) WHERE sent = dropped;
     ",
 ];
 

@@ -70,6 +70,10 @@ pub enum OpenError {
         /// SQLite's own words.
         why: rusqlite::Error,
     },
+    /// NATS, which nodes share.
+    #[cfg(feature = "nats")]
+    #[error(transparent)]
+    Nats(#[from] crate::nats::LinkError),
     /// No thread to write with.
     #[error("the journal's thread cannot be started: {0}")]
     Thread(io::Error),

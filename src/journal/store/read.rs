@@ -1,12 +1,12 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::ReadError;
+use super::{ReadError, UNKNOWN};
 use crate::message::{Columns, Entry, Epoch, Message, MessageId, Place, RoomName, Seq};
 
 /// A reading at one moment.
 pub(crate) struct Reader<'a> {
-    moment: Transaction<'a>,
+    pub(super) moment: Transaction<'a>,
     epoch: &'a Epoch,
 }
 
@@ -55,6 +55,7 @@ struct Room {
     sent: u64,
     dropped: u64,
     dropped_seq: u64,
+    born_seq: u64,
 }
 
 /// How many bytes one page of [`Reader::after`] has at most when it is shown, and a message more:
@@ -92,7 +93,9 @@ impl<'a> Reader<'a> {
     pub(crate) fn after(&self, name: &RoomName, seq: Seq, limit: usize) -> Result<Page, ReadError> {
         let last = self.last()?;
         let Some(room) = self.room(name)? else {
-            return Ok(Page { gap: None, messages: Vec::new(), upto: last.max(seq) });
+            // There may have been such a room; see `forget`.
+            let gap = (seq < self.forgotten()?).then_some(Gap { gone: None });
+            return Ok(Page { gap, messages: Vec::new(), upto: last.max(seq) });
         };
         let sql = format!(
             "SELECT {COLUMNS} FROM entries e WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
@@ -185,16 +188,23 @@ impl<'a> Reader<'a> {
         Ok(Seq::new(statement.query_row([], |row| row.get(0))?))
     }
 
+    /// Up to here, a room without a row may have had messages.
+    fn forgotten(&self) -> Result<Seq, ReadError> {
+        let mut statement = self.moment.prepare_cached("SELECT forgotten_seq FROM journal")?;
+        Ok(Seq::new(statement.query_row([], |row| row.get(0))?))
+    }
+
     fn room(&self, name: &RoomName) -> Result<Option<Room>, ReadError> {
-        let mut statement = self
-            .moment
-            .prepare_cached("SELECT id, sent, dropped, dropped_seq FROM rooms WHERE name = ?1")?;
+        let mut statement = self.moment.prepare_cached(
+            "SELECT id, sent, dropped, dropped_seq, born_seq FROM rooms WHERE name = ?1",
+        )?;
         let room = statement.query_row([name.as_str()], |row| {
             Ok(Room {
                 id: row.get(0)?,
                 sent: row.get(1)?,
                 dropped: row.get(2)?,
                 dropped_seq: row.get(3)?,
+                born_seq: row.get(4)?,
             })
         });
         Ok(room.optional()?)
@@ -206,8 +216,13 @@ impl<'a> Reader<'a> {
         if seq.get() >= room.dropped_seq {
             return Ok(None);
         }
+        if seq.get() < room.born_seq {
+            return Ok(Some(Gap { gone: None }));
+        }
         if seq == Seq::ZERO {
-            return Ok(Some(Gap { gone: Some(room.dropped) }));
+            // A node that began late does not know how many were before.
+            let gone = (room.dropped < UNKNOWN).then_some(room.dropped);
+            return Ok(Some(Gap { gone }));
         }
         let mut at_or_before = self.moment.prepare_cached(
             "SELECT n FROM entries WHERE room = ?1 AND seq <= ?2 ORDER BY seq DESC LIMIT 1",

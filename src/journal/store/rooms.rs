@@ -98,13 +98,15 @@ impl Room {
         if let Some(id) = self.id {
             return Ok(id);
         }
-        let id = connection
+        let (id, forgotten) = connection
             .prepare_cached(
-                "INSERT INTO rooms (name, sent, dropped, dropped_seq, last_sent_at)
-                 VALUES (?1, 0, 0, 0, 0)",
+                "INSERT INTO rooms (name, sent, dropped, dropped_seq, emptied_seq, born_seq,
+                 last_sent_at) SELECT ?1, 0, 0, forgotten_seq, forgotten_seq, forgotten_seq, 0
+                 FROM journal RETURNING id, dropped_seq",
             )?
-            .insert([self.name.as_str()])?;
+            .query_row([self.name.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.id = Some(id);
+        (self.dropped_seq, self.emptied_seq) = (forgotten, forgotten);
         Ok(id)
     }
 
@@ -218,6 +220,11 @@ impl Rooms {
             self.known.insert(name.clone(), Known { room, used: false });
         }
         Ok(self.known.get_mut(name).map(|known| &mut known.room).expect("it was put there"))
+    }
+
+    /// A room has no row any more.
+    pub(super) fn forget(&mut self, name: &RoomName) {
+        self.known.remove(name);
     }
 
     /// A room, if it is known: for what goes through all rooms, and should push none out.

@@ -103,7 +103,7 @@ impl Writer {
         self.connection.busy_timeout(Duration::ZERO)?;
         self.connection.pragma_update(None, "synchronous", "normal")?;
         let outcome = self.step(now, at);
-        let synced = self.connection.pragma_update(None, "synchronous", "full");
+        let synced = self.connection.pragma_update(None, "synchronous", self.synchronous);
         synced.expect("outside of a transaction it can be set");
         self.connection.busy_timeout(LOCK_TIMEOUT)?;
         match outcome {
@@ -124,6 +124,7 @@ impl Writer {
             && batch.chores.age.believes(now, at, ttl)
         {
             came_further |= batch.trim_by_age(now.as_millisecond(), ttl)?;
+            came_further |= batch.forget_rooms(now.as_millisecond(), ttl)?;
         }
         let noted = batch.sweep()?;
         if came_further {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::StatementStatus;
 use tempfile::{TempDir, tempdir};
 
-use super::{Writer, age, open, read::Reader, trim};
+use super::{Writer, age, check, open, read::Reader, trim};
 use crate::{
     journal::{Retention, followers::Followers, holds::Holds},
     message::{Entry, Epoch, Key, Message, MessageId, Name, RoomName, Seq, Text},
@@ -14,6 +14,7 @@ use crate::{
 
 mod clock;
 mod files;
+mod forget;
 
 /// A writer over a file of its own.
 struct Bench {

@@ -40,7 +40,7 @@ const SELECT_LONG: &str = concat!(
     chunk!("SELECT seq, n, key, sent_at, digest(name, body) FROM entries"),
     " AND kind <> 0"
 );
-const DELETE: &str = chunk!("DELETE FROM entries");
+pub(super) const DELETE: &str = chunk!("DELETE FROM entries");
 const SELECT_FIRST: &str = "SELECT n FROM entries WHERE room = ?1 ORDER BY seq LIMIT 1";
 
 /// Statements that run with batches: none may build a table of its own for a while.
@@ -165,7 +165,7 @@ impl Trim<'_> {
 }
 
 /// The place of the `count`-th entry of a room after `from` and up to `upto`.
-fn nth(
+pub(super) fn nth(
     connection: &Connection,
     room: &Room,
     from: u64,

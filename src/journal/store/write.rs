@@ -28,7 +28,9 @@ pub(crate) struct Writer {
     pub(super) connection: Connection,
     pub(super) retention: Retention,
     pub(super) chores: Chores,
-    rooms: Rooms,
+    pub(super) rooms: Rooms,
+    /// What SQLite is to do at a commit, as its pragma `synchronous` has it.
+    pub(super) synchronous: &'static str,
     followers: Followers,
     holds: Holds,
     watch: Watch,
@@ -79,7 +81,18 @@ impl Writer {
         let watch = Watch::begin(&connection, &lock);
         let watch = watch.map_err(|why| full(OpenError::io(lock.path(), why)))?;
         let (rooms, chores) = (Rooms::default(), Chores::default());
-        Ok(Self { connection, retention, chores, rooms, followers, holds, watch, checked, lock })
+        Ok(Self {
+            connection,
+            retention,
+            chores,
+            rooms,
+            synchronous: "full",
+            followers,
+            holds,
+            watch,
+            checked,
+            lock,
+        })
     }
 
     /// Where the data is, all links followed.
@@ -270,7 +283,7 @@ impl Batch<'_> {
 }
 
 /// What is stored in the room under this key, beside what was to be stored.
-fn find(
+pub(super) fn find(
     connection: &Connection,
     room: i64,
     key: &Key,

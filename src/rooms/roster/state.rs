@@ -82,6 +82,10 @@ impl State {
         }
     }
 
+    pub(super) fn has_left(&self, key: &Key) -> bool {
+        self.left.contains_key(key)
+    }
+
     /// Gives the tab's generation, which its guard needs to close the stream again.
     pub(super) fn enter(
         &mut self,

@@ -15,7 +15,7 @@
 
 use std::{
     io,
-    mem::MaybeUninit,
+    mem::{self, MaybeUninit},
     pin::Pin,
     task::{Context, Poll, ready},
     time::{Duration, SystemTime},
@@ -50,8 +50,10 @@ const PROBE_DELAYS: [Duration; 3] =
 pub struct Writer<S> {
     socket: S,
     frames: Frames,
-    /// What is being written.
+    /// What is being written: at first the head.
     out: Bytes,
+    /// Whether any of it was.
+    has_begun: bool,
     /// What stands around frames.
     framing: Framing,
     /// Whether the frames have come to their end.
@@ -74,6 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
             socket,
             frames,
             out,
+            has_begun: false,
             framing,
             ended: false,
             keep_alive,
@@ -120,6 +123,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
             }
             self.out.advance(written);
         }
+        // An empty rest would keep what it is of.
+        self.out = Bytes::new();
         // For sockets that encrypt; to TCP it is nothing.
         Pin::new(&mut self.socket).poll_flush(context)
     }
@@ -176,7 +181,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Writer<S> {
             this.out = rest;
         }
         this.read(context)?;
-        let mut waits = false;
+        // The head goes out with what is due at once: a call to the kernel less for each connect.
+        let mut waits = !mem::replace(&mut this.has_begun, true) && this.gather(context);
         loop {
             ready!(this.write(context))?;
             if this.ended {

@@ -7,7 +7,7 @@ use axum::{
 };
 
 use super::super::state::AppState;
-use crate::metrics::Observed;
+use crate::{journal::Readiness, metrics::Observed};
 
 /// `GET /healthz`: 200 while the process answers at all.
 pub(crate) async fn alive() -> &'static str {
@@ -16,13 +16,34 @@ pub(crate) async fn alive() -> &'static str {
 
 /// `GET /readyz`: 200 while messages can be stored and delivered. From the moment that the process
 /// stops, by a signal or since a part of it failed, it is 503.
+///
+/// With several nodes it is 200 as well where NATS does not answer: all nodes would be 503 together,
+/// and a balancer would take what can still be read from everybody.
 pub(crate) async fn ready(State(state): State<AppState>) -> (StatusCode, &'static str) {
-    if state.shutdown.has_begun() {
-        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-    } else if state.rooms.journal().ready() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the journal cannot be written\n")
+    match readiness(&state) {
+        Some(Readiness::ReadsOnly) => (StatusCode::OK, "reads only\n"),
+        readiness => answer(readiness),
+    }
+}
+
+/// `GET /readyz/sends`: 200 while messages can be stored.
+pub(crate) async fn ready_for_sends(State(state): State<AppState>) -> (StatusCode, &'static str) {
+    answer(readiness(&state))
+}
+
+/// `None` where it stops.
+fn readiness(state: &AppState) -> Option<Readiness> {
+    (!state.shutdown.has_begun()).then(|| state.rooms.journal().readiness())
+}
+
+fn answer(readiness: Option<Readiness>) -> (StatusCode, &'static str) {
+    const NO: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+    match readiness {
+        None => (NO, "stopping\n"),
+        Some(Readiness::Ready) => (StatusCode::OK, "ready\n"),
+        Some(Readiness::ReadsOnly) => (NO, "reads only\n"),
+        Some(Readiness::Behind) => (NO, "behind the other nodes\n"),
+        Some(Readiness::Broken) => (NO, "the journal cannot be written\n"),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderName, StatusCode},
-    response::{IntoResponse, Redirect, Response},
+    http::{HeaderMap, HeaderName, StatusCode, header},
+    response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use maud::Markup;
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use super::{
         extract::{Params, Visitor},
         form::PageForm,
         respond::{never_stored, not_stored},
+        session,
         state::AppState,
     },
     again, tab,
@@ -55,13 +56,14 @@ pub(crate) async fn frame(
 ///
 /// What cannot be sent comes back in the form, under the key that it had.
 pub(crate) async fn create(
-    tab: Tab,
+    visitor: Visitor,
     caller: Caller,
     State(state): State<AppState>,
     Params(Place { frame }): Params<Place>,
     headers: HeaderMap,
     posted: PageForm,
 ) -> Result<Response, Error> {
+    let tab = visitor.tab.ok_or(Error::NotJoined)?;
     let by_htmx = headers.contains_key("hx-request");
     let framed = frame.is_some() && !by_htmx;
     let path = paths::tab(&tab.room, &tab.id);
@@ -76,7 +78,12 @@ pub(crate) async fn create(
         Ok(_) if framed => {
             Ok(Redirect::to(&format!("{}?frame=1#text", path.send())).into_response())
         }
-        Ok(_) => Ok(Redirect::to(&path.to_string()).into_response()),
+        Ok(appended) => {
+            let shared = state.rooms.journal().is_shared();
+            let sent = shared.then(|| session::sent::give(&tab, &appended.message.id));
+            let cookies = AppendHeaders(sent.map(|cookie| (header::SET_COOKIE, cookie)));
+            Ok((cookies, Redirect::to(&path.to_string())).into_response())
+        }
         Err(why) => {
             // A key that was used up would keep refusing what is in the form.
             let kept = posted.field("key").ok().and_then(|key| Key::parse(key).ok());
@@ -94,7 +101,7 @@ pub(crate) async fn create(
             } else if framed {
                 again(why.status(), send_frame(&form))
             } else {
-                let page = tab::page(&state, &caller, &tab, None, &form).await?;
+                let page = tab::page(&state, &caller, (&tab, &visitor.proof), None, &form).await?;
                 again(why.status(), page)
             };
             Ok(why.told_by(answer))

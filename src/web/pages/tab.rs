@@ -1,6 +1,6 @@
 //! The page of a tab that joined.
 
-use std::{iter, sync::Arc};
+use std::{iter, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -8,6 +8,7 @@ use axum::{
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use maud::Markup;
+use serde::Deserialize;
 
 use super::super::{
     api::messages::PageQuery,
@@ -26,35 +27,60 @@ use crate::{
     view::{self, room::SendForm},
 };
 
+/// How long a page waits for what was sent from it on another node.
+const SENT_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// `GET /rooms/{room}/tabs/{tab}`: the joined page, live, or with `?before=` a part of the past;
 /// who has not joined is redirected to the join page.
 pub(crate) async fn show(
-    Visitor { room, tab, .. }: Visitor,
+    Visitor { room, tab, proof, .. }: Visitor,
     caller: Caller,
     State(state): State<AppState>,
+    headers: HeaderMap,
     Params(query): Params<PageQuery>,
 ) -> Result<Response, Error> {
     let Some(tab) = tab else {
         return Ok(Redirect::to(&paths::room(&room).to_string()).into_response());
     };
+    wait_for_sent(&state, &headers).await;
     let before = query.before(&state)?;
     let path = paths::tab(&tab.room, &tab.id);
     let form = SendForm { path, key: &Key::fresh(), text: "", problem: None, framed: false };
-    let page = page(&state, &caller, &tab, before, &form).await?;
+    let page = page(&state, &caller, (&tab, &proof), before, &form).await?;
     Ok((not_stored(), page).into_response())
 }
 
-/// `GET /rooms/{room}/tabs/{tab}/live`: what the frame of a page without script begins with.
+/// Waits for what was sent on another node before the redirect here, for a while.
+async fn wait_for_sent(state: &AppState, headers: &HeaderMap) {
+    let journal = state.rooms.journal();
+    if journal.is_shared()
+        && let Some(id) = session::sent::named(headers)
+        && id.epoch() == journal.epoch()
+    {
+        journal.wait_for(id.seq(), SENT_TIMEOUT).await;
+    }
+}
+
+/// What the address of a frame says.
+#[derive(Deserialize)]
+pub(crate) struct FrameQuery {
+    still: Option<String>,
+}
+
+/// `GET /rooms/{room}/tabs/{tab}/live`: what the frame of a page without script begins with; with
+/// `?still=1` what stands behind that frame.
 pub(crate) async fn live(
     tab: Tab,
     caller: Caller,
     State(state): State<AppState>,
+    Params(FrameQuery { still }): Params<FrameQuery>,
 ) -> Result<Response, Error> {
     let limit = PAGE_MESSAGES;
     let newest = state.rooms.messages(&caller, &tab.room, None, limit).await?;
     let stream = paths::tab(&tab.room, &tab.id).events();
     let stream = format!("{stream}?format=html&last={limit}");
-    let page = view::endless::entrance(&tab.room, &newest.messages, &stream);
+    let next = still.is_none().then_some(&*stream);
+    let page = view::endless::newest(&tab.room, &newest.messages, next);
     Ok((not_stored(), page).into_response())
 }
 
@@ -66,11 +92,12 @@ pub(crate) async fn form(Visitor { room, id, .. }: Visitor) -> Redirect {
     Redirect::to(&page.to_string())
 }
 
-/// The joined page as it is now, with a draft in its form.
+/// The joined page as it is now, with a draft in its form. What proved the tab stands in the page,
+/// which joins again with it where the cookie is gone.
 pub(crate) async fn page(
     state: &AppState,
     caller: &Caller,
-    tab: &Tab,
+    (tab, proof): (&Tab, &str),
     before: Option<Seq>,
     form: &SendForm<'_>,
 ) -> Result<Markup, Error> {
@@ -88,7 +115,7 @@ pub(crate) async fn page(
         room: &tab.room,
         path: paths::tab(&tab.room, &tab.id),
         name: &tab.name,
-        proof: &session::proof(tab, &state.secret),
+        proof,
         messages: &past.messages,
         older: past.older.as_ref(),
         people: &list,

@@ -32,6 +32,10 @@ pub enum SecretError {
     /// It holds something else. Taking it would make forging easy; replacing it might lose it.
     #[error("--data: {}: this is not a hubbub secret; move it away to have a new one made", .0.display())]
     NotASecret(PathBuf),
+    /// What the nodes share is something else.
+    #[cfg(feature = "nats")]
+    #[error("--nats: what the nodes share as their secret is none")]
+    NotShared,
 }
 
 impl Secret {
@@ -68,6 +72,21 @@ impl Secret {
         Ok(Self { key: Key::from(&bytes), made })
     }
 
+    /// What it is made of, for nodes that share it.
+    #[cfg(feature = "nats")]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.key.master()
+    }
+
+    /// The same file with the secret that all nodes have.
+    #[cfg(feature = "nats")]
+    pub(crate) fn shared(self, bytes: &[u8]) -> Result<Self, SecretError> {
+        if bytes.len() != SECRET_BYTES {
+            return Err(SecretError::NotShared);
+        }
+        Ok(Self { key: Key::from(bytes), ..self })
+    }
+
     /// Ends a start that came to nothing: a secret that it made goes.
     pub(crate) fn discard(self) {
         if let Some(path) = self.made {
@@ -80,13 +99,6 @@ impl Secret {
         let mut jar = CookieJar::new();
         jar.signed_mut(&self.key).add(cookie);
         jar.iter().map(|cookie| cookie.encoded().to_string()).collect()
-    }
-
-    /// The cookie's value with its signature.
-    pub(super) fn seal(&self, cookie: Cookie<'static>) -> String {
-        let mut jar = CookieJar::new();
-        jar.signed_mut(&self.key).add(cookie);
-        jar.iter().map(Cookie::value).collect()
     }
 
     /// What a request's cookie says, where its signature is ours.

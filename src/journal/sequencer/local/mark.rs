@@ -9,7 +9,7 @@ use crate::message::{Epoch, Seq};
 /// another machine, which would give ids again that readers have for other messages. Such a
 /// journal gets a new epoch. It stands in the file that locks the data, as `SEQ EPOCH`; that of
 /// schema version 1 had the seq alone.
-pub(super) struct Mark {
+pub(in super::super) struct Mark {
     file: File,
     /// Whether something was noted since it was synced.
     unsynced: bool,
@@ -24,13 +24,13 @@ const _: () = assert!(DIGITS + 1 + 32 < LENGTH);
 
 impl Mark {
     /// The mark in this file.
-    pub(super) fn new(file: File) -> Self {
+    pub(in super::super) fn new(file: File) -> Self {
         Self { file, unsynced: false }
     }
 
     /// Whether data of this epoch that goes up to `last` is what was left here. Data that is not
     /// empty beside a mark that is has come from elsewhere.
-    pub(super) fn vouches_for(&self, epoch: &Epoch, last: Seq) -> bool {
+    pub(in super::super) fn vouches_for(&self, epoch: &Epoch, last: Seq) -> bool {
         let mut bytes = [0; LENGTH];
         let length = self.file.read_at(&mut bytes, 0).unwrap_or(0);
         let noted = str::from_utf8(&bytes[..length]).unwrap_or_default();
@@ -40,6 +40,13 @@ impl Mark {
             return last == Seq::ZERO;
         };
         Seq::new(seq) <= last && words.next().is_none_or(|noted| noted == epoch.as_str())
+    }
+
+    /// Vouches for nothing any more: the data is a stream's from now on.
+    #[cfg(feature = "nats")]
+    pub(in super::super) fn forget(&mut self) -> io::Result<()> {
+        self.file.write_all_at(format!("{:<1$}\n", "", LENGTH - 1).as_bytes(), 0)?;
+        self.file.sync_all()
     }
 
     /// Begins anew, for data at `path`; synced, with its name.

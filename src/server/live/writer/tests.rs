@@ -20,7 +20,8 @@ use crate::{
 struct HalfClosed {
     reset: Option<Duration>,
     first_write: Option<Instant>,
-    written: Arc<Mutex<String>>,
+    /// Each write of its own.
+    written: Arc<Mutex<Vec<String>>>,
 }
 
 impl AsyncRead for HalfClosed {
@@ -43,7 +44,7 @@ impl AsyncWrite for HalfClosed {
         if self.reset.is_some_and(|reset| first.elapsed() >= reset) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        self.written.lock().unwrap().push_str(std::str::from_utf8(bytes).unwrap());
+        self.written.lock().unwrap().push(std::str::from_utf8(bytes).unwrap().to_owned());
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -71,11 +72,11 @@ async fn written(
     frames: impl Stream<Item = &'static str> + Send + 'static,
     reset: Option<Duration>,
 ) -> (io::Result<()>, Duration, String) {
-    let written = Arc::new(Mutex::new(String::new()));
+    let written: Arc<Mutex<Vec<String>>> = Arc::default();
     let socket = HalfClosed { reset, first_write: None, written: Arc::clone(&written) };
     let begun = Instant::now();
     let ended = live(frames).into_writer(socket).await;
-    let written = written.lock().unwrap();
+    let written = written.lock().unwrap().concat();
     let body = written.split_once("\r\n\r\n").expect("a head").1;
     (ended, begun.elapsed(), body.to_owned())
 }
@@ -127,10 +128,10 @@ async fn what_a_peer_says_is_ignored_and_while_it_may_speak_nothing_is_probed() 
 
 /// All that is written of frames that come at once, and a keep-alive to a peer that closed its half.
 async fn on_the_wire(frames: impl LiveFrames + Unpin + 'static, framing: Framing) -> String {
-    let written = Arc::new(Mutex::new(String::new()));
+    let written: Arc<Mutex<Vec<String>>> = Arc::default();
     let socket = HalfClosed { reset: None, first_write: None, written: Arc::clone(&written) };
     taken(frames, framing).into_writer(socket).await.unwrap();
-    let written = written.lock().unwrap();
+    let written = written.lock().unwrap().concat();
     let (head, body) = written.split_once("\r\n\r\n").expect("a head");
     let chunked = head.contains("\r\ntransfer-encoding: chunked");
     assert_eq!(chunked, framing == Framing::Chunked, "{head}");
@@ -146,6 +147,16 @@ fn one_and_two() -> impl Stream<Item = &'static str> + Send + 'static {
         sleep(Duration::from_mins(10)).await;
         yield "two";
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_head_goes_out_with_what_is_due_at_once() {
+    let written: Arc<Mutex<Vec<String>>> = Arc::default();
+    let socket = HalfClosed { reset: None, first_write: None, written: Arc::clone(&written) };
+    taken(live::plain(one_and_two()), Framing::Bare).into_writer(socket).await.unwrap();
+    let first = written.lock().unwrap()[0].clone();
+    assert!(first.starts_with("HTTP/1.0 200 OK\r\n"), "{first}");
+    assert!(first.ends_with("\r\n\r\none and "), "{first}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -35,7 +35,13 @@ async fn where_a_rooms_readers_are_behind_the_draft_and_its_key_stay_in_the_form
         let place = Params(Place { frame: frame.map(str::to_owned) });
         let fields = PageForm::posted("text=%3Chi%3E+%26+more&key=mine");
         let (state, caller) = (State(state.clone()), Caller::default());
-        let answer = create(tab.clone(), caller, state, place, headers, fields).await;
+        let visitor = Visitor {
+            room: room(),
+            id: tab.id.clone(),
+            tab: Some(tab.clone()),
+            proof: "signed".to_owned(),
+        };
+        let answer = create(visitor, caller, state, place, headers, fields).await;
         let answer = answer.unwrap_or_else(|why| panic!("{}", why.sentence()));
         assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(answer.headers()[header::RETRY_AFTER], "1");

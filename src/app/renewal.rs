@@ -1,0 +1,87 @@
+//! Several nodes: what is opened beside the data, and what is done where the stream becomes another one.
+
+use std::{io, time::Duration};
+
+use tokio::net::TcpListener;
+
+use super::{End, Hubbub, SERVER, StartError, TaskFailed};
+use crate::{
+    config::Config, journal::Journal, metrics::Metrics, nats::Link, shutdown::Shutdown, web::Secret,
+};
+
+/// Between two tries to open a journal again.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Hubbub {
+    /// Opens one node's part of what the nodes share.
+    pub(super) async fn open_shared(
+        config: &Config,
+        metrics: Metrics,
+        link: Option<Link>,
+    ) -> Result<Self, StartError> {
+        let link = match link {
+            Some(link) => link,
+            None => Link::open(&config.nats.options()?).await?,
+        };
+        let opening =
+            Journal::open_shared(&config.data, config.retention(), &link, metrics.clone());
+        let journal = opening.await?;
+        match secret(&journal, &link).await {
+            Ok(secret) => {
+                let config = config.clone();
+                Ok(Self { journal, secret, metrics, config, link: Some(link) })
+            }
+            Err(why) => {
+                journal.close().await;
+                Err(why)
+            }
+        }
+    }
+
+    /// Serves; and where the stream becomes another one, ends all streams, opens the journal anew and
+    /// serves again, on the same sockets: readers come back with their cursors, and are told of the
+    /// gap.
+    pub(super) async fn serve_and_renew(
+        self,
+        listener: TcpListener,
+        admin: Option<TcpListener>,
+        shutdown: Shutdown,
+    ) -> Result<(), TaskFailed> {
+        let failed = |why: io::Error| TaskFailed { task: SERVER, why: why.to_string() };
+        let listener = listener.into_std().map_err(failed)?;
+        let admin = admin.map(TcpListener::into_std).transpose().map_err(failed)?;
+        let again = |socket: &std::net::TcpListener| {
+            socket.try_clone().and_then(TcpListener::from_std).map_err(failed)
+        };
+        let mut hubbub = self;
+        loop {
+            let (config, metrics) = (hubbub.config.clone(), hubbub.metrics.clone());
+            let link = hubbub.link.clone();
+            let (listener, admin) = (again(&listener)?, admin.as_ref().map(again).transpose()?);
+            if hubbub.serve_once(listener, admin, shutdown.child()).await? == End::Stopped {
+                return Ok(());
+            }
+            hubbub = loop {
+                if shutdown.has_begun() {
+                    return Ok(());
+                }
+                let opening = Self::open_shared(&config, metrics.clone(), link.clone());
+                tokio::select! {
+                    opened = opening => match opened {
+                        Ok(hubbub) => break hubbub,
+                        Err(why) => tracing::error!(%why, "the journal cannot be opened anew yet"),
+                    },
+                    () = shutdown.begun() => return Ok(()),
+                }
+                tokio::time::sleep(RETRY_INTERVAL).await;
+            };
+        }
+    }
+}
+
+/// What signs the tabs' cookies on every node: the first node's own.
+async fn secret(journal: &Journal, link: &Link) -> Result<Secret, StartError> {
+    let own = Secret::load(journal.path())?;
+    let shared = link.secret(own.bytes()).await?;
+    Ok(own.shared(&shared)?)
+}

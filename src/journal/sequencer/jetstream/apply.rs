@@ -1,0 +1,256 @@
+//! The thread that writes what the stream brings to the node's store, in batches, and tells who waits
+//! for it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{super::health::Health, engine::Newest};
+use crate::{
+    fault,
+    journal::{
+        Retention,
+        store::{Applied, Standing, WriteError, Writer},
+        tail::Tail,
+    },
+    message::{self, Entry, Key, RoomName, Seq},
+    metrics::Metrics,
+};
+
+/// Entries that are committed together.
+const MAX_BATCH: usize = 512;
+
+/// Entries that wait for the thread: what it commits in a moment, and no more memory than 64 MB of the
+/// longest. Beyond it the follower waits, and flow control has the server wait.
+pub(super) const MAX_QUEUED: usize = 4096;
+
+/// Between two tries of a store that cannot be written.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the thread is told.
+pub(super) enum Command {
+    /// The stream brought this.
+    Apply(Delivered),
+    /// It is time for the chores.
+    Tend,
+}
+
+/// What stands at one place of the stream.
+pub(super) struct Delivered {
+    pub seq: Seq,
+    /// `None` for what is no entry, or none that is understood.
+    pub entry: Option<(Key, Entry)>,
+}
+
+/// What came of an entry that somebody waits for.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub entry: Entry,
+    pub applied: Applied,
+}
+
+/// Who waits for an entry under a key to come back from the stream; clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Waiting(Arc<Mutex<Places>>);
+
+type Places = HashMap<(RoomName, Key), Vec<oneshot::Sender<Told>>>;
+
+impl Waiting {
+    /// Waits for what comes under this key.
+    pub(super) fn wait(&self, room: &RoomName, key: &Key) -> oneshot::Receiver<Told> {
+        let (tell, told) = oneshot::channel();
+        self.lock().entry((room.clone(), key.clone())).or_default().push(tell);
+        told
+    }
+
+    /// Forgets those who do not wait any more.
+    pub(super) fn forget(&self, room: &RoomName, key: &Key) {
+        let place = (room.clone(), key.clone());
+        let mut places = self.lock();
+        if let Some(all) = places.get_mut(&place) {
+            all.retain(|tell| !tell.is_closed());
+            if all.is_empty() {
+                places.remove(&place);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The last place of a batch, and what became of each entry in it.
+type Stored = (Seq, Vec<Option<Applied>>);
+
+/// What the thread owns.
+pub(super) struct Applier {
+    pub writer: Writer,
+    pub retention: Retention,
+    pub standing: Standing,
+    pub last: Seq,
+    pub metrics: Metrics,
+    pub health: Health,
+    pub tail: Tail,
+    pub waiting: Waiting,
+    pub newest: watch::Sender<Newest>,
+    /// The newest place that is durable here; its drop says that nothing is written any more.
+    pub committed: watch::Sender<Seq>,
+    /// Told where this node has missed something for good.
+    pub missed: CancellationToken,
+    /// Dropped last.
+    pub _ended: DropGuard,
+}
+
+/// Dropped, also by a panic, it says that nothing is written any more.
+struct Running(Health);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl Applier {
+    pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Writer {
+        let mut batch = Vec::with_capacity(MAX_BATCH);
+        let _running = Running(self.health.clone());
+        while let Some(first) = commands.blocking_recv() {
+            let mut tend = false;
+            let mut take = |command| match command {
+                Command::Apply(delivered) => batch.push(delivered),
+                Command::Tend => tend = true,
+            };
+            take(first);
+            let mut taken = 1;
+            while taken < MAX_BATCH {
+                let Ok(next) = commands.try_recv() else { break };
+                take(next);
+                taken += 1;
+            }
+            while !batch.is_empty() && !self.missed.is_cancelled() && !self.commit(&mut batch) {
+                if commands.is_closed() {
+                    return self.writer;
+                }
+                thread::sleep(RETRY_INTERVAL);
+            }
+            batch.clear();
+            while tend && self.tend() && commands.is_empty() {}
+        }
+        self.writer
+    }
+
+    /// Stores a batch and tells those who wait: all of it, or nothing of it, and then it is to be
+    /// tried again.
+    fn commit(&mut self, batch: &mut Vec<Delivered>) -> bool {
+        let begun = Instant::now();
+        match self.store(batch) {
+            Ok(None) => {
+                self.missed.cancel();
+                true
+            }
+            Ok(Some((last, applied))) => {
+                self.metrics.committed(begun.elapsed());
+                self.health.recover();
+                self.last = last;
+                let stored = batch.iter().zip(&applied);
+                let stored = stored.filter(|(_, applied)| **applied == Some(Applied::Stored));
+                let entries = stored.filter_map(|(delivered, _)| delivered.entry.as_ref());
+                self.tail.extend(entries.map(|(_, entry)| entry.clone()));
+                let keyed = batch.iter().rev().find_map(|delivered| {
+                    delivered.entry.as_ref().map(|(key, _)| (delivered.seq, key.clone()))
+                });
+                self.newest.send_modify(|newest| {
+                    newest.seq = last;
+                    newest.keyed = keyed.or(newest.keyed.take());
+                });
+                self.committed.send_replace(last);
+                fault::point("journal");
+                self.tell(batch, applied);
+                true
+            }
+            Err(why) => {
+                self.health.fail(&why);
+                false
+            }
+        }
+    }
+
+    /// The last place, and what became of each entry; `None` where this node has missed something.
+    fn store(&mut self, delivered: &[Delivered]) -> Result<Option<Stored>, WriteError> {
+        let (mut last, mut standing) = (self.last, self.standing);
+        let mut batch = self.writer.batch()?;
+        let mut applied = Vec::with_capacity(delivered.len());
+        for Delivered { seq, entry } in delivered {
+            if *seq != last.next() {
+                // Nothing is known of what was passed over, and be it the place itself.
+                standing.hole = Seq::new(seq.get() - u64::from(entry.is_some()));
+                if standing.hole > standing.filled {
+                    // What was there went while this node was away: it has rooms with a gap in them.
+                    batch.commit_standing(Standing { anew: true, ..standing })?;
+                    return Ok(None);
+                }
+            }
+            last = *seq;
+            applied.push(match entry {
+                Some((key, entry)) => {
+                    Some(batch.apply(key, entry, standing.hole, self.retention)?)
+                }
+                None => None,
+            });
+        }
+        if standing != self.standing {
+            batch.set_standing(standing)?;
+        }
+        batch.commit(last)?;
+        self.standing = standing;
+        Ok(Some((last, applied)))
+    }
+
+    fn tell(&self, batch: &mut Vec<Delivered>, applied: Vec<Option<Applied>>) {
+        let mut places = self.waiting.lock();
+        if places.is_empty() {
+            return;
+        }
+        for (delivered, applied) in batch.drain(..).zip(applied) {
+            let (Some((key, entry)), Some(applied)) = (delivered.entry, applied) else { continue };
+            let place = (entry.room().clone(), key);
+            for tell in places.remove(&place).unwrap_or_default() {
+                // Who is gone does not want to know.
+                let _ = tell.send(Told { entry: entry.clone(), applied: applied.clone() });
+            }
+        }
+    }
+
+    /// Does a little of what is to be done beside; answers whether there is more of it.
+    fn tend(&mut self) -> bool {
+        let outcome = if self.health.is_good() {
+            self.writer.tend(message_time(), Instant::now())
+        } else {
+            self.writer.probe().map(|()| false)
+        };
+        match outcome {
+            Ok(more) => {
+                self.health.recover();
+                more
+            }
+            Err(why) => {
+                self.health.fail(&why);
+                false
+            }
+        }
+    }
+}
+
+/// The time, as messages have it.
+pub(super) fn message_time() -> Timestamp {
+    let now = message::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}

@@ -1,0 +1,203 @@
+//! One send: published under its key until the stream says something certain, and answered by what
+//! comes back.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep, sleep_until, timeout_at},
+};
+
+use super::{
+    Inner,
+    apply::{Told, message_time},
+    stream::{self, DUPLICATE_WINDOW},
+};
+use crate::{
+    journal::{
+        AppendError, Appended,
+        store::{Applied, Wanted},
+    },
+    message::{Draft, Entry, Message, MessageId, Seq},
+    nats::{Ack, Refused},
+};
+
+/// How long a send is tried: an election takes 4 to 9 s.
+pub(in crate::journal) const APPEND_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Between two tries, the first time; then twice as long, up to [`MAX_RETRY_INTERVAL`].
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Between two tries.
+const MAX_RETRY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Up to which age one of our own keys is not looked for in the store: the engine knows it for longer.
+const FRESH: Duration = Duration::from_secs(DUPLICATE_WINDOW.as_secs() - 20);
+
+/// Dropped, also where nobody waits for the answer any more, it tidies up.
+struct Pending<'a> {
+    inner: &'a Inner,
+    draft: &'a Draft,
+    told: Option<oneshot::Receiver<Told>>,
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        drop(self.told.take());
+        self.inner.waiting.forget(&self.draft.room, &self.draft.key);
+        self.inner.pending.send_modify(|count| *count -= 1);
+    }
+}
+
+impl Inner {
+    pub(super) async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
+        let epoch = self.identity.epoch.clone();
+        let entry = Entry::Message(Message {
+            id: MessageId::new(epoch, Seq::ZERO),
+            room: draft.room.clone(),
+            name: draft.name.clone(),
+            text: draft.text.clone(),
+            sent_at: message_time(),
+        });
+        let mut pending = self.begin(&draft)?;
+        if !draft.key.is_younger_than(FRESH)
+            && let Some(found) = self.look_up(&draft, &entry).await?
+        {
+            return answer(&entry, &found);
+        }
+        let told = pending.told.as_mut().expect("it waits until it is dropped");
+        self.send(&draft, &entry, told).await
+    }
+
+    /// Takes a place among those who wait.
+    fn begin<'a>(&'a self, draft: &'a Draft) -> Result<Pending<'a>, AppendError> {
+        if self.closed.is_cancelled() || self.end.is_cancelled() {
+            return Err(AppendError::Closed);
+        }
+        if !self.health.is_good() {
+            return Err(AppendError::NotWritable);
+        }
+        if self.engine.is_gone() {
+            return Err(AppendError::Unreachable);
+        }
+        let mut full = false;
+        self.pending.send_modify(|count| {
+            full = *count >= super::MAX_PENDING;
+            *count += usize::from(!full);
+        });
+        if full {
+            return Err(AppendError::Busy);
+        }
+        let told = Some(self.waiting.wait(&draft.room, &draft.key));
+        Ok(Pending { inner: self, draft, told })
+    }
+
+    /// What the node's own store has under the draft's key.
+    async fn look_up(&self, draft: &Draft, entry: &Entry) -> Result<Option<Applied>, AppendError> {
+        let wanted = Wanted { key: draft.key.clone(), entry: entry.clone() };
+        self.lookups.find(wanted).await.ok_or(AppendError::Closed)
+    }
+
+    async fn send(
+        &self,
+        draft: &Draft,
+        entry: &Entry,
+        told: &mut oneshot::Receiver<Told>,
+    ) -> Result<Appended, AppendError> {
+        let end = Instant::now() + APPEND_TIMEOUT;
+        let payload = Bytes::from(entry.encode(&draft.key));
+        let mut pause = RETRY_INTERVAL;
+        loop {
+            tokio::select! {
+                // What has come back is the answer, whatever else is said.
+                biased;
+                Ok(told) = &mut *told => return self.conclude(draft, entry, told).await,
+                acked = self.try_once(draft, payload.clone()) => match acked {
+                    Ok(ack) => return self.acknowledged(draft, entry, ack, told, end).await,
+                    Err(why) => tracing::debug!(%why, "not acknowledged"),
+                },
+                () = sleep_until(end) => return Err(AppendError::Unknown),
+            }
+            tokio::select! {
+                biased;
+                Ok(told) = &mut *told => return self.conclude(draft, entry, told).await,
+                () = sleep(pause) => pause = (pause * 2).min(MAX_RETRY_INTERVAL),
+                () = self.end.cancelled() => return Err(AppendError::Unknown),
+                () = sleep_until(end) => return Err(AppendError::Unknown),
+            }
+        }
+    }
+
+    async fn try_once(&self, draft: &Draft, payload: Bytes) -> Result<Ack, Refused> {
+        let link = &self.identity.link;
+        let mut headers = HeaderMap::new();
+        let id = format!("{}:{}", draft.room, draft.key.as_str());
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, id.as_str());
+        let subject = format!("{}{}", stream::messages(link), draft.room);
+        link.put(&link.options().stream, subject, headers, payload).await
+    }
+
+    /// The stream has it: the answer comes with what this node applies.
+    async fn acknowledged(
+        &self,
+        draft: &Draft,
+        entry: &Entry,
+        ack: Ack,
+        told: &mut oneshot::Receiver<Told>,
+        end: Instant,
+    ) -> Result<Appended, AppendError> {
+        let seq = Seq::new(ack.seq);
+        self.engine.heard(seq);
+        if !ack.duplicate {
+            return match timeout_at(end, told).await {
+                Ok(Ok(told)) => self.conclude(draft, entry, told).await,
+                _ => Err(AppendError::Unknown),
+            };
+        }
+        // The first may have come before we waited for it.
+        let mut committed = self.committed.clone();
+        let applied = async { committed.wait_for(|last| *last >= seq).await.is_ok() };
+        match timeout_at(end, applied).await {
+            Ok(true) => self.find(draft, entry).await,
+            _ => Err(AppendError::Unknown),
+        }
+    }
+
+    async fn find(&self, draft: &Draft, entry: &Entry) -> Result<Appended, AppendError> {
+        match self.look_up(draft, entry).await? {
+            Some(found) => answer(entry, &found),
+            None => Err(AppendError::Unknown),
+        }
+    }
+
+    /// What came back under the draft's key decides.
+    async fn conclude(
+        &self,
+        draft: &Draft,
+        entry: &Entry,
+        Told { entry: came, applied }: Told,
+    ) -> Result<Appended, AppendError> {
+        let same = came.columns() == entry.columns();
+        match applied {
+            Applied::Stored if same => Ok(Appended::new(came, true)),
+            Applied::Stored => Err(AppendError::KeyReused),
+            found if same => answer(entry, &found),
+            // It was somebody else's that was compared.
+            Applied::Skipped { .. } => self.find(draft, entry).await,
+        }
+    }
+}
+
+/// The answer to a key that came before.
+fn answer(entry: &Entry, found: &Applied) -> Result<Appended, AppendError> {
+    let Entry::Message(message) = entry.clone();
+    match found {
+        Applied::Skipped { seq, sent_at, same: true } => {
+            let id = MessageId::new(message.id.epoch().clone(), *seq);
+            Ok(Appended { message: Message { id, sent_at: *sent_at, ..message }, fresh: false })
+        }
+        _ => Err(AppendError::KeyReused),
+    }
+}

@@ -1,0 +1,207 @@
+//! What the store of a node has that follows a shared stream: it keeps what it is told, at the seq that
+//! it is told, and can begin anew from what the stream has.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    ReadError, UNKNOWN, WriteError,
+    lock::PRIVATE,
+    open::OpenError,
+    read::{Reader, signed},
+    rooms::Rooms,
+    tend::Chores,
+    write::{self, Batch, Found, Writer},
+};
+use crate::{
+    journal::Retention,
+    message::{Entry, Epoch, Key, Seq},
+};
+
+/// The one row of a node's own. It is in the files of nodes only.
+const CREATE: &str = "CREATE TABLE IF NOT EXISTS node (
+    hole INTEGER NOT NULL, filled INTEGER NOT NULL, anew INTEGER NOT NULL
+) STRICT";
+
+/// How a node's store stands to the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The last place before something that was followed where the stream had nothing any more: of
+    /// what was up to there, this node does not know what it was.
+    pub hole: Seq,
+    /// Up to where the stream went when the node began with it.
+    pub filled: Seq,
+    /// Whether the node missed what the stream has no more, and has to begin anew.
+    pub anew: bool,
+}
+
+/// What became of an entry that a stream brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// It is stored.
+    Stored,
+    /// Its key is another entry's that is kept; here is what that is.
+    Skipped { seq: Seq, sent_at: jiff::Timestamp, same: bool },
+}
+
+impl Writer {
+    /// Makes it one of a node that follows a stream. What is lost with the power comes again, so a
+    /// commit need not be synced.
+    pub(crate) fn follow(&mut self) -> Result<(), rusqlite::Error> {
+        self.synchronous = "normal";
+        self.connection.pragma_update(None, "synchronous", self.synchronous)?;
+        self.connection.execute_batch(CREATE)
+    }
+
+    /// How it stands; `None` where it was never one of a node.
+    pub(crate) fn standing(&self) -> Result<Option<Standing>, rusqlite::Error> {
+        let mut statement = self.connection.prepare("SELECT hole, filled, anew FROM node")?;
+        let standing = statement.query_row([], |row| {
+            let (hole, filled) = (row.get(0)?, row.get(1)?);
+            Ok(Standing { hole: Seq::new(hole), filled: Seq::new(filled), anew: row.get(2)? })
+        });
+        standing.optional()
+    }
+
+    /// Says how it stands.
+    pub(crate) fn set_standing(&self, standing: Standing) -> Result<(), rusqlite::Error> {
+        set_standing(&self.connection, standing)
+    }
+
+    /// The newest entry's place and key, where there is one.
+    pub(crate) fn newest_key(&self) -> Result<Option<(Seq, Key)>, rusqlite::Error> {
+        let newest = "SELECT seq, key FROM entries ORDER BY seq DESC LIMIT 1";
+        let mut statement = self.connection.prepare(newest)?;
+        let found = statement.query_row([], |row| {
+            let (seq, key): (u64, String) = (row.get(0)?, row.get(1)?);
+            Ok((Seq::new(seq), Key::stored(&key)))
+        });
+        found.optional()
+    }
+
+    /// Puts all there is into a file of its own beside the data, named after the epoch.
+    pub(crate) fn set_aside(&self, epoch: &Epoch) -> Result<std::path::PathBuf, OpenError> {
+        let path = self.lock().beside(&format!(".{}", epoch.as_str()));
+        let io = |why| OpenError::io(&path, why);
+        // SQLite takes an empty file for a new one, and this one is for nobody else to read.
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(PRIVATE).open(&path).map_err(io)?;
+        let name = path.to_string_lossy().into_owned();
+        let copied = self.connection.execute("VACUUM INTO ?1", [name]);
+        copied.map(|_| path.clone()).map_err(|why| OpenError::sqlite(&path, why))
+    }
+
+    /// Forgets all there is, and begins before the first place of a stream that goes up to `filled`.
+    pub(crate) fn begin_anew(&mut self, filled: Seq) -> Result<(), WriteError> {
+        let transaction = self.connection.transaction()?;
+        transaction.execute_batch(
+            "DELETE FROM entries; DELETE FROM rooms; UPDATE journal SET last = 0;",
+        )?;
+        set_standing(&transaction, Standing { filled, ..Standing::default() })?;
+        transaction.commit()?;
+        (self.rooms, self.chores) = (Rooms::default(), Chores::default());
+        Ok(())
+    }
+}
+
+/// What is looked for: what stands under a key.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub key: Key,
+    /// What is to be sent under it.
+    pub entry: Entry,
+}
+
+impl Reader<'_> {
+    /// What stands under each key in its room, trimmed or not, and whether it is the same.
+    pub(crate) fn find(&self, wanted: &[Wanted]) -> Result<Vec<Option<Applied>>, ReadError> {
+        wanted.iter().map(|wanted| self.find_one(wanted)).collect()
+    }
+
+    fn find_one(&self, Wanted { key, entry }: &Wanted) -> Result<Option<Applied>, ReadError> {
+        let mut statement = self.moment.prepare_cached("SELECT id FROM rooms WHERE name = ?1")?;
+        let room: Option<i64> =
+            statement.query_row([entry.room().as_str()], |row| row.get(0)).optional()?;
+        let Some(room) = room else { return Ok(None) };
+        let found = write::find(&self.moment, room, key, entry.columns()).optional()?;
+        Ok(found.map(|Found { seq, sent_at, same }| Applied::Skipped { seq, sent_at, same }))
+    }
+}
+
+impl Batch<'_> {
+    /// Stores an entry at the place that a stream gave it, unless its key is another's that is among
+    /// those its room keeps: every node sees those, also one that began late, so all decide alike.
+    pub(crate) fn apply(
+        &mut self,
+        key: &Key,
+        entry: &Entry,
+        hole: Seq,
+        retention: Retention,
+    ) -> Result<Applied, rusqlite::Error> {
+        self.begin_room_after(entry, hole)?;
+        let Some(found) = self.insert(key, entry)? else { return Ok(Applied::Stored) };
+        if self.is_kept(entry, &found, retention)? {
+            let Found { seq, sent_at, same } = found;
+            return Ok(Applied::Skipped { seq, sent_at, same });
+        }
+        // No client's key has a space in it.
+        self.transaction
+            .prepare_cached("UPDATE entries SET key = key || ' ' || seq WHERE seq = ?1")?
+            .execute([signed(found.seq.get())])?;
+        let again = self.insert(key, entry)?;
+        debug_assert!(again.is_none(), "the key is free");
+        Ok(Applied::Stored)
+    }
+
+    /// A room whose first entry here comes after a hole may have had others before: how many, nobody
+    /// knows.
+    fn begin_room_after(&mut self, entry: &Entry, hole: Seq) -> Result<(), rusqlite::Error> {
+        self.rooms.change();
+        let room = self.rooms.get(&self.transaction, entry.room())?;
+        if hole > Seq::ZERO && room.sent == 0 {
+            room.create(&self.transaction)?;
+            (room.sent, room.dropped) = (UNKNOWN, UNKNOWN);
+            (room.dropped_seq, room.emptied_seq) = (hole.get(), hole.get());
+        }
+        Ok(())
+    }
+
+    /// Whether what was found under an entry's key is among those that its room keeps when the entry
+    /// comes.
+    fn is_kept(
+        &mut self,
+        entry: &Entry,
+        found: &Found,
+        retention: Retention,
+    ) -> Result<bool, rusqlite::Error> {
+        let room = self.rooms.get(&self.transaction, entry.room())?;
+        let n: u64 = self
+            .transaction
+            .prepare_cached("SELECT n FROM entries WHERE seq = ?1")?
+            .query_row(params![signed(found.seq.get())], |row| row.get(0))?;
+        let newest = room.sent.saturating_sub(n) < retention.keep;
+        let age = entry.sent_at().duration_since(found.sent_at);
+        let young = retention.ttl.is_none_or(|ttl| age.unsigned_abs() <= ttl);
+        Ok(newest && young)
+    }
+
+    /// Says how the node stands, with the batch.
+    pub(crate) fn set_standing(&self, standing: Standing) -> Result<(), rusqlite::Error> {
+        set_standing(&self.transaction, standing)
+    }
+
+    /// Says how the node stands, and makes that durable; nothing else was done in the batch.
+    pub(crate) fn commit_standing(self, standing: Standing) -> Result<(), rusqlite::Error> {
+        self.set_standing(standing)?;
+        self.commit_without_seq()
+    }
+}
+
+fn set_standing(connection: &Connection, standing: Standing) -> Result<(), rusqlite::Error> {
+    connection.execute("DELETE FROM node", [])?;
+    let Standing { hole, filled, anew } = standing;
+    let values = params![signed(hole.get()), signed(filled.get()), anew];
+    connection.execute("INSERT INTO node VALUES (?1, ?2, ?3)", values).map(|_| ())
+}
