@@ -94,7 +94,7 @@ pub(crate) async fn create(
             } else if framed {
                 again(why.status(), send_frame(&form))
             } else {
-                let page = tab::page(&state, &caller, &tab, None, &form).await?;
+                let page = tab::page(&state, &caller, &headers, &tab, None, &form).await?;
                 again(why.status(), page)
             };
             Ok(why.told_by(answer))

@@ -4,7 +4,7 @@ use std::{iter, sync::Arc};
 
 use axum::{
     extract::State,
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use maud::Markup;
@@ -34,6 +34,7 @@ pub(crate) async fn show(
     caller: Caller,
     State(state): State<AppState>,
     Params(query): Params<PageQuery>,
+    headers: HeaderMap,
 ) -> Result<Response, Error> {
     let Some(tab) = tab else {
         return Ok(Redirect::to(&paths::room(&room).to_string()).into_response());
@@ -41,7 +42,7 @@ pub(crate) async fn show(
     let before = query.before(&state)?;
     let path = paths::tab(&tab.room, &tab.id);
     let form = SendForm { path, key: &Key::fresh(), text: "", problem: None, framed: false };
-    let page = page(&state, &caller, &tab, before, &form).await?;
+    let page = page(&state, &caller, &headers, &tab, before, &form).await?;
     Ok((not_stored(), page).into_response())
 }
 
@@ -80,6 +81,7 @@ pub(crate) async fn form(Visitor { room, id, .. }: Visitor) -> Redirect {
 pub(crate) async fn page(
     state: &AppState,
     caller: &Caller,
+    headers: &HeaderMap,
     tab: &Tab,
     before: Option<Seq>,
     form: &SendForm<'_>,
@@ -94,17 +96,24 @@ pub(crate) async fn page(
         None => state.cache.people(&tab.room, &people),
     };
     let cursor = MessageId::new(state.rooms.journal().epoch().clone(), past.upto);
+    let for_text = is_text_browser(headers).then(|| view::message::with_breaks(&past.messages));
     Ok(view::room::tab(&view::room::Tab {
         room: &tab.room,
         path: paths::tab(&tab.room, &tab.id),
         name: &tab.name,
         proof: &session::proof(tab, &state.secret),
-        messages: &past.messages,
+        messages: for_text.as_ref().unwrap_or(&past.messages),
         older: past.older.as_ref(),
         people: &list,
         cursor: before.is_none().then_some(&cursor),
         form,
     }))
+}
+
+/// Whether a page is for a browser that knows no stylesheets. Nothing else tells it.
+fn is_text_browser(headers: &HeaderMap) -> bool {
+    let agent = headers.get(header::USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
+    [&b"Lynx/"[..], b"w3m/", b"Links ", b"ELinks/"].iter().any(|name| agent.starts_with(name))
 }
 
 /// The people with the tab itself among them, where they are all listed and it is not: who sees the
