@@ -27,7 +27,7 @@ async fn a_message_arrives_as_the_contract_says() {
     let (opening, event) = text.split_once("\n\n").unwrap();
     assert!(opening.starts_with("retry: ") && opening.contains("\n:"), "{opening:?}");
     let (id, seq, at) = (&message.id, message.seq, &message.sent_at);
-    let clock = &at[11..16];
+    let clock = format!("{} {} UTC", &at[..10], &at[11..16]);
     assert_eq!(
         event,
         format!(
