@@ -64,6 +64,13 @@
 //! | 24 | the clock is wrong | `a_message_from_a_clock_that_was_ahead_keeps_none_from_being_trimmed_by_age` |
 //! | 24 | the clock jumps | `by_a_clock_that_has_just_jumped_nothing_is_trimmed` |
 //! | 25 | the log floods while a disk fails | `a_disk_that_fails_is_one_line_and_one_when_it_works_again` |
+//! | 26 | a node, or a server of what nodes share, dies in the midst of sends | `servers_die_one_after_another_and_nothing_that_was_acknowledged_is_lost` |
+//! | 26 | what nodes share is gone for a while | `with_nats_gone_one_reads_on_and_keeps_ones_draft_and_all_of_it_heals` |
+//! | 26 | a send is tried again on another node | `a_send_that_is_tried_again_on_another_node_is_stored_once` |
+//! | 26 | one key on two nodes at once | `one_key_on_two_nodes_at_once_is_one_message_and_another_text_is_refused` |
+//! | 26 | a reader comes to a node that is behind | `a_cursor_from_a_node_that_is_ahead_waits_and_is_told_of_no_gap` |
+//! | 27 | a stream is deleted, or restored without its newest | `a_stream_that_was_deleted_and_one_that_went_back_are_a_new_epoch` |
+//! | 27 | a password for what nodes share stands in a log | `a_start_that_nats_refuses_is_one_line_without_the_password` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
