@@ -7,6 +7,11 @@ _default:
 dev:
     cargo run -- --log hubbub=debug
 
+# Three nodes and three NATS servers on this machine, ports 3001 to 3003; needs nats-server 2.15
+nodes:
+    cargo build --release --locked
+    .nodes/run
+
 # Format, lint and documentation, warnings denied
 check:
     cargo fmt --check

@@ -77,6 +77,13 @@
 //! | 7 | a disk that hangs holds up a shutdown | `a_disk_that_hangs_holds_up_no_shutdown` |
 //! | 22 | everybody can read what is stored | `a_journal_that_everybody_can_read_is_closed_to_them_and_one_of_a_group_is_not` |
 //! | 25 | the log floods while a disk fails | `a_disk_that_fails_is_one_line_and_one_when_it_works_again` |
+//! | 26 | a node, or a server of what nodes share, dies in the midst of sends | `servers_die_one_after_another_and_nothing_that_was_acknowledged_is_lost` |
+//! | 26 | what nodes share is gone for a while | `with_nats_gone_one_reads_on_and_keeps_ones_draft_and_all_of_it_heals` |
+//! | 26 | a send is tried again on another node | `a_send_that_is_tried_again_on_another_node_is_stored_once` |
+//! | 26 | one key on two nodes at once | `one_key_on_two_nodes_at_once_is_one_message_and_another_text_is_refused` |
+//! | 26 | a reader comes to a node that is behind | `a_cursor_from_a_node_that_is_ahead_waits_and_is_told_of_no_gap` |
+//! | 27 | a stream is deleted, or restored without its newest | `a_stream_that_was_deleted_and_one_that_went_back_are_a_new_epoch` |
+//! | 27 | a password for what nodes share stands in a log | `a_start_that_nats_refuses_is_one_line_without_the_password` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]

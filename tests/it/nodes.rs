@@ -192,6 +192,31 @@ async fn servers_die_one_after_another_and_nothing_that_was_acknowledged_is_lost
     }
 }
 
+/// What the README says is the least that a node's user must be allowed.
+fn permissions() -> String {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let (_, rest) = readme.split_once("\n    permissions {\n").expect("the block");
+    let (block, _) = rest.split_once("\n    }\n").expect("its end");
+    format!("permissions {{ {block} }}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_no_more_permissions_than_the_readme_says_a_node_does_all_of_it() {
+    let users =
+        format!("authorization {{ users: [{{ user: ann, password: pw, {} }}] }}", permissions());
+    let Some(nats) = Nats::start(1, &users) else { return };
+    let url = nats.url(0).replace("nats://", "nats://ann:pw@");
+    let (one, other) = (TestApp::with(&["--nats", &url]), TestApp::with(&["--nats", &url]));
+    let mut events = Events::open(&other, "/rooms/lobby/events", None).await;
+    let sent = send(&one, "lobby", "ann", "hi").await;
+    assert_eq!(events.message().await, (sent.id, "hi".into()));
+    for app in [&one, &other] {
+        becomes(app, "/readyz/sends", StatusCode::OK).await;
+        assert!(!app.log().contains("ermissions"), "{}", app.log());
+    }
+}
+
 #[test]
 fn a_start_that_nats_refuses_is_one_line_without_the_password() {
     let accounts = "authorization { user: ann, password: right }";

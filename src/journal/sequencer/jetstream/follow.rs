@@ -96,6 +96,8 @@ impl Follower {
             Err(why) => return End::Again(why.to_string()),
         };
         let config = push::Config {
+            // Named, so that a node's user can be allowed the stream's consumers and no others.
+            name: inbox.rsplit_once('.').map(|(_, unique)| unique.to_owned()),
             deliver_subject: inbox,
             ack_policy: AckPolicy::None,
             deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: self.last.get() + 1 },
