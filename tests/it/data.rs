@@ -147,6 +147,14 @@ async fn a_file_that_is_written_over_while_it_is_served_takes_no_sends_and_is_no
     assert_eq!(texts(&app).await, numbers(0..20));
 }
 
+/// Waits until the newest line of the log, which is written beside what it tells of, has these words.
+async fn says_last(app: &App, words: &str) {
+    until("it is in the log", async || {
+        app.log().lines().last().is_some_and(|line| line.contains(words)).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn files_that_are_removed_or_replaced_make_it_unready_until_they_are_back() {
     let app = App::start();
@@ -160,11 +168,10 @@ async fn files_that_are_removed_or_replaced_make_it_unready_until_they_are_back(
         assert_eq!(post(&app, "lobby", &form).await.status(), 503, "{ending} is removed");
         assert_eq!(status(&app, "/healthz").await, 200);
         fs::copy(&away, &file).unwrap();
-        let log = app.log();
+        says_last(&app, "removed or replaced").await;
         fs::rename(&away, &file).unwrap();
         becomes(&app, 200).await;
-        assert!(log.lines().last().unwrap().contains("removed or replaced"), "{log}");
-        assert!(app.log().lines().last().unwrap().contains("can be written again"));
+        says_last(&app, "can be written again").await;
     }
     fill(&app, 5..8).await;
     assert_eq!(texts(&app).await, numbers(0..8));
