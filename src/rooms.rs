@@ -27,7 +27,7 @@ use crate::{
 pub(crate) use access::Denied;
 pub(crate) use limits::{Allowed, AnswerPermit, Limits, TooMuch};
 pub(crate) use listen::{Cursor, Listen};
-pub(crate) use roster::{NameTaken, Presence, Roster};
+pub(crate) use roster::{Lapsed, NameTaken, Presence, Roster};
 pub(crate) use tab::Tab;
 
 use access::{Access, Action};
@@ -66,6 +66,9 @@ pub(crate) enum Refusal {
     /// Somebody in the room has the name, or one that looks like it.
     #[error(transparent)]
     NameTaken(#[from] NameTaken),
+    /// The tab left, or somebody else has its name by now.
+    #[error(transparent)]
+    Lapsed(#[from] Lapsed),
     /// The rules of the room do not allow it.
     #[error(transparent)]
     Denied(#[from] Denied),

@@ -24,7 +24,11 @@
         if (/^(Arrow|Home|End)/.test(key)) untouched = false
     })
 
-    if (!navigator.cookieEnabled) document.getElementById('cookies').hidden = false
+    const cookies = document.getElementById('cookies')
+    if (!navigator.cookieEnabled) {
+        cookies.textContent = cookies.dataset.blocked
+        cookies.hidden = false
+    }
 
     // A double click joins once. A page that one comes back to is as it was when it was left.
     let joining = false

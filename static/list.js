@@ -45,7 +45,7 @@
             if (below?.dataset.day) relate(below)
         }
         for (const day of document.querySelectorAll('.day:not(:has(+ .message))')) day.remove()
-        if ($('newest')) look()
+        look()
         observer.takeRecords() // What was done here needs no second look.
     }
     const observer = new MutationObserver(arrange)
@@ -64,6 +64,7 @@
     }
     const atEnd = () => scroller().scrollTop > -8 // Laid out from the bottom: up is negative.
     const look = () => {
+        if (!$('newest')) return // It is parsed still.
         title ??= document.title
         const all = lines()
         const behind = document.querySelector('.log').getAttribute('aria-live') === 'off'
@@ -87,6 +88,19 @@
         const still = matchMedia('(prefers-reduced-motion: reduce)').matches
         scroller().scrollTo({ top: 0, behavior: still ? 'instant' : 'smooth' })
         $('text').focus()
+    })
+
+    // A long text grows downwards from where it is, and folded again it is in view. Laid out from the
+    // bottom, the list would push its beginning up.
+    document.addEventListener('change', ({ target }) => {
+        if (!target.closest('.all')) return
+        const line = target.closest('.message')
+        const top = () => line.getBoundingClientRect().top
+        target.checked = !target.checked
+        const before = top()
+        target.checked = !target.checked
+        scroller().scrollTop += top() - before
+        if (!target.checked) line.scrollIntoView({ block: 'nearest' })
     })
 
     // Of a long list the oldest go, where they are more than a screen above the view, and leave the

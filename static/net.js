@@ -1,5 +1,8 @@
 // Every request of the page goes through here, whoever makes it: htmx, its stream, or our scripts.
 (() => {
+    // What only a script shows stands in its place from here on.
+    for (const part of document.querySelectorAll('[data-scripted]')) part.outerHTML = part.dataset.scripted
+
     // A comment is due on the stream every 15 s. A path that died without a word is silent for ever.
     const SILENCE = 45_000
     const ask = window.fetch

@@ -63,10 +63,10 @@ impl Text {
     #[must_use]
     pub fn shown_bytes(&self) -> usize {
         let bytes = |byte| match byte {
-            b'&' => 5,
+            b'&' | b'\n' => 5,
             b'<' | b'>' => 4,
             b'"' => 6,
-            b'\\' | b'\n' | b'\t' => 2,
+            b'\\' | b'\t' => 2,
             _ => 1,
         };
         let once: usize = self.0.bytes().map(bytes).sum();
@@ -149,6 +149,8 @@ mod tests {
             "\u{200b} \u{2800}\n\u{e0100}",
             "\u{17b5}",
             "\u{1d173}",
+            "\u{1d159}",
+            "\u{fffc}\u{13442}",
         ] {
             assert_eq!(Text::parse(raw), Err(InvalidText::Blank), "{raw:?}");
         }

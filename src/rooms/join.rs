@@ -51,6 +51,15 @@ impl Rooms {
         }
     }
 
+    /// Whether a tab may go on under the name that it joined under.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Lapsed`] where it left, or somebody else has its name by now.
+    pub(crate) fn check_tab(&self, tab: &Tab) -> Result<(), Refusal> {
+        Ok(self.0.roster.check_tab(&tab.room, &tab.id, &tab.name)?)
+    }
+
     /// Whether a tab is in its room.
     pub(crate) fn presence(&self, room: &RoomName, tab: &str) -> Presence {
         self.0.roster.presence(room, tab)

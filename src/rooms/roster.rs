@@ -32,7 +32,7 @@ use tokio_stream::Stream;
 
 use crate::message::{Name, People, RoomName};
 use said::Said;
-use skeleton::skeleton;
+use skeleton::Skeleton;
 use state::{Key, State};
 
 /// How long a tab without a stream is still here, and a hidden one not yet away: who looks into
@@ -43,9 +43,10 @@ const PRESENCE_GRACE: Duration = Duration::from_secs(5);
 /// timers of hidden pages run that often; two may get lost.
 const HIDDEN_LEASE: Duration = Duration::from_secs(150);
 
-/// For how long a tab that left is not brought back by word that it is hidden: a browser sends that
-/// on another connection, and it may come after the leave. No longer than such a word would hold.
-const LEFT_TAB_TTL: Duration = HIDDEN_LEASE;
+/// For how long a tab that left is remembered, whose cookie proves nothing any more. After that, and
+/// after a restart, it proves a name that nobody else bears; the browser has none to show by then. An
+/// address can have 7,200 of them remembered by its joins: some 2 MB.
+const LEFT_TAB_TTL: Duration = Duration::from_hours(1);
 
 /// How often changes are looked at, and so the least time between two announcements in a room.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
@@ -71,6 +72,11 @@ pub(crate) struct NameTaken {
     /// Whether it is an open tab of the same browser, and nobody else.
     pub by_own: bool,
 }
+
+/// A tab left, or somebody else has its name by now: its cookie proves nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the tab is not joined any more")]
+pub(crate) struct Lapsed;
 
 /// How much a tab is in its room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,7 +131,7 @@ impl Roster {
         name: &Name,
         browser: Option<&str>,
     ) -> Result<(), NameTaken> {
-        let (key, skeleton) = (Key::new(room, tab), skeleton(name));
+        let (key, skeleton) = (Key::new(room, tab), Skeleton::of(name));
         self.lock().join(&key, name, skeleton, browser, Instant::now())
     }
 
@@ -140,15 +146,34 @@ impl Roster {
     ///
     /// [`NameTaken`] when a tab has the name, or one that looks like it.
     pub(crate) fn check(&self, room: &RoomName, name: &Name) -> Result<(), NameTaken> {
-        let skeleton = skeleton(name);
+        let skeleton = Skeleton::of(name);
         self.lock().check(room, &skeleton)
     }
 
-    /// A tab's stream opened. One that left comes anew by this.
-    pub(crate) fn enter(&self, room: &RoomName, tab: &str, name: &Name) -> Guard {
-        let (key, skeleton) = (Key::new(room, tab), skeleton(name));
-        let generation = self.lock().enter(&key, name, skeleton, Instant::now());
-        Guard { roster: self.clone(), held: Held::Tab(key, generation) }
+    /// Whether a tab may go on under its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Lapsed`] when it left, or is not here and another has its name, or one that looks like it.
+    pub(crate) fn check_tab(&self, room: &RoomName, tab: &str, name: &Name) -> Result<(), Lapsed> {
+        let key = Key::new(room, tab);
+        let state = self.lock();
+        // What it looks like takes microseconds, and is asked of few.
+        if state.knows(&key) { Ok(()) } else { state.check_tab(&key, &Skeleton::of(name)) }
+    }
+
+    /// A tab's stream opened.
+    ///
+    /// # Errors
+    ///
+    /// As [`Roster::check_tab`].
+    pub(crate) fn enter(&self, room: &RoomName, tab: &str, name: &Name) -> Result<Guard, Lapsed> {
+        let (key, skeleton) = (Key::new(room, tab), Skeleton::of(name));
+        let mut state = self.lock();
+        state.check_tab(&key, &skeleton)?;
+        let generation = state.enter(&key, name, skeleton, Instant::now());
+        drop(state);
+        Ok(Guard { roster: self.clone(), held: Held::Tab(key, generation) })
     }
 
     /// A stream opened for somebody without a name.
@@ -158,9 +183,9 @@ impl Roster {
     }
 
     /// A tab says that it is hidden; that holds for a while, and is to be said again. It is here
-    /// by that, whether it has a stream or not; but one that left does not come back by it.
+    /// by that, whether it has a stream or not; one that lapsed does not come back by it.
     pub(crate) fn hide(&self, room: &RoomName, tab: &str, name: &Name) {
-        let (key, skeleton) = (Key::new(room, tab), skeleton(name));
+        let (key, skeleton) = (Key::new(room, tab), Skeleton::of(name));
         self.lock().hide(&key, name, skeleton, Instant::now());
     }
 

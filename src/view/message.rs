@@ -10,16 +10,27 @@ use crate::{
     paths,
 };
 
+/// The most characters, and lines, of a text that is shown whole at once: about a dozen lines of a
+/// desktop's width. A longer one would push everything else out of sight, and is folded.
+const MAX_UNFOLDED: (usize, usize) = (800, 12);
+
 /// The fragment of a message. No whitespace of ours stands inside the text, which is shown with
-/// its own line breaks.
+/// its own line breaks. Its time is whole, for whom no script writes it by the reader's own clock.
 #[must_use]
 pub(crate) fn fragment(message: &Message) -> Markup {
+    let text = message.text.as_str();
+    let is_long = text.chars().count() > MAX_UNFOLDED.0 || text.lines().count() > MAX_UNFOLDED.1;
     html! {
         p id={ "m" (message.seq()) } data-key=(message.id) class="message"
-            data-name=(message.name) {
+            data-name=(message.name) data-long[is_long] {
             strong { (message.name) ":" } " "
-            span { (linked(message.text.as_str())) } " "
-            time datetime=(message.sent_at()) { (message.sent_at.strftime("%H:%M")) }
+            span { (linked(text)) } " "
+            time datetime=(message.sent_at()) { (message.sent_at.strftime("%Y-%m-%d %H:%M UTC")) }
+            // A stylesheet unfolds it, so that no script is needed. Of all that can be opened only
+            // this may stand in a paragraph.
+            @if is_long {
+                " " label.all { input type="checkbox" autocomplete="off"; " Show all" }
+            }
         }
     }
 }
@@ -37,8 +48,19 @@ fn linked(text: &str) -> Markup {
             @if span.kind().is_some() && is_web(shown) {
                 a href=(shown) rel="noopener nofollow ugc" target="_blank" { (shown) }
             } @else {
-                (shown)
+                (lines(shown))
             }
+        }
+    }
+}
+
+/// A part of a text, and for browsers without stylesheets an element at each end of a line: where
+/// there are stylesheets, the line break itself is shown, and that is not.
+fn lines(part: &str) -> Markup {
+    html! {
+        @for (place, line) in part.split('\n').enumerate() {
+            @if place > 0 { br; "\n" }
+            (line)
         }
     }
 }
@@ -156,6 +178,50 @@ pub(crate) fn gone(number: Option<u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{Name, Text};
+
+    fn message(text: &str) -> String {
+        let message = Message {
+            id: "e-17".parse().unwrap(),
+            room: RoomName::parse("lobby").unwrap(),
+            name: Name::parse("ann").unwrap(),
+            text: Text::parse(text).unwrap(),
+            sent_at: jiff::Timestamp::constant(1_795_493_707, 0),
+        };
+        fragment(&message).into_string()
+    }
+
+    #[test]
+    fn a_fragment_has_the_form_of_the_contract() {
+        assert_eq!(
+            message("hi"),
+            "<p id=\"m17\" data-key=\"e-17\" class=\"message\" data-name=\"ann\">\
+             <strong>ann:</strong> <span>hi</span> \
+             <time datetime=\"2026-11-24T04:15:07.000Z\">2026-11-24 04:15 UTC</time></p>"
+        );
+    }
+
+    #[test]
+    fn a_text_of_many_characters_or_lines_can_be_unfolded_and_no_other() {
+        let lines = |number| ["x"].repeat(number).join("\n");
+        for (text, is_long) in [
+            ("x".repeat(800), false),
+            ("é".repeat(800), false),
+            ("x".repeat(801), true),
+            (lines(12), false),
+            (lines(13), true),
+        ] {
+            let shown = message(&text);
+            let end = " <label class=\"all\"><input type=\"checkbox\" autocomplete=\"off\"> Show all</label></p>";
+            assert_eq!(shown.ends_with(end), is_long, "{shown}");
+            assert_eq!(shown.contains(" data-long"), is_long, "{shown}");
+        }
+    }
+
+    #[test]
+    fn each_line_ends_where_no_stylesheet_shows_line_breaks() {
+        assert_eq!(linked("a\n\n  b<").into_string(), "a<br>\n<br>\n  b&lt;");
+    }
 
     #[test]
     fn web_addresses_are_links_and_nothing_else_is() {

@@ -280,6 +280,7 @@ impl From<Refusal> for Error {
             Refusal::Full(wait) => Self::Full(wait),
             Refusal::NameTaken(_) => Self::NameTaken,
             Refusal::Behind => Self::Behind,
+            Refusal::Lapsed(_) => Self::NotJoined,
             Refusal::Denied(_) => Self::Denied,
             Refusal::Append(AppendError::KeyReused) => Self::KeyReused,
             Refusal::NotYet => Self::NotYet,

@@ -17,6 +17,7 @@ mod again;
 mod between;
 mod busy;
 mod draft;
+mod fold;
 mod hidden;
 mod history;
 mod looks;
@@ -28,6 +29,7 @@ mod state;
 mod stream;
 mod talk;
 mod text;
+mod text_browsers;
 mod write;
 
 /// Sends to the lobby as a script would, and returns once it is durable.

@@ -3,8 +3,9 @@
 
 use crate::{
     chromium::Chromium,
+    looks::set_times,
     post,
-    support::{Server, TestApp, until},
+    support::{App, Server, TestApp, until},
     tab::Tab,
 };
 
@@ -161,4 +162,75 @@ async fn without_scripts_one_can_leave() {
     ann.element("#leave button").await.click().await.unwrap();
     ann.element("#username").await;
     assert!(here().await.contains("Nobody is here"), "{}", here().await);
+}
+
+#[tokio::test]
+async fn without_scripts_there_are_dates_the_zone_of_the_times_and_a_way_to_older_messages() {
+    let Some(mut chromium) = Chromium::without_scripts().await else { return };
+    let mut app = App::start();
+    for n in 1..=60 {
+        post(&app, "eve", &format!("message {n}")).await;
+    }
+    assert!(app.stop().success());
+    set_times(&app, &["2026-11-02T03:04:05Z"; 60]);
+    app.start_again();
+    let ann = join(&mut chromium, &app, "ann").await;
+    let times = "[...new Set([...document.querySelectorAll('.message time')].map((time) => time.innerText))]";
+    assert_eq!(ann.frame(LIVE).eval::<Vec<String>>(times).await, ["2026-11-02 03:04 UTC"]);
+
+    let older = ann.element(".older a").await;
+    assert!(older.is_displayed().await.unwrap());
+    older.click().await.unwrap();
+    let all: Vec<_> = (1..=10).map(|n| format!("message {n}")).collect();
+    ann.shows(&all.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    assert_eq!(ann.eval::<Vec<String>>(times).await, ["2026-11-02 03:04 UTC"]);
+    assert!(ann.element("#m10").await.is_displayed().await.unwrap());
+    ann.element(".newest a").await.click().await.unwrap();
+    ann.frame(LIVE).until("location.search.includes('format=html')").await;
+}
+
+#[tokio::test]
+async fn without_scripts_a_line_says_how_to_go_on_after_a_crash_and_what_was_written_stays() {
+    let Some(mut chromium) = Chromium::without_scripts().await else { return };
+    let mut app = App::start();
+    let ann = join(&mut chromium, &app, "ann").await;
+    say(&ann, "before").await;
+    ann.frame(LIVE).shows(&["before"]).await;
+    ann.frame(SEND).field().await.send_keys("half a thou").await.unwrap();
+    app.kill();
+    app.start_again();
+    post(&app, "eve", "after").await;
+    let line = ann.element(".again").await;
+    assert_eq!(line.text().await.unwrap(), "Nothing new for a while? Load the messages again");
+    ann.element(".again a").await.click().await.unwrap();
+    ann.frame(LIVE).shows(&["before", "after"]).await;
+    ann.frame(LIVE).until("location.search.includes('format=html')").await;
+    post(&app, "eve", "and live").await;
+    ann.frame(LIVE).shows(&["before", "after", "and live"]).await;
+    assert_eq!(ann.frame(SEND).draft().await, "half a thou");
+    assert!(ann.is_marked().await, "the page was loaded anew");
+}
+
+#[tokio::test]
+async fn without_scripts_the_messages_are_seen_while_the_stream_takes_over() {
+    let Some(mut chromium) = Chromium::without_scripts().await else { return };
+    let app = TestApp::start();
+    for n in 1..=40 {
+        post(&app, "eve", &format!("message {n}")).await;
+    }
+    let ann = join(&mut chromium, &app, "ann").await;
+    ann.frame(LIVE).until("document.querySelectorAll('.message').length === 40").await;
+    let picture = async || ann.driver().await.screenshot_as_png().await.expect("a picture");
+    let shown = picture().await;
+    // As a document is that has painted nothing yet.
+    ann.frame(LIVE)
+        .run("document.documentElement.style = 'visibility: hidden; background: none'")
+        .await;
+    let hidden = "getComputedStyle(document.querySelector('.message')).visibility === 'hidden'";
+    ann.frame(LIVE).until(hidden).await;
+    assert!(picture().await == shown, "what is behind it shows the same");
+    ann.frame("iframe.first").run("document.body.remove()").await;
+    assert!(picture().await != shown, "and it is that what is seen");
+    // Nobody who goes by keyboard or by ear meets it.
+    assert!(ann.eval::<bool>("document.querySelector('iframe.first').inert").await);
 }

@@ -95,6 +95,23 @@ async fn a_send_to_a_server_that_is_gone_keeps_the_draft_and_says_so() {
     bob.shows(&["before", "kept", "after"]).await;
 }
 
+#[tokio::test]
+async fn when_an_outage_is_over_not_sent_is_said_no_more_and_the_draft_is_there() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let mut app = App::start();
+    let ann = chromium.join(&app.url(""), "ann").await;
+    ann.caught_up().await;
+    app.kill();
+    ann.send("kept").await;
+    noted(&ann).await;
+    app.start_again();
+    ann.caught_up().await;
+    until("nothing is said", async || ann.note().await.is_empty().then_some(())).await;
+    assert_eq!(ann.draft().await, "kept");
+    ann.say("").await;
+    ann.shows(&["kept"]).await;
+}
+
 async fn noted(tab: &Tab) {
     let note = until("a note", async || Some(tab.note().await).filter(|note| !note.is_empty()));
     let note = note.await;

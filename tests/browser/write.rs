@@ -133,3 +133,30 @@ async fn a_page_that_one_comes_back_to_sends_under_a_key_of_its_own() {
     }
     ann.shows(&["first", "second", "third"]).await;
 }
+
+#[tokio::test]
+async fn what_was_wrong_is_said_until_something_else_is_typed() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = TestApp::start();
+    let tab = chromium.open().await;
+    tab.goto(&app.url("/rooms/lobby")).await;
+    let wrong = "x".repeat(33);
+    tab.element("#username").await.send_keys(wrong + Key::Enter).await.unwrap();
+    tab.element("#username-problem").await;
+    let faulty = "document.querySelectorAll('[aria-invalid], #username-problem').length";
+    assert_eq!(tab.eval::<u32>(faulty).await, 2);
+    tab.element("#username").await.clear().await.unwrap();
+    tab.element("#username").await.send_keys("a").await.unwrap();
+    assert_eq!(tab.eval::<u32>(faulty).await, 0);
+    tab.element("#username").await.send_keys("nn".to_owned() + Key::Enter).await.unwrap();
+    tab.element("#leave").await;
+
+    tab.run("document.getElementById('text').value = 'x'.repeat(4001)").await;
+    tab.send("").await;
+    until("a note", async || Some(tab.note().await).filter(|note| !note.is_empty())).await;
+    assert_eq!(tab.eval::<u32>(faulty).await, 1);
+    tab.field().await.send_keys(Key::Backspace + "").await.unwrap();
+    assert_eq!(tab.note().await, "");
+    assert_eq!(tab.eval::<u32>(faulty).await, 0);
+    assert_eq!(tab.draft().await.len(), 4000);
+}

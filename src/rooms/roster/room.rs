@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     MAX_LISTED_NAMES, TabId,
+    skeleton::Skeleton,
     tab::{Standing, Tab},
 };
 use crate::message::{Name, People, Person};
@@ -87,8 +88,8 @@ impl Room {
         self.stale
     }
 
-    pub(super) fn holds(&self, skeleton: &str) -> bool {
-        self.skeletons.contains_key(skeleton)
+    pub(super) fn holds(&self, skeleton: &Skeleton) -> bool {
+        skeleton.each().any(|one| self.skeletons.contains_key(one))
     }
 
     pub(super) fn tab(&self, id: &TabId) -> Option<&Tab> {
@@ -97,9 +98,9 @@ impl Room {
 
     /// Who bears a name with this skeleton. It looks at each tab of the room, and is asked only where
     /// a browser wants a name that is taken.
-    pub(super) fn bearers(&self, skeleton: &str, browser: &str) -> Bearers {
+    pub(super) fn bearers(&self, skeleton: &Skeleton, browser: &str) -> Bearers {
         let mut bearers = Bearers { own: Vec::new(), others: false };
-        for (id, tab) in self.tabs.iter().filter(|(_, tab)| &*tab.skeleton == skeleton) {
+        for (id, tab) in self.tabs.iter().filter(|(_, tab)| tab.skeleton.is_like(skeleton)) {
             if tab.browser.as_deref() == Some(browser) {
                 bearers.own.push((id.clone(), tab.is_idle()));
             } else {
@@ -112,7 +113,9 @@ impl Room {
     /// Adds a tab, unless one is there under its id.
     pub(super) fn insert(&mut self, id: TabId, tab: Tab) {
         if let Entry::Vacant(place) = self.tabs.entry(id) {
-            *self.skeletons.entry(Arc::clone(&tab.skeleton)).or_default() += 1;
+            for skeleton in tab.skeleton.each() {
+                *self.skeletons.entry(Arc::clone(skeleton)).or_default() += 1;
+            }
             place.insert(tab); // It has not come yet, so no name is to be counted.
         }
     }
@@ -136,10 +139,12 @@ impl Room {
     pub(super) fn remove(&mut self, id: &TabId) -> Option<Tab> {
         let tab = self.tabs.remove(id)?;
         self.recount(&tab.name, tab.standing(), Standing::Unlisted);
-        if let Some(tabs) = self.skeletons.get_mut(&tab.skeleton) {
-            *tabs -= 1;
-            if *tabs == 0 {
-                self.skeletons.remove(&tab.skeleton);
+        for skeleton in tab.skeleton.each() {
+            if let Some(tabs) = self.skeletons.get_mut(skeleton) {
+                *tabs -= 1;
+                if *tabs == 0 {
+                    self.skeletons.remove(skeleton);
+                }
             }
         }
         Some(tab)

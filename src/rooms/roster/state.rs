@@ -10,8 +10,9 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    LEFT_TAB_TTL, NameTaken, Presence, TabId,
+    LEFT_TAB_TTL, Lapsed, NameTaken, Presence, TabId,
     room::{Bearers, Room},
+    skeleton::Skeleton,
     tab::Tab,
 };
 use crate::message::{Name, People, RoomName};
@@ -47,16 +48,28 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn check(&self, room: &RoomName, skeleton: &str) -> Result<(), NameTaken> {
+    pub(super) fn check(&self, room: &RoomName, skeleton: &Skeleton) -> Result<(), NameTaken> {
         let taken = self.rooms.get(room).is_some_and(|room| room.holds(skeleton));
         if taken { Err(NameTaken { by_own: false }) } else { Ok(()) }
+    }
+
+    /// Whether a tab may go on under its name: it is here, or it neither left nor has somebody else
+    /// its name by now.
+    pub(super) fn check_tab(&self, key: &Key, skeleton: &Skeleton) -> Result<(), Lapsed> {
+        if self.tab(key).is_some() {
+            return Ok(());
+        }
+        if self.left.contains_key(key) {
+            return Err(Lapsed);
+        }
+        self.check(&key.room, skeleton).map_err(|NameTaken { .. }| Lapsed)
     }
 
     pub(super) fn join(
         &mut self,
         key: &Key,
         name: &Name,
-        skeleton: Arc<str>,
+        skeleton: Skeleton,
         browser: Option<&str>,
         now: Instant,
     ) -> Result<(), NameTaken> {
@@ -74,6 +87,11 @@ impl State {
         Ok(())
     }
 
+    /// Whether a tab is here, or was until a moment ago.
+    pub(super) fn knows(&self, key: &Key) -> bool {
+        self.tab(key).is_some()
+    }
+
     pub(super) fn presence(&self, key: &Key) -> Presence {
         match self.tab(key).map(Tab::is_idle) {
             None => Presence::Gone,
@@ -87,7 +105,7 @@ impl State {
         &mut self,
         key: &Key,
         name: &Name,
-        skeleton: Arc<str>,
+        skeleton: Skeleton,
         now: Instant,
     ) -> u64 {
         self.insert(key, name, skeleton, now);
@@ -106,12 +124,11 @@ impl State {
 
     /// Also for a tab that is not known: after a restart of the server, or of a machine that slept
     /// for longer than the lease.
-    pub(super) fn hide(&mut self, key: &Key, name: &Name, skeleton: Arc<str>, now: Instant) {
-        if self.left.contains_key(key) {
-            return;
+    pub(super) fn hide(&mut self, key: &Key, name: &Name, skeleton: Skeleton, now: Instant) {
+        if self.check_tab(key, &skeleton).is_ok() {
+            self.insert(key, name, skeleton, now);
+            self.update(key, |tab| tab.hide(now));
         }
-        self.insert(key, name, skeleton, now);
-        self.update(key, |tab| tab.hide(now));
     }
 
     pub(super) fn show(&mut self, key: &Key, now: Instant) {
@@ -190,7 +207,7 @@ impl State {
     }
 
     /// Adds a tab, unless it is there.
-    fn insert(&mut self, key: &Key, name: &Name, skeleton: Arc<str>, now: Instant) {
+    fn insert(&mut self, key: &Key, name: &Name, skeleton: Skeleton, now: Instant) {
         if self.tab(key).is_some() {
             return;
         }

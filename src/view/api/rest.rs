@@ -113,7 +113,10 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                     (name("lastEventId")) ", " (name("last")) " and " (name("format")) " as above."
                 }
                 dt { (url("GET", "/rooms/{room}/tabs/{tab}/live")) }
-                dd { "What the frame of a page without script begins with." }
+                dd {
+                    "What the frame of a page without script begins with; with " (name("still")) " what "
+                    "stands behind it."
+                }
                 dt { (url("POST", "/rooms/{room}/tabs/{tab}/presence")) }
                 dd { "Whether the tab is hidden, in " (name("hidden")) ": true or false. A 204." }
                 dt { (url("GET", "/rooms/{room}/tabs/{tab}/leave")) }

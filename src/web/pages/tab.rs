@@ -8,6 +8,7 @@ use axum::{
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use maud::Markup;
+use serde::Deserialize;
 
 use super::super::{
     api::messages::PageQuery,
@@ -60,17 +61,26 @@ async fn wait_for_sent(state: &AppState, headers: &HeaderMap) {
     }
 }
 
-/// `GET /rooms/{room}/tabs/{tab}/live`: what the frame of a page without script begins with.
+/// What the address of a frame says.
+#[derive(Deserialize)]
+pub(crate) struct FrameQuery {
+    still: Option<String>,
+}
+
+/// `GET /rooms/{room}/tabs/{tab}/live`: what the frame of a page without script begins with; with
+/// `?still=1` what stands behind that frame.
 pub(crate) async fn live(
     tab: Tab,
     caller: Caller,
     State(state): State<AppState>,
+    Params(FrameQuery { still }): Params<FrameQuery>,
 ) -> Result<Response, Error> {
     let limit = PAGE_MESSAGES;
     let newest = state.rooms.messages(&caller, &tab.room, None, limit).await?;
     let stream = paths::tab(&tab.room, &tab.id).events();
     let stream = format!("{stream}?format=html&last={limit}");
-    let page = view::endless::entrance(&tab.room, &newest.messages, &stream);
+    let next = still.is_none().then_some(&*stream);
+    let page = view::endless::newest(&tab.room, &newest.messages, next);
     Ok((not_stored(), page).into_response())
 }
 
