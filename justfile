@@ -31,7 +31,7 @@ deny:
 test:
     cargo test --locked
 
-# The page in a real Chromium; a missing browser fails
+# The page in a real Chromium, which must be there, and in Firefox and WebKit, where they are
 browser:
     HUBBUB_BROWSER=required cargo test --locked --test browser
 

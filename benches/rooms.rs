@@ -55,13 +55,18 @@ async fn main() -> io::Result<()> {
     let many = asked.first().map_or(MANY, |asked| asked.parse().expect("how many rooms"));
     let many = if quick() { 2000 } else { many };
     let mut rows = Vec::new();
-    for (build, start) in
-        [("hubbub", App::pinned_over as Start), ("the other build", App::other_over)]
-    {
+    for is_other in [false, true] {
+        let build = if is_other { "the other build" } else { "hubbub" };
+        let start = |home, flags: &[&str]| {
+            if is_other {
+                App::other_over(home, flags)
+            } else {
+                Some(App::pinned_over(home, flags))
+            }
+        };
         let Some(few) = start(filled(FEW, 0).await, &["--ttl", "0"]) else { continue };
-        let many_home = filled(many, 0).await;
-        let full = start(many_home, &["--ttl", "0"]).expect("as before");
-        rows.extend(lists(build, many, [&few, &full]).await?);
+        let full = start(filled(many, 0).await, &["--ttl", "0"]).expect("as before");
+        rows.push(lists(build, many, [&few, &full]).await?);
         rows.push(idle(build, &full));
         rows.push(abandoned(build, &full).await?);
         drop((few, full));
@@ -73,8 +78,6 @@ async fn main() -> io::Result<()> {
     print_table(&[&title, "figure", "beside", "ratio", "goal"], &rows);
     Ok(())
 }
-
-type Start = fn(Arc<TempDir>, &[&str]) -> Option<App>;
 
 /// A journal with `count` rooms of one message each, sent so long ago.
 async fn filled(count: u64, age: i64) -> Arc<TempDir> {
@@ -110,7 +113,7 @@ fn fill(data: &Path, count: u64, age: i64) -> Result<(), rusqlite::Error> {
 }
 
 /// The list of rooms, of few and of many.
-async fn lists(build: &str, many: u64, apps: [&App; 2]) -> io::Result<[Vec<String>; 1]> {
+async fn lists(build: &str, many: u64, apps: [&App; 2]) -> io::Result<Vec<String>> {
     let mut rounds = [const { Vec::new() }; 2];
     let request = get("/rooms", "");
     for _ in 0..if quick() { 1 } else { ROUNDS } {
@@ -128,13 +131,13 @@ async fn lists(build: &str, many: u64, apps: [&App; 2]) -> io::Result<[Vec<Strin
     }
     let [few, full] = &rounds;
     let ratios: Vec<_> = few.iter().zip(full).map(|(few, full)| full / few).collect();
-    Ok([vec![
+    Ok(vec![
         format!("{build}: GET /rooms, median, beside {FEW} rooms of {many}"),
         format!("{:.2} ms", median(full)),
         format!("{:.2} ms", median(few)),
         format!("{:.2}", median(&ratios)),
         "1.5 times".into(),
-    ]])
+    ])
 }
 
 /// What a server takes of a processor that nobody asks for anything.

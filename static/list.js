@@ -45,6 +45,7 @@
             if (below?.dataset.day) relate(below)
         }
         for (const day of document.querySelectorAll('.day:not(:has(+ .message))')) day.remove()
+        hold()
         look()
         observer.takeRecords() // What was done here needs no second look.
     }
@@ -63,6 +64,20 @@
         where.textContent = where.said = text
     }
     const atEnd = () => scroller().scrollTop > -8 // Laid out from the bottom: up is negative.
+    // WebKit lets who scrolled up be pushed along by what comes below: there the end of a line in view
+    // keeps its distance to the end of the list.
+    const anchors = window.CSS?.supports('overflow-anchor', 'auto')
+    let held = null
+    const distance = (line) =>
+        scroller().firstElementChild.getBoundingClientRect().bottom - line.getBoundingClientRect().bottom
+    const hold = () => {
+        if (anchors || !scroller()) return
+        const more = held?.line.isConnected && !atEnd() ? distance(held.line) - held.distance : 0
+        if (more) scroller().scrollTop -= more
+        const { top } = scroller().getBoundingClientRect()
+        const line = !atEnd() && lines().find((line) => line.getBoundingClientRect().bottom > top)
+        held = line ? { line, distance: distance(line) } : null
+    }
     const look = () => {
         if (!$('newest')) return // It is parsed still.
         title ??= document.title
@@ -79,13 +94,16 @@
         put($('newest'), `${number} new message${number === 1 ? '' : 's'}`)
         if (all.length > MOST) trim(all)
     }
-    document.addEventListener('scroll', look, true)
+    document.addEventListener('scroll', () => {
+        hold()
+        look()
+    }, true)
     document.addEventListener('visibilitychange', look)
     // Quite at the end, to stay there: at a fraction of a pixel the browser would hold the place.
     document.addEventListener('scrollend', () => atEnd() && (scroller().scrollTop = 0), true)
     document.addEventListener('click', ({ target }) => {
         if (target.id !== 'newest') return
-        const still = matchMedia('(prefers-reduced-motion: reduce)').matches
+        const still = !anchors || matchMedia('(prefers-reduced-motion: reduce)').matches
         scroller().scrollTo({ top: 0, behavior: still ? 'instant' : 'smooth' })
         $('text').focus()
     })

@@ -19,9 +19,8 @@ impl App {
     }
 
     /// Starts one on the processor of what is measured, over the data in `home`.
-    #[expect(clippy::unnecessary_wraps, reason = "as of another build, which may not be there")]
-    pub fn pinned_over(home: Arc<TempDir>, flags: &[&str]) -> Option<Self> {
-        Some(pinned(flags).over(home).start())
+    pub fn pinned_over(home: Arc<TempDir>, flags: &[&str]) -> Self {
+        pinned(flags).over(home).start()
     }
 
     /// The same of another build, where `OTHER` names one.

@@ -63,10 +63,10 @@ impl Text {
     #[must_use]
     pub fn shown_bytes(&self) -> usize {
         let bytes = |byte| match byte {
-            b'&' | b'\n' => 5,
+            b'&' => 5,
             b'<' | b'>' => 4,
             b'"' => 6,
-            b'\\' | b'\t' => 2,
+            b'\\' | b'\n' | b'\t' => 2,
             _ => 1,
         };
         let once: usize = self.0.bytes().map(bytes).sum();

@@ -69,7 +69,7 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// As [`Rooms::listen`].
+    /// As [`Rooms::listen`]; and [`Refusal::Lapsed`].
     pub(crate) async fn listen_as(
         &self,
         caller: &Caller,

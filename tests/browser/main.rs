@@ -1,14 +1,19 @@
-//! The page in a real Chromium, over the real binary.
+//! The page in a real Chromium, over the real binary; and what must hold in every engine in a
+//! Firefox and a WebKit, too (`engines.rs`).
 //!
-//! They need `chromium` and `chromedriver`. Where these are missing, each test says on stderr that
-//! it did not run, and passes; with `HUBBUB_BROWSER=required` it fails instead.
+//! They need `chromium` and `chromedriver`, `firefox-esr` and `geckodriver`, `WebKitWebDriver` and
+//! `Xvfb`. Where these are missing, each test says on stderr that it did not run, and passes; with
+//! `HUBBUB_BROWSER=required`, `HUBBUB_FIREFOX=required` and `HUBBUB_WEBKIT=required` it fails.
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
 mod support;
 
+mod browser;
 mod chromium;
 mod contrast;
+mod driver;
+mod engine;
 mod proxy;
 mod tab;
 
@@ -17,6 +22,7 @@ mod again;
 mod between;
 mod busy;
 mod draft;
+mod engines;
 mod fold;
 mod hidden;
 mod history;

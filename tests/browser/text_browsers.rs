@@ -82,7 +82,7 @@ async fn in_lynx_one_can_join_and_leave() {
     let app = TestApp::with(&["--log", "hubbub=debug"]);
     // The name, and Join; past Rooms, and Leave.
     let keys = ["a", "n", "n", "<tab>", "^J", "<tab>", "^J", "q", "y"];
-    let keys: String = keys.iter().map(|key| format!("key {key}\\n")).collect();
+    let keys = keys.map(|key| format!("key {key}\\n")).concat();
     let url = app.url("/rooms/lobby");
     let lynx = format!("lynx -accept_all_cookies -nocolor -cmd_script=keys {url}");
     let lines = format!("printf '{keys}' > keys; TERM=vt100 script -qec '{lynx}' typescript");

@@ -118,4 +118,8 @@ async fn who_leaves_ends_the_streams_of_that_tab_and_of_no_other() {
     for stream in &mut streams[..2] {
         assert_eq!(stream.try_message().await, None, "it has ended");
     }
+    // A twin that comes back before its browser heard that the cookie is taken away.
+    let again = ann.get("/events").send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::FORBIDDEN);
+    assert_eq!(again.headers()["hubbub"], "not_joined");
 }

@@ -10,6 +10,9 @@ mod support;
 #[path = "../browser/chromium.rs"]
 mod chromium;
 #[allow(dead_code, reason = "each test binary uses its part of it")]
+#[path = "../browser/proxy.rs"]
+mod proxy;
+#[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../browser/tab.rs"]
 mod tab;
 

@@ -12,7 +12,8 @@ use tokio::{task::JoinSet, time};
 
 use crate::{
     chromium::Chromium,
-    support::{App, client::client, until},
+    proxy::{Proxy, Streams},
+    support::{App, client::client},
     tab::Tab,
 };
 
@@ -64,15 +65,18 @@ async fn send(app: &App, messages: usize, at_once: usize, pause: Duration) {
 }
 
 /// A tab in a room that others send to without limits.
-async fn busy(chromium: &mut Chromium) -> (App, Tab) {
+async fn busy(chromium: &mut Chromium) -> (App, Proxy, Tab) {
     let app = App::with(&["--address-sends", "0"]);
-    let tab = chromium.join(&app.url(""), "ann").await;
+    let proxy = Proxy::before(app.address(), Streams::Pass).await;
+    let tab = chromium.join(&proxy.home(), "ann").await;
+    // Without what looks at every frame of a page that a test joined, for messages that stand twice.
+    tab.driver().await.refresh().await.unwrap();
     tab.caught_up().await;
     // A page that is in use for a while has all that it keeps.
     send(&app, 600, 20, Duration::ZERO).await;
     shows(&app, &tab).await;
     tab.run(WATCH).await;
-    (app, tab)
+    (app, proxy, tab)
 }
 
 /// Waits until the page shows the newest message.
@@ -89,7 +93,9 @@ async fn shows(app: &App, tab: &Tab) {
 async fn at_a_hundred_messages_a_second_a_key_shows_within_fifty_milliseconds() {
     const KEYS: usize = 200;
     let Some(mut chromium) = Chromium::start().await else { return };
-    let (app, tab) = busy(&mut chromium).await;
+    let (app, _proxy, tab) = busy(&mut chromium).await;
+    // Once, and not for each key: the driver turns to a tab by commands of its own.
+    let cdp = tab.driver().await.cdp();
     let mut best = f64::MAX;
     for _ in 0..RUNS {
         tab.run("keys.length = pressed = longest = latest = 0").await;
@@ -104,8 +110,7 @@ async fn at_a_hundred_messages_a_second_a_key_shows_within_fifty_milliseconds() 
                 for _ in 0..KEYS {
                     due.tick().await;
                     let key = json!({ "type": "keyDown", "key": "x", "code": "KeyX", "text": "x" });
-                    tab.cdp("Input.dispatchKeyEvent", key).await;
-                    tab.cdp("Input.dispatchKeyEvent", json!({ "type": "keyUp", "key": "x" })).await;
+                    cdp.send_raw("Input.dispatchKeyEvent", key).await.expect("it takes keys");
                 }
             }
         );
@@ -132,27 +137,28 @@ async fn at_a_hundred_messages_a_second_a_key_shows_within_fifty_milliseconds() 
 }
 
 #[tokio::test]
-async fn five_thousand_messages_in_some_seconds_are_shown_without_a_freeze() {
+async fn five_thousand_messages_at_once_are_shown_without_a_freeze() {
     let Some(mut chromium) = Chromium::start().await else { return };
-    let (app, tab) = busy(&mut chromium).await;
     let mut best = f64::MAX;
     for _ in 0..RUNS {
+        let (app, proxy, tab) = busy(&mut chromium).await;
+        // They come as fast as the page takes them, and nobody else works meanwhile.
+        proxy.set(Streams::Hold);
+        send(&app, 5000, 50, Duration::ZERO).await;
         tab.run("longest = latest = 0").await;
         let begun = Instant::now();
-        send(&app, 5000, 50, Duration::ZERO).await;
-        let sent = begun.elapsed();
+        proxy.set(Streams::Pass);
         shows(&app, &tab).await;
         let shown = begun.elapsed();
         let (longest, latest): (f64, f64) = tab.eval("[longest, latest]").await;
         println!(
-            "5000 messages sent in {sent:.1?} are shown after {shown:.1?}; the longest task \
-             {longest:.0} ms, the longest without a frame {latest:.0} ms"
+            "5000 messages are shown after {shown:.1?}; the longest task {longest:.0} ms, the longest \
+             without a frame {latest:.0} ms"
         );
         best = best.min(longest);
         if best <= 200.0 {
             break;
         }
     }
-    until("the field is empty", async || tab.draft().await.is_empty().then_some(())).await;
     assert!(best <= 200.0, "{best} ms");
 }

@@ -208,7 +208,6 @@ pub fn text_of(html: &str) -> String {
     let rest = rest.strip_suffix(FOLD).unwrap_or(rest);
     assert!(rest.ends_with("</time>"), "{rest:?}");
     let mut plain = String::new();
-    let text = text.replace("<br>\n", "\n");
     for (place, part) in text.split("<a href=\"").enumerate() {
         let part = if place == 0 { part } else { part.split_once('>').expect("a whole tag").1 };
         plain.push_str(&part.replace("</a>", ""));

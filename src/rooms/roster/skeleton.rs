@@ -21,9 +21,12 @@ impl Skeleton {
     /// What `name` looks like.
     pub(super) fn of(name: &Name) -> Self {
         let seen: String = name.as_str().nfkc().filter(|c| !is_ignorable(*c)).collect();
-        let small: Arc<str> = prototype(&seen.to_lowercase()).into();
-        let written = prototype(&seen);
-        let written = if *small == *written { Arc::clone(&small) } else { written.into() };
+        let lower = seen.to_lowercase();
+        let small: Arc<str> = prototype(&lower).into();
+        // Each takes microseconds, and most names are written in small letters.
+        let written = (seen != lower).then(|| prototype(&seen));
+        let written = written.filter(|written| **written != *small);
+        let written = written.map_or_else(|| Arc::clone(&small), Into::into);
         Self { small, written }
     }
 
@@ -41,9 +44,10 @@ impl Skeleton {
 
 /// Confusable spellings mapped to one, in small letters.
 fn prototype(seen: &str) -> String {
-    // Twice: what a capital looks like is a capital, whose small letter may look like others.
-    let mut prototype = seen.to_owned();
-    for _ in 0..2 {
+    let like: String = unicode_security::skeleton(seen).collect();
+    let mut prototype = like.to_lowercase();
+    if prototype != like {
+        // What a capital looks like is a capital, whose small letter may look like others.
         prototype = unicode_security::skeleton(&prototype).collect::<String>().to_lowercase();
     }
     // A capital I is both an i and what looks like an l, so that these are one. A dot above is part

@@ -130,7 +130,12 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                 dt { (url("GET", "/healthz")) }
                 dd { "200 while the process answers." }
                 dt { (url("GET", "/readyz")) }
-                dd { "200 while messages can be stored and delivered, else 503." }
+                dd {
+                    "200 while messages can be stored and delivered, else 503; of several nodes, where "
+                    "one can read here what the others have."
+                }
+                dt { (url("GET", "/readyz/sends")) }
+                dd { "200 while messages can be stored, else 503." }
             }
             p {
                 "Metrics are served for the operator alone, on the address that "
