@@ -15,6 +15,8 @@ use crate::{
 mod clock;
 mod files;
 mod forget;
+#[cfg(feature = "nats")]
+mod node;
 
 /// A writer over a file of its own.
 struct Bench {
