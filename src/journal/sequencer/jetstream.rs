@@ -163,7 +163,9 @@ impl Prepared {
             lookups_run.await;
             None
         });
-        let follower = Follower { identity: identity.clone(), last, commands };
+        let ttl = retention.ttl;
+        let follower =
+            Follower { identity: identity.clone(), last, commands, ttl, complete_at: None };
         shared.spawn(follower.run());
         shared.spawn(async { Some(engine::watch_over(engine, identity).await) });
         shared.spawn(async move {

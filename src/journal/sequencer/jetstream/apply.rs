@@ -47,6 +47,9 @@ pub(super) struct Delivered {
     pub seq: Seq,
     /// `None` for what is no entry, or none that is understood.
     pub entry: Option<(Key, Entry)>,
+    /// Whether nothing can have been at the places before it that were passed over: the server counts
+    /// on where a message came to nothing.
+    pub gapless: bool,
 }
 
 /// What came of an entry that somebody waits for.
@@ -188,8 +191,8 @@ impl Applier {
         let mut last = self.last;
         let mut batch = self.writer.batch()?;
         let mut applied = Vec::with_capacity(delivered.len());
-        for Delivered { seq, entry } in delivered {
-            if *seq != last.next() {
+        for Delivered { seq, entry, gapless } in delivered {
+            if *seq != last.next() && !gapless {
                 // Nothing is known of what was passed over, and be it the place itself.
                 let hole = Seq::new(seq.get() - u64::from(entry.is_some()));
                 if hole > self.standing.filled {

@@ -17,7 +17,7 @@ use tokio::{sync::watch, time::MissedTickBehavior};
 
 use super::stream::{self, Opened};
 use crate::{
-    message::{Epoch, Key, Seq},
+    message::{Entry, Epoch, Key, MessageId, Seq},
     nats::{ANSWER_TIMEOUT, Link},
 };
 
@@ -163,7 +163,7 @@ impl Identity {
         }
         // A new epoch is another node's word for the same; else it is ours to say.
         let expected = went_back.then_some(last.get());
-        match stream::renew(&self.link, &self.epoch, self.epoch_seq, expected).await {
+        match stream::renew(&self.link, &self.epoch, expected).await {
             Ok(()) if anew => Seen::Another("it was made anew"),
             Ok(()) => Seen::Another("it is another, or an older copy of it"),
             Err(why) => Seen::Unsure(why.to_string()),
@@ -177,9 +177,8 @@ impl Identity {
         let Ok(outcome) = tokio::time::timeout(ANSWER_TIMEOUT, asking).await else { return false };
         match outcome {
             Ok(found) => {
-                let id = found.headers.get(async_nats::header::NATS_MESSAGE_ID);
-                let its = id.and_then(|id| id.as_str().split_once(':')).map(|(_, key)| key);
-                its != Some(key.as_str())
+                let id = MessageId::new(self.epoch.clone(), *seq);
+                Entry::decode(&found.payload, id).is_ok_and(|(_, its)| its != *key)
             }
             // It was trimmed there.
             Err(why) if why.kind() == RawMessageErrorKind::NoMessageFound => false,

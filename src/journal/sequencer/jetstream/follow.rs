@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 
 use super::{
-    apply::{Command, Delivered},
+    apply::{Command, Delivered, message_time},
     engine::{Identity, Seen},
     stream,
 };
@@ -46,6 +46,11 @@ pub(super) struct Follower {
     /// The last place that was passed on.
     pub last: Seq,
     pub commands: mpsc::Sender<Command>,
+    /// For how long messages are kept.
+    pub ttl: Option<Duration>,
+    /// Since this consumer has brought or confirmed everything up to [`Self::last`], and when that was
+    /// sent; `None` while it has not.
+    pub complete_at: Option<Timestamp>,
 }
 
 /// How following ended.
@@ -65,6 +70,14 @@ struct At {
     consumer: u64,
     /// Nanoseconds since 1970.
     time: i64,
+    /// How many are to come.
+    pending: u64,
+}
+
+impl At {
+    fn sent_at(self) -> Timestamp {
+        Timestamp::from_millisecond(self.time / 1_000_000).unwrap_or_default()
+    }
 }
 
 impl Follower {
@@ -117,6 +130,7 @@ impl Follower {
             Err(_) => return End::Again("no consumer was made in time".into()),
         }
         let mut count = 0;
+        self.complete_at = None;
         loop {
             let message = match tokio::time::timeout(MAX_SILENCE, messages.next()).await {
                 Ok(Some(message)) => message,
@@ -166,10 +180,22 @@ impl Follower {
         let last = number("Nats-Last-Stream").map(Seq::new);
         if let Some(seq) = last.filter(|last| *last > self.last) {
             self.last = seq;
-            let passed = Command::Apply(Delivered { seq, entry: None });
+            let gapless = self.is_gapless(0);
+            let passed = Command::Apply(Delivered { seq, entry: None, gapless });
             self.commands.send(passed).await.map_err(|why| why.to_string())?;
         }
+        self.complete_at = Some(message_time());
         Ok(())
+    }
+
+    /// Whether what comes next, with so many after it, follows what was last without anything that the
+    /// stream may have dropped in between: neither beyond the slack in number, nor too old.
+    fn is_gapless(&self, pending: u64) -> bool {
+        let young = |sent_at: Timestamp| {
+            let age = message_time().duration_since(sent_at);
+            self.ttl.is_none_or(|ttl| age.unsigned_abs() <= ttl)
+        };
+        pending < stream::SLACK_MESSAGES && self.complete_at.is_some_and(young)
     }
 
     async fn pass_on(&mut self, message: &Message, at: At) -> Option<End> {
@@ -183,8 +209,9 @@ impl Follower {
         }
         let room = message.subject.strip_prefix(stream::messages(link).as_str());
         let entry = room.and_then(|room| self.read(message, room, at));
-        self.last = seq;
-        let delivered = Delivered { seq, entry };
+        let gapless = self.is_gapless(at.pending);
+        (self.last, self.complete_at) = (seq, Some(at.sent_at()));
+        let delivered = Delivered { seq, entry, gapless };
         let passed = self.commands.send(Command::Apply(delivered)).await;
         passed.is_err().then_some(End::Closed)
     }
@@ -196,8 +223,7 @@ impl Follower {
         let why = match Entry::decode(&message.payload, id) {
             Ok((entry, _)) if entry.room().as_str() != room => "it is another room's".to_owned(),
             Ok((entry, key)) => {
-                let sent_at = Timestamp::from_millisecond(at.time / 1_000_000).unwrap_or_default();
-                return Some((key, entry.at(sent_at)));
+                return Some((key, entry.at(at.sent_at())));
             }
             Err(why) => why.to_string(),
         };
@@ -224,7 +250,8 @@ fn place(reply: &str) -> Option<At> {
         _ => return None,
     };
     let number = |at: usize| rest.get(at)?.parse::<u64>().ok();
-    Some(At { stream: number(0)?, consumer: number(1)?, time: rest.get(2)?.parse().ok()? })
+    let time = rest.get(2)?.parse().ok()?;
+    Some(At { stream: number(0)?, consumer: number(1)?, time, pending: number(3)? })
 }
 
 #[cfg(test)]
@@ -233,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_place_is_read_from_both_forms_of_a_reply() {
-        let at = At { stream: 22, consumer: 7, time: 1_700_000_000_000_000_000 };
+        let at = At { stream: 22, consumer: 7, time: 1_700_000_000_000_000_000, pending: 0 };
         for reply in [
             "$JS.ACK.hubbub.abc.1.22.7.1700000000000000000.0",
             "$JS.ACK.hub.HASH.hubbub.abc.1.22.7.1700000000000000000.0",

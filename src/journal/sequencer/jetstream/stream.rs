@@ -17,7 +17,7 @@ pub(super) const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
 
 /// Messages of a room that the stream has beyond those that are kept: what a node may be behind, and
 /// its readers still get each.
-const SLACK_MESSAGES: u64 = 10_000;
+pub(super) const SLACK_MESSAGES: u64 = 10_000;
 
 /// The same of a message's age.
 const SLACK_AGE: Duration = Duration::from_mins(15);
@@ -79,18 +79,13 @@ pub(super) fn parse_epoch(payload: &[u8]) -> Option<Epoch> {
 
 /// Gives the stream a new epoch in the place of `old`; `last` is what the stream must end with, where
 /// it went back to that: a server that is cut off and only believes so is refused.
-pub(super) async fn renew(
-    link: &Link,
-    old: &Epoch,
-    old_seq: u64,
-    last: Option<u64>,
-) -> Result<(), Refused> {
+pub(super) async fn renew(link: &Link, old: &Epoch, last: Option<u64>) -> Result<(), Refused> {
     let (stream, subject) = (&link.options().stream, epoch_subject(link));
     match link.newest(stream, &subject).await? {
         // Another node was first.
         Some(newest) if parse_epoch(&newest.payload).as_ref() != Some(old) => Ok(()),
         newest => {
-            let seq = newest.map_or(old_seq, |newest| newest.seq);
+            let seq = newest.map_or(0, |newest| newest.seq);
             let fresh = Bytes::from(Epoch::fresh().as_str().to_owned());
             link.replace(stream, &subject, seq, last, fresh).await.map(|_| ())
         }
