@@ -1,6 +1,7 @@
 //! Every knob, declared once: flag, environment variable and help are one declaration.
 
 mod address;
+mod tls;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -16,6 +17,8 @@ use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use crate::{journal::Retention, rooms::Allowed, web::PublicUrls};
+pub use address::{Listen, SocketMode};
+pub use tls::{Redirect, Tls};
 
 /// The command line: what is to be done, and with what.
 #[derive(Clone, Debug, Parser)]
@@ -57,12 +60,23 @@ pub enum Command {
 #[derive(Clone, Debug, Parser)]
 #[command(name = "hubbub", version)]
 pub struct Config {
-    /// Address to serve on; port 0 picks a free one
+    /// Addresses to serve on, or unix:/PATH, between commas; port 0 picks a free one
     #[arg(
         long, env = "HUBBUB_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:3000",
         value_parser = address::listen, allow_hyphen_values = true
     )]
-    pub listen: SocketAddr,
+    pub listen: Listen,
+
+    /// Permissions of a socket that --listen makes in the file system
+    #[arg(
+        long, env = "HUBBUB_SOCKET_MODE", value_name = "MODE", default_value = "660",
+        value_parser = address::mode, allow_hyphen_values = true
+    )]
+    pub socket_mode: SocketMode,
+
+    /// How connections are encrypted.
+    #[command(flatten)]
+    pub tls: Tls,
 
     /// Journal file (SQLite); what belongs to it lies beside it
     #[arg(

@@ -70,4 +70,4 @@ pub mod telemetry;
 mod view;
 mod web;
 
-pub use app::{Hubbub, StartError, TaskFailed};
+pub use app::{Hubbub, Listeners, StartError, TaskFailed};

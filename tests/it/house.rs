@@ -11,7 +11,7 @@ use scan::{Crate, Edges};
 const CRATE: Table = &[
     ("app", &["config", "delivery", "journal", "metrics", "rooms", "server", "shutdown", "web"]),
     ("assets", &[]),
-    ("config", &["journal", "rooms", "web"]),
+    ("config", &["journal", "rooms", "server", "web"]),
     ("crate", &["app"]),
     ("delivery", &["fault", "journal", "message", "metrics", "sink", "view"]),
     ("fault", &[]),
@@ -84,13 +84,14 @@ const WEB: Table = &[
             "state",
         ],
     ),
+    ("redirect", &["host"]),
     ("request_id", &[]),
     ("respond", &["error", "extract", "fields", "host", "request_id", "route", "state"]),
     ("route", &[]),
     ("routes", &["api", "assets", "error", "host", "pages", "respond", "route", "state"]),
     ("session", &[]),
     ("state", &["cache", "host", "session"]),
-    ("web", &["cache", "host", "routes", "session", "state"]),
+    ("web", &["cache", "host", "redirect", "routes", "session", "state"]),
 ];
 
 /// A row for each module: who it uses.

@@ -10,6 +10,7 @@ pub mod nginx;
 pub mod process;
 pub mod shell;
 mod test_app;
+pub mod tls;
 pub mod wire;
 
 use std::time::{Duration, Instant};
@@ -27,13 +28,22 @@ pub trait Server {
 
     /// The address of `path` on it.
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address())
+        format!("{}://{}{path}", self.scheme(), self.address())
+    }
+
+    /// `http`, or `https`.
+    fn scheme(&self) -> &str {
+        "http"
     }
 }
 
 impl Server for App {
     fn address(&self) -> &str {
         App::address(self)
+    }
+
+    fn scheme(&self) -> &str {
+        App::scheme(self)
     }
 
     fn metrics_url(&self) -> &str {

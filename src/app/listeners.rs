@@ -1,0 +1,97 @@
+//! What is listened on, bound before anything is served, so that a start fails in one line.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use crate::{
+    config::Config,
+    server::{
+        Address, Listener,
+        tls::{CertificateFiles, Tls},
+    },
+};
+
+/// What is listened on, and with which certificate.
+pub struct Listeners {
+    pub(super) served: Vec<Listener>,
+    pub(super) admin: Option<Listener>,
+    pub(super) redirect: Option<Listener>,
+    pub(super) certificate: Option<Arc<CertificateFiles>>,
+}
+
+impl Listeners {
+    /// Reads the certificate, and listens. Needs a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// A line that names the knob.
+    pub fn bind(config: &Config) -> Result<Self, String> {
+        let mut tls = None;
+        let mut certificate = None;
+        if let Some((file, key)) = config.tls.files()? {
+            let new = Tls::new().map_err(|why| why.to_string())?;
+            let files = CertificateFiles::open(file, key, new.clone());
+            certificate = Some(Arc::new(files.map_err(|why| why.to_string())?));
+            tls = Some(new);
+        }
+        let listen = |knob: &str, address: &Address| {
+            let bound = Listener::bind(address, config.socket_mode.0);
+            bound.map_err(|why| format!("{knob} {address}: {why}"))
+        };
+        let mut served = Vec::new();
+        for address in &config.listen.0 {
+            let listener = listen("--listen", address)?;
+            served.push(match &tls {
+                Some(tls) => listener.with_tls(tls),
+                None => listener,
+            });
+        }
+        let at = |knob: &str, address: Option<SocketAddr>| {
+            address.map(|address| listen(knob, &Address::Tcp(address))).transpose()
+        };
+        let admin = at("--admin", config.admin.0)?;
+        let redirect = config.tls.redirect.0;
+        if redirect.is_some() && tls.is_none() {
+            return Err("--redirect: there is nothing to redirect to without a certificate".into());
+        }
+        let redirect = at("--redirect", redirect)?;
+        Ok(Self { served, admin, redirect, certificate })
+    }
+
+    /// Where it is served: `http://127.0.0.1:3000`.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's.
+    pub fn urls(&self) -> io::Result<Vec<String>> {
+        self.served.iter().map(Listener::url).collect()
+    }
+
+    /// Where metrics are, if anywhere.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's.
+    pub fn metrics_url(&self) -> io::Result<Option<String>> {
+        let url = self.admin.as_ref().map(Listener::url).transpose()?;
+        Ok(url.map(|url| format!("{url}/metrics")))
+    }
+
+    /// Where plain HTTP is redirected, if anywhere.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's.
+    pub fn redirect_url(&self) -> io::Result<Option<String>> {
+        self.redirect.as_ref().map(Listener::url).transpose()
+    }
+
+    /// The certificate's files, if there are any.
+    pub fn certificate(&self) -> Option<Arc<CertificateFiles>> {
+        self.certificate.clone()
+    }
+
+    /// The address of the network that people on this machine can ask.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.served.iter().find_map(Listener::tcp_address)
+    }
+}
