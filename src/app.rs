@@ -1,6 +1,7 @@
 //! Wiring: what is opened, what runs, who watches over it, and the order in which it ends.
 
 mod listeners;
+mod manager;
 mod supervisor;
 
 use std::{
@@ -16,6 +17,7 @@ use crate::{
     delivery::{announcements, feed, hub::Hub, stream::Source},
     journal::{Journal, OpenError},
     metrics::Metrics,
+    paths,
     rooms::{Limits, Rooms, Roster},
     server::{self, Listener},
     shutdown::Shutdown,
@@ -65,6 +67,7 @@ impl Hubbub {
     ///
     /// [`StartError`], in one line for the operator.
     pub fn open(config: &Config) -> Result<Self, StartError> {
+        paths::set_base(&config.base.0);
         let metrics = Metrics::new();
         // First: its lock shows whether the data is another process's.
         let journal = Journal::open(&config.data, config.retention(), metrics.clone())?;
@@ -106,6 +109,7 @@ impl Hubbub {
             retention: config.retention(),
             allowed,
             max_body: config.max_body,
+            hsts: config.hsts(),
             keep_alive_interval: KEEP_ALIVE_INTERVAL,
         };
         log_start(&journal, &config, max_connections).await;
@@ -139,9 +143,12 @@ impl Hubbub {
         tasks.spawn("announcements", ends(announcements::run(roster.changes(), hub.clone())));
         tasks.spawn("clock", ends(tick(hub.clone())));
         let port = listeners.address().map_or(443, |address| address.port());
-        let Listeners { served, admin, redirect, certificate } = listeners;
+        let Listeners { served, admin, redirect, certificate, acme } = listeners;
         if let Some(files) = certificate {
             tasks.spawn("certificate", ends(async move { files.watch().await }));
+        }
+        if let Some(acme) = acme {
+            tasks.spawn("certificate", ends(acme.run()));
         }
         if let Some(admin) = admin.map(|admin| vec![admin]) {
             let service = web::admin(state.clone(), hosts(&admin, &config));
@@ -156,10 +163,15 @@ impl Hubbub {
             tasks.spawn(REDIRECT_SERVER, async { run.await.map_err(|why| why.to_string()) });
         }
         let service = web::router(state);
+        let stopped = shutdown.clone();
         let run = server::run(served, service, max_connections, metrics, shutdown);
         tasks.spawn(SERVER, async { run.await.map_err(|why| why.to_string()) });
 
+        tasks.spawn("watchdog", ends(manager::watch(journal.clone(), stopped)));
+        manager::ready();
+
         tasks.watch().await;
+        manager::stopping();
         // First: a server ends when its connections have, and streams end by this.
         hub.end();
         tasks.join(&[SERVER, ADMIN_SERVER, REDIRECT_SERVER]).await;

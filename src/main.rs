@@ -68,6 +68,13 @@ fn listen(config: &Config, reload: &Reload) -> Result<(Listeners, Shutdown), Str
         let read = move || files.read().map(|()| true).map_err(|why| why.to_string());
         reload.add("certificate", Box::new(read));
     }
+    if let Some(asking) = listeners.ask_authority() {
+        let ask = move || {
+            asking.notify_one();
+            Ok(true)
+        };
+        reload.add("certificate", Box::new(ask));
+    }
     let shutdown = Shutdown::new();
     shutdown.on_signal().map_err(|why| signals(&why))?;
     lossy::flush(); // What the start has to say comes before the line that it is over.

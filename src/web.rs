@@ -5,6 +5,7 @@
 
 mod api;
 mod assets;
+mod base;
 mod body;
 mod cache;
 mod client_ip;

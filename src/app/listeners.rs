@@ -1,8 +1,12 @@
 //! What is listened on, bound before anything is served, so that a start fails in one line.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{fs, io, net::SocketAddr, sync::Arc};
 
+use tokio::sync::Notify;
+
+use super::manager;
 use crate::{
+    acme::{Acme, Wanted},
     config::Config,
     server::{
         Address, Listener,
@@ -16,10 +20,12 @@ pub struct Listeners {
     pub(super) admin: Option<Listener>,
     pub(super) redirect: Option<Listener>,
     pub(super) certificate: Option<Arc<CertificateFiles>>,
+    pub(super) acme: Option<Acme>,
 }
 
 impl Listeners {
-    /// Reads the certificate, and listens. Needs a tokio runtime.
+    /// Reads the certificate, and listens: on what a service manager opened, where it did, and else
+    /// on what is configured. Needs a tokio runtime.
     ///
     /// # Errors
     ///
@@ -33,17 +39,38 @@ impl Listeners {
             certificate = Some(Arc::new(files.map_err(|why| why.to_string())?));
             tls = Some(new);
         }
+        let mut acme = None;
+        if !config.tls.acme.0.is_empty() {
+            if tls.is_some() {
+                return Err("--acme: there is a certificate already, by --tls-cert".into());
+            }
+            let new = Tls::new().map_err(|why| why.to_string())?;
+            let wanted = Wanted {
+                names: config.tls.acme.0.clone(),
+                directory: config.tls.acme_directory.clone(),
+                contact: config.tls.acme_contact.0.clone(),
+            };
+            // Beside the file itself, whatever link leads there; it was opened before.
+            let data = fs::canonicalize(&config.data).unwrap_or_else(|_| config.data.clone());
+            let mut file = data.into_os_string();
+            file.push(".acme");
+            let opened = Acme::open(wanted, file.into(), new.clone());
+            acme = Some(opened.map_err(|why| why.to_string())?);
+            tls = Some(new);
+        }
         let listen = |knob: &str, address: &Address| {
             let bound = Listener::bind(address, config.socket_mode.0);
             bound.map_err(|why| format!("{knob} {address}: {why}"))
         };
-        let mut served = Vec::new();
-        for address in &config.listen.0 {
-            let listener = listen("--listen", address)?;
-            served.push(match &tls {
-                Some(tls) => listener.with_tls(tls),
-                None => listener,
-            });
+        let inherited = manager::inherited();
+        let mut served = inherited.map_err(|why| format!("a socket of the manager's: {why}"))?;
+        if served.is_empty() {
+            for address in &config.listen.0 {
+                served.push(listen("--listen", address)?);
+            }
+        }
+        if let Some(tls) = &tls {
+            served = served.into_iter().map(|listener| listener.with_tls(tls)).collect();
         }
         let at = |knob: &str, address: Option<SocketAddr>| {
             address.map(|address| listen(knob, &Address::Tcp(address))).transpose()
@@ -54,7 +81,7 @@ impl Listeners {
             return Err("--redirect: there is nothing to redirect to without a certificate".into());
         }
         let redirect = at("--redirect", redirect)?;
-        Ok(Self { served, admin, redirect, certificate })
+        Ok(Self { served, admin, redirect, certificate, acme })
     }
 
     /// Where it is served: `http://127.0.0.1:3000`.
@@ -88,6 +115,11 @@ impl Listeners {
     /// The certificate's files, if there are any.
     pub fn certificate(&self) -> Option<Arc<CertificateFiles>> {
         self.certificate.clone()
+    }
+
+    /// What has the authority asked at once for when to renew, if one is asked at all.
+    pub fn ask_authority(&self) -> Option<Arc<Notify>> {
+        self.acme.as_ref().map(Acme::asking)
     }
 
     /// The address of the network that people on this machine can ask.

@@ -28,6 +28,7 @@ mod state;
 mod stream;
 mod talk;
 mod text;
+mod windows;
 mod write;
 
 /// Sends to the lobby as a script would, and returns once it is durable.

@@ -9,7 +9,14 @@ use scan::{Crate, Edges};
 
 /// Whom each module of the crate uses. `crate` is `lib.rs`.
 const CRATE: Table = &[
-    ("app", &["config", "delivery", "journal", "metrics", "rooms", "server", "shutdown", "web"]),
+    ("acme", &["server"]),
+    (
+        "app",
+        &[
+            "acme", "config", "delivery", "journal", "metrics", "paths", "rooms", "server",
+            "shutdown", "web",
+        ],
+    ),
     ("assets", &[]),
     ("config", &["journal", "rooms", "server", "web"]),
     ("crate", &["app"]),
@@ -56,6 +63,7 @@ const WEB: Table = &[
         ],
     ),
     ("assets", &["error", "negotiate"]),
+    ("base", &[]),
     ("body", &["error"]),
     ("cache", &[]),
     ("client_ip", &[]),
@@ -88,7 +96,7 @@ const WEB: Table = &[
     ("request_id", &[]),
     ("respond", &["error", "extract", "fields", "host", "request_id", "route", "state"]),
     ("route", &[]),
-    ("routes", &["api", "assets", "error", "host", "pages", "respond", "route", "state"]),
+    ("routes", &["api", "assets", "base", "error", "host", "pages", "respond", "route", "state"]),
     ("session", &[]),
     ("state", &["cache", "host", "session"]),
     ("web", &["cache", "host", "redirect", "routes", "session", "state"]),

@@ -71,9 +71,12 @@ mod support;
 
 use support::{client, flood, wire};
 
+mod acme;
 mod api;
 mod audit;
+mod base;
 mod bodies;
+mod caddy;
 mod clock;
 mod crash;
 mod data;
@@ -87,6 +90,7 @@ mod journal;
 mod limits;
 mod listen;
 mod logs;
+mod manager;
 mod metrics;
 mod nginx;
 mod pages;

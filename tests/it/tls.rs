@@ -195,11 +195,11 @@ async fn plain_http_is_redirected_for_who_reads_and_refused_for_who_sends() {
     assert_eq!(get.status(), 308);
     let place = format!("https://127.0.0.1:{port}/rooms/lobby?before=1");
     assert_eq!(get.headers()[header::LOCATION], *place);
-    let post =
+    let sent =
         client().post(format!("{redirect}/rooms/lobby/messages")).body("username=ann&text=x");
-    let post = post.send().await.unwrap();
-    assert_eq!(post.status(), 403);
-    assert!(post.text().await.unwrap().contains("nothing was taken: https://127.0.0.1:"));
+    let sent = sent.send().await.unwrap();
+    assert_eq!(sent.status(), 403);
+    assert!(sent.text().await.unwrap().contains("nothing was taken: https://127.0.0.1:"));
     let foreign =
         client().get(&redirect).header(header::HOST, "evil.example").send().await.unwrap();
     assert_eq!(foreign.status(), 421);

@@ -13,4 +13,5 @@ mod greedy;
 mod limits;
 mod long;
 mod many;
+mod tls;
 mod vanish;

@@ -3,10 +3,12 @@
 //! [`TestApp`] serves in the test's own process, which is what most tests want. [`App`] is the real
 //! binary in a process of its own, for what kills it, limits it, signals to it or measures it.
 
+pub mod caddy;
 pub mod chunks;
 pub mod client;
 pub mod flood;
 pub mod nginx;
+pub mod pebble;
 pub mod process;
 pub mod shell;
 mod test_app;
@@ -28,12 +30,13 @@ pub trait Server {
 
     /// The address of `path` on it.
     fn url(&self, path: &str) -> String {
-        format!("{}://{}{path}", self.scheme(), self.address())
+        let scheme = if self.is_tls() { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.address())
     }
 
-    /// `http`, or `https`.
-    fn scheme(&self) -> &str {
-        "http"
+    /// Whether it speaks TLS there.
+    fn is_tls(&self) -> bool {
+        false
     }
 }
 
@@ -42,8 +45,8 @@ impl Server for App {
         App::address(self)
     }
 
-    fn scheme(&self) -> &str {
-        App::scheme(self)
+    fn is_tls(&self) -> bool {
+        self.scheme() == "https"
     }
 
     fn metrics_url(&self) -> &str {

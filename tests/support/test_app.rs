@@ -122,8 +122,8 @@ impl Server for TestApp {
         &self.address
     }
 
-    fn scheme(&self) -> &str {
-        &self.scheme
+    fn is_tls(&self) -> bool {
+        self.scheme == "https"
     }
 
     fn metrics_url(&self) -> &str {

@@ -4,19 +4,16 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use tokio::time::{MissedTickBehavior, interval};
-use tokio_rustls::rustls::{
-    Error as RustlsError, InconsistentKeys,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject as _},
-    sign::CertifiedKey,
-};
-use x509_parser::parse_x509_certificate;
+use tokio_rustls::rustls::sign::CertifiedKey;
 
-use super::Tls;
+use super::{
+    Tls,
+    pem::{self, PemError},
+};
 
 /// How often the files are looked at: who renews them does so weeks before it matters.
 const WATCH_INTERVAL: Duration = Duration::from_secs(5);
@@ -121,7 +118,7 @@ impl CertificateFiles {
             match self.read() {
                 Ok(()) => tracing::info!("the certificate has changed, and is read again"),
                 Err(why) => {
-                    tracing::error!(%why, "the certificate has changed, and stays as it was")
+                    tracing::error!(%why, "the certificate has changed, and stays as it was");
                 }
             }
         }
@@ -136,40 +133,30 @@ impl CertificateFiles {
 }
 
 fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
-    let bytes = read(CERTIFICATE_KNOB, certificate)?;
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
-    let chain = chain.ok().filter(|chain| !chain.is_empty());
-    let not_pem = |knob, path: &Path, what| {
-        let path = path.to_owned();
-        CertificateError::NotPem { knob, path, what }
-    };
-    let chain = chain.ok_or_else(|| not_pem(CERTIFICATE_KNOB, certificate, "certificate"))?;
-    let parsed = PrivateKeyDer::from_pem_slice(&read(KEY_KNOB, key)?);
-    let private = parsed.map_err(|why| match why {
-        pem::Error::Io(why) => CertificateError::Read { knob: KEY_KNOB, path: key.to_owned(), why },
-        _ => not_pem(KEY_KNOB, key, "private key"),
-    })?;
-    let leaf = chain[0].clone();
-    let unusable = |why: String| {
-        let path = certificate.to_owned();
-        CertificateError::Unusable { knob: CERTIFICATE_KNOB, path, why }
-    };
-    let loaded = CertifiedKey::from_der(chain, private, &ring::default_provider());
-    let loaded = loaded.map_err(|why| match why {
-        RustlsError::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+    let chain = read(CERTIFICATE_KNOB, certificate)?;
+    let parsed = pem::parse(&chain, &read(KEY_KNOB, key)?);
+    let (loaded, leaf) = parsed.map_err(|why| match why {
+        PemError::NoCertificate => CertificateError::NotPem {
+            knob: CERTIFICATE_KNOB,
+            path: certificate.to_owned(),
+            what: "certificate",
+        },
+        PemError::NoKey => {
+            CertificateError::NotPem { knob: KEY_KNOB, path: key.to_owned(), what: "private key" }
+        }
+        PemError::Mismatch => {
             CertificateError::Mismatch { key: key.to_owned(), certificate: certificate.to_owned() }
         }
-        // What rustls says of a key that it cannot use, and of one that no algorithm fits.
-        RustlsError::General(why) => {
+        PemError::Certificate(why) => {
+            CertificateError::Unusable { knob: CERTIFICATE_KNOB, path: certificate.to_owned(), why }
+        }
+        PemError::Key(why) => {
             CertificateError::Unusable { knob: KEY_KNOB, path: key.to_owned(), why }
         }
-        why => unusable(why.to_string()),
     })?;
-    let (_, parsed) = parse_x509_certificate(&leaf).map_err(|why| unusable(why.to_string()))?;
-    let end = parsed.validity().not_after.timestamp();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    if i64::try_from(now).is_ok_and(|now| end < now) {
-        let end = jiff::Timestamp::from_second(end).map(|end| end.to_string()).unwrap_or_default();
+    if leaf.has_expired() {
+        let end = jiff::Timestamp::from_second(leaf.ends).map(|end| end.to_string());
+        let end = end.unwrap_or_default();
         tracing::warn!(end, "the certificate has expired: browsers refuse it");
     }
     Ok(loaded)

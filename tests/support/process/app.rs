@@ -26,6 +26,7 @@ pub struct Launch {
     limit: String,
     listen: String,
     flags: Vec<String>,
+    variables: Vec<(String, OsString)>,
     home: Arc<TempDir>,
 }
 
@@ -38,6 +39,7 @@ impl Launch {
             limit: ":".into(),
             listen: "127.0.0.1:0".into(),
             flags: flags.iter().map(ToString::to_string).collect(),
+            variables: Vec::new(),
             home: Arc::new(directory()),
         }
     }
@@ -55,6 +57,12 @@ impl Launch {
     /// A limit of the shell's.
     pub fn under(self, limit: &str) -> Self {
         Self { limit: limit.into(), ..self }
+    }
+
+    /// A variable of its environment.
+    pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
     }
 
     /// Another address to listen on.
@@ -87,6 +95,7 @@ impl Launch {
         };
         let mut child = serve_over(&mut command, self.home.path(), &self.listen)
             .args(&self.flags)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(log.expect("a file for the log"))
             .spawn()
