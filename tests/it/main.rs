@@ -91,9 +91,12 @@ mod support;
 
 use support::{client, flood, wire};
 
+mod acme;
 mod api;
 mod audit;
+mod base;
 mod bodies;
+mod caddy;
 mod clock;
 mod crash;
 mod data;
@@ -105,7 +108,9 @@ mod house;
 mod join;
 mod journal;
 mod limits;
+mod listen;
 mod logs;
+mod manager;
 mod metrics;
 mod nginx;
 mod nodes;
@@ -122,4 +127,5 @@ mod start;
 mod stream;
 mod supervision;
 mod texts;
+mod tls;
 mod unread;
