@@ -8,9 +8,12 @@
 //! What a page needs is kept ready: the names of a room in order with how many tabs bear each, and
 //! a list made of them once per change. A list costs the same with one name or with ten thousand.
 //!
+//! Tabs on other nodes count like those here; [`elsewhere`] has the roster's part in that.
+//!
 //! Times end in the sweep of [`Roster::changes`], which also says what changed, twice a second at
 //! most; until the next sweep a tab may look as it did. The roster knows neither HTML nor readers.
 
+mod elsewhere;
 #[cfg(test)]
 mod model;
 mod room;
@@ -31,9 +34,13 @@ use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_stream::Stream;
 
 use crate::message::{Name, People, RoomName};
+#[cfg(feature = "nats")]
+pub(super) use elsewhere::{Hold, News, Shift, Word, browser_mark};
 use said::Said;
-use skeleton::skeleton;
+pub(super) use skeleton::skeleton;
 use state::{Key, State};
+#[cfg(feature = "nats")]
+pub(super) use tab::Standing;
 
 /// How long a tab without a stream is still here, and a hidden one not yet away: who looks into
 /// another tab for a moment changes nothing.
@@ -113,7 +120,8 @@ impl Roster {
     }
 
     /// Takes a name for a tab that joins: it has the name for a grace, and is listed when its
-    /// stream opens. Tabs of the same browser that have no stream and are not hidden give it up.
+    /// stream opens. Tabs of the same browser that have no stream and are not hidden give it up;
+    /// `elsewhere` of its tabs have such a name on other nodes.
     ///
     /// # Errors
     ///
@@ -124,9 +132,10 @@ impl Roster {
         tab: &str,
         name: &Name,
         browser: Option<&str>,
+        elsewhere: usize,
     ) -> Result<(), NameTaken> {
         let (key, skeleton) = (Key::new(room, tab), skeleton(name));
-        self.lock().join(&key, name, skeleton, browser, Instant::now())
+        self.lock().join(&key, name, skeleton, browser, elsewhere, Instant::now())
     }
 
     /// Whether a tab is here.

@@ -175,7 +175,7 @@ impl Run {
         let now = Instant::now();
         match step {
             Step::Join(at, tab) => {
-                let joined = self.roster.join(&room(at), &tab.to_string(), &name(tab), None);
+                let joined = self.roster.join(&room(at), &tab.to_string(), &name(tab), None, 0);
                 assert_eq!(joined.is_err(), self.model.is_taken(at, tab));
                 if joined.is_ok() {
                     self.model.find_or_add(at, tab, now);

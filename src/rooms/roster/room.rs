@@ -10,17 +10,21 @@ use tokio::time::Instant;
 
 use super::{
     MAX_LISTED_NAMES, TabId,
+    elsewhere::{Elsewhere, Shift, Word},
     tab::{Standing, Tab},
 };
 use crate::message::{Name, People, Person};
 
 pub(super) struct Room {
     tabs: HashMap<TabId, Tab>,
-    /// The names that are listed.
+    /// The names that are listed, of tabs here and on other nodes.
     names: BTreeMap<Name, Tally>,
-    /// How many tabs hold a name with this skeleton, those that have not come yet among them.
+    /// How many tabs, here and on other nodes, hold a name with this skeleton, those that have not
+    /// come yet among them.
     skeletons: HashMap<Arc<str>, usize>,
     watching: usize,
+    /// What counts of other nodes' tabs.
+    elsewhere: Elsewhere,
     /// What was listed when somebody last asked, and whether that may have changed since.
     snapshot: Arc<People>,
     stale: bool,
@@ -31,8 +35,8 @@ pub(super) struct Room {
 /// The tabs under one name.
 #[derive(Default)]
 struct Tally {
-    tabs: usize,
-    away: usize,
+    tabs: u32,
+    away: u32,
 }
 
 impl Tally {
@@ -63,6 +67,7 @@ impl Room {
             names: BTreeMap::new(),
             skeletons: HashMap::new(),
             watching: 0,
+            elsewhere: Elsewhere::default(),
             snapshot: Arc::clone(nobody),
             stale: false,
             announced: Arc::clone(nobody),
@@ -75,11 +80,20 @@ impl Room {
     }
 
     pub(super) fn lists_anybody(&self) -> bool {
-        !self.names.is_empty() || self.watching > 0
+        !self.names.is_empty() || self.watching() > 0
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.tabs.is_empty() && self.watching == 0
+        self.tabs.is_empty() && self.elsewhere.tabs == 0 && self.watching() == 0
+    }
+
+    /// Readers without a name on this node.
+    pub(super) fn watching_here(&self) -> usize {
+        self.watching
+    }
+
+    fn watching(&self) -> usize {
+        self.watching + self.elsewhere.watching
     }
 
     /// Whether what is listed may have changed since somebody last asked.
@@ -95,17 +109,20 @@ impl Room {
         self.tabs.get(id)
     }
 
-    /// Who bears a name with this skeleton. It looks at each tab of the room, and is asked only where
-    /// a browser wants a name that is taken.
-    pub(super) fn bearers(&self, skeleton: &str, browser: &str) -> Bearers {
+    /// Who bears a name with this skeleton; `elsewhere` of the browser's own tabs are on other nodes.
+    /// It looks at each tab of the room, and is asked only where a browser wants a name that is taken.
+    pub(super) fn bearers(&self, skeleton: &str, browser: &str, elsewhere: usize) -> Bearers {
         let mut bearers = Bearers { own: Vec::new(), others: false };
+        let mut known = elsewhere;
         for (id, tab) in self.tabs.iter().filter(|(_, tab)| &*tab.skeleton == skeleton) {
             if tab.browser.as_deref() == Some(browser) {
                 bearers.own.push((id.clone(), tab.is_idle()));
             } else {
                 bearers.others = true;
             }
+            known += 1;
         }
+        bearers.others |= self.skeletons.get(skeleton).is_some_and(|tabs| *tabs > known);
         bearers
     }
 
@@ -136,13 +153,40 @@ impl Room {
     pub(super) fn remove(&mut self, id: &TabId) -> Option<Tab> {
         let tab = self.tabs.remove(id)?;
         self.recount(&tab.name, tab.standing(), Standing::Unlisted);
-        if let Some(tabs) = self.skeletons.get_mut(&tab.skeleton) {
+        self.release(&tab.skeleton);
+        Some(tab)
+    }
+
+    /// A tab holds its skeleton no more.
+    fn release(&mut self, skeleton: &str) {
+        if let Some(tabs) = self.skeletons.get_mut(skeleton) {
             *tabs -= 1;
             if *tabs == 0 {
-                self.skeletons.remove(&tab.skeleton);
+                self.skeletons.remove(skeleton);
             }
         }
-        Some(tab)
+    }
+
+    /// A tab on another node came, changed, or went.
+    pub(super) fn shift(&mut self, shift: &Shift, skeleton: &Arc<str>) {
+        if shift.before.is_none() && shift.after.is_some() {
+            self.elsewhere.tabs += 1;
+            *self.skeletons.entry(Arc::clone(skeleton)).or_default() += 1;
+        } else if shift.before.is_some() && shift.after.is_none() {
+            self.elsewhere.tabs -= 1;
+            self.release(skeleton);
+        }
+        let standing =
+            |word: &Option<Word>| word.as_ref().map_or(Standing::Unlisted, |word| word.standing);
+        if let Some(word) = shift.after.as_ref().or(shift.before.as_ref()) {
+            self.recount(&word.name, standing(&shift.before), standing(&shift.after));
+        }
+    }
+
+    /// Another number watches on other nodes.
+    pub(super) fn shift_watching(&mut self, before: usize, after: usize) {
+        self.elsewhere.watching = self.elsewhere.watching - before + after;
+        self.stale = true;
     }
 
     /// A reader without a name came.
@@ -184,7 +228,7 @@ impl Room {
             names: listed
                 .map(|(name, tally)| Person { name: name.clone(), away: tally.is_away() })
                 .collect(),
-            watching: self.watching,
+            watching: self.watching(),
         }
     }
 
@@ -195,10 +239,10 @@ impl Room {
         }
         let tally = self.names.entry(name.clone()).or_default();
         let (was_listed, was_away) = (tally.tabs > 0, tally.is_away());
-        tally.tabs -= usize::from(before != Standing::Unlisted);
-        tally.away -= usize::from(before == Standing::Away);
-        tally.tabs += usize::from(after != Standing::Unlisted);
-        tally.away += usize::from(after == Standing::Away);
+        tally.tabs -= u32::from(before != Standing::Unlisted);
+        tally.away -= u32::from(before == Standing::Away);
+        tally.tabs += u32::from(after != Standing::Unlisted);
+        tally.away += u32::from(after == Standing::Away);
         let is_listed = tally.tabs > 0;
         self.stale |= was_listed != is_listed || was_away != tally.is_away();
         if !is_listed {

@@ -8,7 +8,7 @@ use crate::message::{Name, is_ignorable};
 
 /// The skeleton of a name: case and width folded, and confusable spellings mapped to one (Unicode
 /// Technical Standard 39, section 4). Two names with one skeleton look alike.
-pub(super) fn skeleton(name: &Name) -> Arc<str> {
+pub(in crate::rooms) fn skeleton(name: &Name) -> Arc<str> {
     let seen = name.as_str().nfkc().filter(|c| !is_ignorable(*c));
     let folded: String = seen.flat_map(char::to_lowercase).collect();
     let skeleton: String = unicode_security::skeleton(&folded).collect();

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     LEFT_TAB_TTL, NameTaken, Presence, TabId,
+    elsewhere::{Outbox, Shift},
     room::{Bearers, Room},
     tab::Tab,
 };
@@ -44,6 +45,8 @@ pub(super) struct State {
     generations: u64,
     /// What all empty rooms share.
     nobody: Arc<People>,
+    /// What other nodes are to be told, where there may be any.
+    pub(super) outbox: Option<Box<Outbox>>,
 }
 
 impl State {
@@ -58,10 +61,12 @@ impl State {
         name: &Name,
         skeleton: Arc<str>,
         browser: Option<&str>,
+        elsewhere: usize,
         now: Instant,
     ) -> Result<(), NameTaken> {
         if let (Err(taken), Some(browser)) = (self.check(&key.room, &skeleton), browser) {
-            let bearers = self.rooms.get(&key.room).map(|room| room.bearers(&skeleton, browser));
+            let room = self.rooms.get(&key.room);
+            let bearers = room.map(|room| room.bearers(&skeleton, browser, elsewhere));
             let Some(Bearers { own, others: false }) = bearers else { return Err(taken) };
             for (tab, _) in own.iter().filter(|(_, idle)| *idle) {
                 self.remove(&Key { room: key.room.clone(), tab: tab.clone() });
@@ -114,6 +119,10 @@ impl State {
         self.update(key, |tab| tab.hide(now));
     }
 
+    pub(super) fn hide_known(&mut self, key: &Key, now: Instant) {
+        self.update(key, |tab| tab.hide(now));
+    }
+
     pub(super) fn show(&mut self, key: &Key, now: Instant) {
         self.update(key, |tab| tab.show(now));
     }
@@ -127,13 +136,38 @@ impl State {
         self.due.insert((until, key));
     }
 
+    pub(super) fn has_left(&self, key: &Key) -> bool {
+        self.left.contains_key(key)
+    }
+
+    pub(super) fn give_up(&mut self, key: &Key) {
+        self.remove(key);
+    }
+
     pub(super) fn watch(&mut self, room: &RoomName) {
         self.open(room);
         self.change(room, Room::watch);
+        self.note_watching(room);
     }
 
     pub(super) fn unwatch(&mut self, room: &RoomName) {
         self.change(room, Room::unwatch);
+        self.note_watching(room);
+    }
+
+    pub(super) fn watching_here(&self, room: &RoomName) -> usize {
+        self.rooms.get(room).map_or(0, Room::watching_here)
+    }
+
+    /// A tab on another node came, changed, or went.
+    pub(super) fn shift(&mut self, shift: &Shift, skeleton: &Arc<str>) {
+        self.open(&shift.room);
+        self.change(&shift.room, |room| room.shift(shift, skeleton));
+    }
+
+    pub(super) fn shift_watching(&mut self, room: &RoomName, before: usize, after: usize) {
+        self.open(room);
+        self.change(room, |room| room.shift_watching(before, after));
     }
 
     pub(super) fn people(&mut self, room: &RoomName) -> Arc<People> {
@@ -180,7 +214,7 @@ impl State {
         people
     }
 
-    fn tab(&self, key: &Key) -> Option<&Tab> {
+    pub(super) fn tab(&self, key: &Key) -> Option<&Tab> {
         self.rooms.get(&key.room)?.tab(&key.tab)
     }
 
@@ -202,11 +236,30 @@ impl State {
         self.open(&key.room);
         self.change(&key.room, |room| room.insert(key.tab.clone(), tab));
         self.update(key, |_| ()); // From here on it waits for its deadline.
+        self.note(key);
+    }
+
+    /// Notes for other nodes that a tab is another than it was.
+    fn note(&mut self, key: &Key) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.tabs.insert(key.clone());
+        }
+    }
+
+    fn note_watching(&mut self, room: &RoomName) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.watched.insert(room.clone());
+        }
     }
 
     /// Changes a tab, if it is there.
     fn update<R>(&mut self, key: &Key, change: impl FnOnce(&mut Tab) -> R) -> Option<R> {
+        let shared = self.outbox.is_some();
+        let before = if shared { self.tab(key).map(Tab::word) } else { None };
         let (result, due) = self.change(&key.room, |room| room.update(&key.tab, change))??;
+        if shared && before != self.tab(key).map(Tab::word) {
+            self.note(key);
+        }
         if due.before != due.after {
             if let Some(before) = due.before {
                 self.due.remove(&(before, key.clone()));
@@ -221,9 +274,11 @@ impl State {
     /// Removes a tab, if it is there.
     fn remove(&mut self, key: &Key) {
         let tab = self.change(&key.room, |room| room.remove(&key.tab)).flatten();
-        if let Some(due) = tab.and_then(|tab| tab.due) {
+        let Some(tab) = tab else { return };
+        if let Some(due) = tab.due {
             self.due.remove(&(due, key.clone()));
         }
+        self.note(key);
     }
 
     /// Changes a room, if it is there, and notes what came of it.

@@ -150,12 +150,12 @@ async fn a_name_is_away_when_all_its_tabs_are_and_a_tab_is_looked_at_once() {
 #[tokio::test(start_paused = true)]
 async fn names_that_look_alike_are_taken_while_somebody_is_here() {
     let roster = Roster::new();
-    roster.join(&room(), "1", &name("Ann"), None).unwrap();
+    roster.join(&room(), "1", &name("Ann"), None, 0).unwrap();
     assert_eq!(roster.people(&room()).count, 0, "joined, and not here yet");
     let guard = roster.enter(&room(), "1", &name("Ann"));
     for alike in ["Ann", "ann", "ANN", "Ａｎｎ", "Аnn", "ɑnn"] {
         assert_eq!(
-            roster.join(&room(), "2", &name(alike), None),
+            roster.join(&room(), "2", &name(alike), None, 0),
             Err(NameTaken { by_own: false }),
             "{alike}"
         );
@@ -177,7 +177,7 @@ async fn names_that_look_alike_are_taken_while_somebody_is_here() {
 #[tokio::test(start_paused = true)]
 async fn who_joined_and_never_came_has_the_name_for_a_grace() {
     let roster = Roster::new();
-    roster.join(&room(), "1", &name("ann"), None).unwrap();
+    roster.join(&room(), "1", &name("ann"), None, 0).unwrap();
     assert_eq!(roster.check(&room(), &name("ann")), Err(NameTaken { by_own: false }));
     pass(PRESENCE_GRACE).await;
     assert_eq!(change(&roster), None, "nobody saw it come, nobody sees it go");
@@ -189,7 +189,7 @@ async fn who_joined_and_never_came_has_the_name_for_a_grace() {
 async fn a_tab_that_left_is_not_brought_back_by_word_that_it_is_hidden_and_its_name_is_free() {
     let roster = Roster::new();
     let ann = name("ann");
-    roster.join(&room(), "1", &ann, None).unwrap();
+    roster.join(&room(), "1", &ann, None, 0).unwrap();
     let guard = roster.enter(&room(), "1", &ann);
     roster.leave(&room(), "1");
     roster.hide(&room(), "1", &ann);
@@ -236,7 +236,7 @@ async fn who_is_here_is_one_value_until_what_it_says_changes() {
     let same = |before: &Arc<People>| Arc::ptr_eq(before, &roster.people(&room()));
     let nobody = roster.people(&room());
     assert!(same(&nobody));
-    roster.join(&room(), "00", &name("n00"), None).unwrap();
+    roster.join(&room(), "00", &name("n00"), None, 0).unwrap();
     assert!(same(&nobody), "it has not come");
     let _guards: Vec<_> = (0..=MAX_LISTED_NAMES)
         .map(|n| roster.enter(&room(), &format!("{n:02}"), &name(&format!("n{n:02}"))))

@@ -1,0 +1,426 @@
+//! Who is where, as the nodes tell each other: each says what changed of its own tabs, in numbered
+//! messages, and keeps what each other one said. It knows neither sockets nor NATS.
+//!
+//! Who misses a number asks, and is told everything. A node that is silent is dropped, and its tabs
+//! with it; but the time is counted in our own beats that came back to us. So nobody is dropped who
+//! could not be heard: with NATS gone, or after this process was stopped for a while, everybody stays
+//! until it is known better.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    super::roster::{Hold, News, Presence, Roster, Word, skeleton},
+    map::{Id, Map, Shifts, id_text, parse_id},
+    wire::{Aside, Change, Message},
+};
+use crate::message::{Name, RoomName};
+
+/// How often a node says that it is there.
+pub(super) const BEAT_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Our own beats that are heard while a node is silent, before it is dropped: ten seconds.
+const MAX_SILENT_BEATS: u32 = 5;
+
+/// Beats that are closer together are no measure of time.
+const MIN_BEAT_DISTANCE: Duration = Duration::from_millis(1_500);
+
+/// For how long it is believed that others are heard, after our own beat was: two may be late.
+const MAX_ECHO_AGE: Duration = Duration::from_secs(5);
+
+/// How long others have to answer a hello, before what is known of them counts as all: each does so
+/// within a tick.
+const SETTLE_TIME: Duration = Duration::from_secs(1);
+
+/// Between two questions for everything, and between two answers, which go to all who asked.
+const ASK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// What happened to others' tabs, that waits to be told: a connection may be gone for long.
+const MAX_ASIDES: usize = 4096;
+
+/// How long the node that has a tab may take to say that it is gone, after it left by another.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// This node, and what it knows of others.
+pub(super) struct Peers {
+    me: u64,
+    roster: Roster,
+    /// What the others have been told.
+    own: Map,
+    number: u64,
+    asides: Vec<(RoomName, Id, Aside)>,
+    /// Tabs on other nodes that left, the first first.
+    leaving: VecDeque<Leaving>,
+    peers: HashMap<u64, Peer>,
+    /// Somebody wants to be told everything.
+    asked: bool,
+    told_everything: Option<Instant>,
+    connected: bool,
+    hello_sent: Option<Instant>,
+    beat_due: Option<Instant>,
+    /// When our own beat was heard last.
+    echo: Option<Instant>,
+    /// When all have answered the hello.
+    settled: Option<Instant>,
+}
+
+struct Leaving {
+    since: Instant,
+    node: u64,
+    room: RoomName,
+    id: Id,
+    before: Word,
+}
+
+struct Peer {
+    number: u64,
+    map: Map,
+    state: State,
+    silent: u32,
+    asked: Option<Instant>,
+}
+
+enum State {
+    /// It has told us everything.
+    Known,
+    /// It has not, or something was missed.
+    Missed,
+    /// It is telling us everything; which part is next.
+    Telling(usize, Map),
+}
+
+/// What happened elsewhere to a tab, for who has it.
+pub(super) type Elsewhere = (RoomName, String, Aside);
+
+impl Peers {
+    pub(super) fn new(me: u64, roster: Roster) -> Self {
+        roster.share();
+        Self {
+            me,
+            roster,
+            own: Map::default(),
+            number: 0,
+            asides: Vec::new(),
+            leaving: VecDeque::new(),
+            peers: HashMap::new(),
+            asked: false,
+            told_everything: None,
+            connected: false,
+            hello_sent: None,
+            beat_due: None,
+            echo: None,
+            settled: None,
+        }
+    }
+
+    /// What is to be said now, where there is a connection.
+    pub(super) fn tick(&mut self, now: Instant, connected: bool) -> Vec<Vec<u8>> {
+        if !connected {
+            (self.connected, self.settled, self.hello_sent) = (false, None, None);
+            return Vec::new();
+        }
+        self.connected = true;
+        self.bring_back(now);
+        if self.echo.is_some_and(|echo| now - echo > MAX_ECHO_AGE) {
+            (self.echo, self.settled) = (None, None);
+        }
+        let mut messages = Vec::new();
+        let is_past = |at: Option<Instant>| at.is_none_or(|at| now - at >= ASK_INTERVAL);
+        if self.settled.is_none() && is_past(self.hello_sent) {
+            self.hello_sent = Some(now);
+            messages.push(Message::hello(self.me));
+        }
+        let changes = self.news();
+        if !changes.is_empty() {
+            messages.extend(Message::with(self.me, changes));
+        }
+        if self.beat_due.is_none_or(|due| due <= now) {
+            self.beat_due = Some(now + BEAT_INTERVAL);
+            messages.push(Message::beat(self.me));
+        }
+        let missed = self
+            .peers
+            .iter_mut()
+            .filter(|(_, peer)| matches!(peer.state, State::Missed) && is_past(peer.asked));
+        let ask = missed.map(|(node, peer)| {
+            peer.asked = Some(now);
+            *node
+        });
+        let ask: Vec<_> = ask.collect();
+        if !ask.is_empty() {
+            let mut message = Message::of(self.me);
+            message.ask(ask.into_iter());
+            messages.push(message);
+        }
+        if self.asked && is_past(self.told_everything) {
+            (self.asked, self.told_everything) = (false, Some(now));
+            messages.extend(Message::everything(self.me, &self.own));
+        }
+        let numbered = messages.into_iter().map(|mut message| {
+            self.number += 1;
+            message.number = self.number;
+            message.encode()
+        });
+        numbered.collect()
+    }
+
+    /// What changed since the others were told; from here on they were.
+    fn news(&mut self) -> Vec<Change> {
+        let News { tabs, watching } = self.roster.news();
+        let mut changes = Vec::new();
+        let mut shifts = Shifts::default();
+        for (room, tab, word) in tabs {
+            let Some(id) = parse_id(&tab) else { continue };
+            self.own.set(&room, id, word.clone(), &mut shifts);
+            if !shifts.tabs.is_empty() {
+                shifts.tabs.clear();
+                changes.push(Change::Tab(room, id, word));
+            }
+        }
+        for (room, count) in watching {
+            self.own.watch(&room, count, &mut shifts);
+            if !shifts.watching.is_empty() {
+                shifts.watching.clear();
+                changes.push(Change::Watching(room, count));
+            }
+        }
+        let asides = mem::take(&mut self.asides).into_iter();
+        changes.extend(asides.map(|(room, id, aside)| Change::Aside(room, id, aside)));
+        changes
+    }
+
+    /// Hears a message, one of our own too, and gives what is to be done with tabs.
+    pub(super) fn hear(&mut self, bytes: &[u8], now: Instant) -> Vec<Elsewhere> {
+        let Some(message) = Message::decode(bytes) else { return Vec::new() };
+        let Some(node) = message.node() else { return Vec::new() };
+        if node == self.me {
+            self.hear_own(&message, now);
+            return Vec::new();
+        }
+        self.asked |= message.asks(self.me);
+        if message.hello {
+            self.beat_due = Some(now);
+        }
+        let peer = self.peers.entry(node).or_insert_with(|| Peer {
+            number: 0,
+            map: Map::default(),
+            state: State::Known,
+            silent: 0,
+            asked: None,
+        });
+        peer.silent = 0;
+        if message.number <= peer.number {
+            return Vec::new();
+        }
+        if message.number != peer.number + 1 {
+            peer.state = State::Missed;
+        }
+        peer.number = message.number;
+        let mut heard = Heard::default();
+        peer.take(message, &self.own, &mut heard);
+        apply(&self.roster, &heard.shifts);
+        for (room, id) in &heard.streams {
+            self.roster.yield_to_stream(room, &id_text(id));
+        }
+        for (room, id, aside) in &heard.elsewhere {
+            if *aside == Aside::Left {
+                self.leave(room, *id, now);
+            }
+        }
+        // A tab that has a stream anywhere is not hidden by what it said before that.
+        let streams = |room: &RoomName, id: &Id| {
+            let mut said = self.peers.values().filter_map(|peer| peer.map.get(room, id));
+            said.any(|word| word.hold == Hold::Stream)
+        };
+        let mut elsewhere = heard.elsewhere;
+        elsewhere.retain(|(room, id, aside)| *aside != Aside::Hidden || !streams(room, id));
+        elsewhere.into_iter().map(|(room, id, aside)| (room, id_text(&id), aside)).collect()
+    }
+
+    fn hear_own(&mut self, message: &Message, now: Instant) {
+        if message.hello {
+            self.settled = Some(now + SETTLE_TIME);
+            self.echo = Some(now);
+        }
+        if !message.beat {
+            return;
+        }
+        let is_measure = self.echo.is_some_and(|echo| now - echo >= MIN_BEAT_DISTANCE);
+        self.echo = Some(now);
+        if !is_measure || self.settled.is_none() {
+            return;
+        }
+        for peer in self.peers.values_mut() {
+            peer.silent += 1;
+        }
+        let silent = |_: &u64, peer: &mut Peer| peer.silent > MAX_SILENT_BEATS;
+        let silent: Vec<_> = self.peers.extract_if(silent).collect();
+        for (node, mut peer) in silent {
+            let shifts = peer.map.replace(Map::default());
+            let tabs = shifts.tabs.len();
+            tracing::warn!(
+                node = format!("{node:016x}"),
+                tabs,
+                "a node is silent; its tabs are gone"
+            );
+            apply(&self.roster, &shifts);
+        }
+    }
+
+    /// Of how many tabs the others have been told.
+    #[cfg(test)]
+    pub(super) fn told(&self) -> usize {
+        self.own.rooms().map(|(_, place)| place.tabs.len()).sum()
+    }
+
+    /// Whether what is known of others is all there is to know.
+    pub(super) fn is_settled(&self, now: Instant) -> bool {
+        self.connected
+            && self.settled.is_some_and(|at| at <= now)
+            && self.echo.is_some_and(|echo| now - echo <= MAX_ECHO_AGE)
+            && self.peers.values().all(|peer| matches!(peer.state, State::Known))
+    }
+
+    /// How much a tab is on another node.
+    pub(super) fn presence(&self, room: &RoomName, tab: &str) -> Presence {
+        let Some(id) = parse_id(tab) else { return Presence::Gone };
+        let said = self.peers.values().filter_map(|peer| peer.map.get(room, &id));
+        said.map(|word| word.hold.presence()).max().unwrap_or(Presence::Gone)
+    }
+
+    /// The tabs of a browser on other nodes under a name that looks like this: how many, and which of
+    /// them nothing but a grace keeps.
+    pub(super) fn of_browser(
+        &self,
+        room: &RoomName,
+        name: &Name,
+        browser: u32,
+    ) -> (usize, Vec<String>) {
+        let skeleton = skeleton(name);
+        let own =
+            self.peers.values().flat_map(|peer| peer.map.of_browser(room, &skeleton, browser));
+        let (mut count, mut idle) = (0, Vec::new());
+        for (id, word) in own {
+            count += 1;
+            if word.hold == Hold::Grace {
+                idle.push(id_text(&id));
+            }
+        }
+        (count, idle)
+    }
+
+    /// Tells the others what happened here to a tab that they may have.
+    pub(super) fn tell(&mut self, room: &RoomName, tab: &str, aside: Aside, now: Instant) {
+        let Some(id) = parse_id(tab) else { return };
+        if self.asides.len() < MAX_ASIDES {
+            self.asides.push((room.clone(), id, aside));
+        }
+        if aside == Aside::Left {
+            self.leave(room, id, now);
+        }
+    }
+
+    /// A tab left, whichever node it is on: that one will say so, and its name is free by now.
+    fn leave(&mut self, room: &RoomName, id: Id, now: Instant) {
+        let mut shifts = Shifts::default();
+        for (node, peer) in &mut self.peers {
+            if let Some(before) = peer.map.get(room, &id).filter(|word| word.hold != Hold::Left) {
+                let before = before.clone();
+                let left = Word { hold: Hold::Left, ..before.clone() };
+                peer.map.set(room, id, Some(left), &mut shifts);
+                self.leaving.push_back(Leaving {
+                    since: now,
+                    node: *node,
+                    room: room.clone(),
+                    id,
+                    before,
+                });
+            }
+        }
+        apply(&self.roster, &shifts);
+    }
+
+    /// Brings those back that have not left after all: their node was not told.
+    fn bring_back(&mut self, now: Instant) {
+        let mut shifts = Shifts::default();
+        while self.leaving.front().is_some_and(|leaving| now - leaving.since > LEAVE_TIMEOUT) {
+            let Some(Leaving { node, room, id, before, .. }) = self.leaving.pop_front() else {
+                break;
+            };
+            let Some(peer) = self.peers.get_mut(&node) else { continue };
+            if peer.map.get(&room, &id).is_some_and(|word| word.hold == Hold::Left) {
+                peer.map.set(&room, id, Some(before), &mut shifts);
+            }
+        }
+        apply(&self.roster, &shifts);
+    }
+}
+
+/// What came of one message.
+#[derive(Default)]
+struct Heard {
+    shifts: Shifts,
+    elsewhere: Vec<(RoomName, Id, Aside)>,
+    /// Tabs of ours that have a stream there now.
+    streams: Vec<(RoomName, Id)>,
+}
+
+impl Peer {
+    /// Takes what it says. `own` is what this node said of its tabs.
+    fn take(&mut self, message: Message, own: &Map, heard: &mut Heard) {
+        let part = message.part;
+        let mut state = mem::replace(&mut self.state, State::Missed);
+        if let (State::Missed, Some((0, _))) = (&state, part) {
+            state = State::Telling(0, Map::default());
+        }
+        // What it tells once more, because another asked, is known. In the midst of telling everything
+        // it says nothing else.
+        let is_news = match (&state, part) {
+            (State::Known, None) => true,
+            (State::Telling(next, _), Some((part, _))) => *next == part,
+            _ => false,
+        };
+        let mut ignored = Shifts::default();
+        let (map, shifts) = match &mut state {
+            State::Telling(_, map) => (map, &mut ignored),
+            _ => (&mut self.map, &mut heard.shifts),
+        };
+        for change in message.changes() {
+            match change {
+                Change::Aside(room, id, aside) => {
+                    heard.elsewhere.push((room, id, aside));
+                }
+                _ if !is_news => {}
+                Change::Tab(room, id, word) => {
+                    let streams = word.as_ref().is_some_and(|word| word.hold == Hold::Stream);
+                    if streams && own.get(&room, &id).is_some() {
+                        heard.streams.push((room.clone(), id));
+                    }
+                    map.set(&room, id, word, shifts);
+                }
+                Change::Watching(room, count) => map.watch(&room, count, shifts),
+            }
+        }
+        self.state = match (state, part) {
+            (State::Telling(_, map), Some((part, of))) if is_news && part + 1 == of => {
+                heard.shifts = self.map.replace(map);
+                State::Known
+            }
+            (State::Telling(next, map), Some(_)) if is_news => State::Telling(next + 1, map),
+            (State::Telling(..), _) => State::Missed,
+            (state, _) => state,
+        };
+    }
+}
+
+fn apply(roster: &Roster, shifts: &Shifts) {
+    roster.shift(&shifts.tabs);
+    for (room, before, after) in &shifts.watching {
+        roster.shift_watching(room, *before, *after);
+    }
+}
