@@ -109,4 +109,5 @@ mod start;
 mod stream;
 mod supervision;
 mod texts;
+mod together;
 mod unread;
