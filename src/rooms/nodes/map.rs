@@ -1,7 +1,7 @@
 //! What one node has said of its tabs.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     mem,
 };
 
@@ -12,7 +12,8 @@ use crate::message::RoomName;
 pub(super) type Id = [u8; 16];
 
 /// The tabs of one node, room by room. It is kept small, since there may be a hundred thousand: an
-/// entry is 40 bytes, and the name's text once, which the list of its room shares.
+/// entry is 40 bytes in a tree, which gives memory back, and the name's text, which the list of its
+/// room shares.
 #[derive(Default)]
 pub(super) struct Map {
     rooms: HashMap<RoomName, Place>,
@@ -21,7 +22,7 @@ pub(super) struct Map {
 /// One room, as a node has said.
 #[derive(Default)]
 pub(super) struct Place {
-    pub tabs: HashMap<Id, Word>,
+    pub tabs: BTreeMap<Id, Word>,
     pub watching: usize,
 }
 
@@ -78,16 +79,10 @@ impl Map {
 
     /// Says another thing of a tab, or that it is gone.
     pub(super) fn set(&mut self, room: &RoomName, id: Id, word: Option<Word>, shifts: &mut Shifts) {
-        let before = match (&word, self.place(room)) {
-            (Some(word), place) => place.tabs.insert(id, word.clone()),
-            (None, place) => {
-                let before = place.tabs.remove(&id);
-                // A crowd that is gone takes its memory with it.
-                if place.tabs.capacity() > 64 && place.tabs.len() < place.tabs.capacity() / 4 {
-                    place.tabs.shrink_to_fit();
-                }
-                before
-            }
+        let tabs = &mut self.place(room).tabs;
+        let before = match &word {
+            Some(word) => tabs.insert(id, word.clone()),
+            None => tabs.remove(&id),
         };
         self.forget_empty(room);
         let mut push = |before: Option<Word>, after: Option<Word>| {

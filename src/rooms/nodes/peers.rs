@@ -272,12 +272,6 @@ impl Peers {
         }
     }
 
-    /// Of how many tabs the others have been told.
-    #[cfg(test)]
-    pub(super) fn told(&self) -> usize {
-        self.own.rooms().map(|(_, place)| place.tabs.len()).sum()
-    }
-
     /// Whether what is known of others is all there is to know.
     pub(super) fn is_settled(&self, now: Instant) -> bool {
         self.connected

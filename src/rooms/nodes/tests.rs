@@ -5,6 +5,7 @@ mod real;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 #[path = "../../../tests/support/nats.rs"]
 mod servers;
+mod weight;
 
 use super::{peers::BEAT_INTERVAL, *};
 use crate::{message::People, rooms::roster::Guard};

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
+    hash::{BuildHasher as _, RandomState},
     mem,
     sync::Arc,
 };
@@ -21,7 +22,11 @@ pub(super) struct Room {
     names: BTreeMap<Name, Tally>,
     /// How many tabs, here and on other nodes, hold a name with this skeleton, those that have not
     /// come yet among them.
-    skeletons: HashMap<Arc<str>, usize>,
+    ///
+    /// By a hash of it under a key that nobody knows: two of 64 bits are not the same by chance, and a
+    /// text for each would be a third of what a tab on another node costs.
+    skeletons: BTreeMap<u64, u32>,
+    hasher: RandomState,
     watching: usize,
     /// What counts of other nodes' tabs.
     elsewhere: Elsewhere,
@@ -65,7 +70,8 @@ impl Room {
         Self {
             tabs: HashMap::new(),
             names: BTreeMap::new(),
-            skeletons: HashMap::new(),
+            skeletons: BTreeMap::new(),
+            hasher: RandomState::new(),
             watching: 0,
             elsewhere: Elsewhere::default(),
             snapshot: Arc::clone(nobody),
@@ -102,7 +108,7 @@ impl Room {
     }
 
     pub(super) fn holds(&self, skeleton: &str) -> bool {
-        self.skeletons.contains_key(skeleton)
+        self.skeletons.contains_key(&self.hasher.hash_one(skeleton))
     }
 
     pub(super) fn tab(&self, id: &TabId) -> Option<&Tab> {
@@ -113,7 +119,7 @@ impl Room {
     /// It looks at each tab of the room, and is asked only where a browser wants a name that is taken.
     pub(super) fn bearers(&self, skeleton: &str, browser: &str, elsewhere: usize) -> Bearers {
         let mut bearers = Bearers { own: Vec::new(), others: false };
-        let mut known = elsewhere;
+        let mut known = u32::try_from(elsewhere).unwrap_or(u32::MAX);
         for (id, tab) in self.tabs.iter().filter(|(_, tab)| &*tab.skeleton == skeleton) {
             if tab.browser.as_deref() == Some(browser) {
                 bearers.own.push((id.clone(), tab.is_idle()));
@@ -122,14 +128,15 @@ impl Room {
             }
             known += 1;
         }
-        bearers.others |= self.skeletons.get(skeleton).is_some_and(|tabs| *tabs > known);
+        let all = self.skeletons.get(&self.hasher.hash_one(skeleton));
+        bearers.others |= all.is_some_and(|tabs| *tabs > known);
         bearers
     }
 
     /// Adds a tab, unless one is there under its id.
     pub(super) fn insert(&mut self, id: TabId, tab: Tab) {
         if let Entry::Vacant(place) = self.tabs.entry(id) {
-            *self.skeletons.entry(Arc::clone(&tab.skeleton)).or_default() += 1;
+            *self.skeletons.entry(self.hasher.hash_one(&*tab.skeleton)).or_default() += 1;
             place.insert(tab); // It has not come yet, so no name is to be counted.
         }
     }
@@ -159,19 +166,20 @@ impl Room {
 
     /// A tab holds its skeleton no more.
     fn release(&mut self, skeleton: &str) {
-        if let Some(tabs) = self.skeletons.get_mut(skeleton) {
+        let hash = self.hasher.hash_one(skeleton);
+        if let Some(tabs) = self.skeletons.get_mut(&hash) {
             *tabs -= 1;
             if *tabs == 0 {
-                self.skeletons.remove(skeleton);
+                self.skeletons.remove(&hash);
             }
         }
     }
 
     /// A tab on another node came, changed, or went.
-    pub(super) fn shift(&mut self, shift: &Shift, skeleton: &Arc<str>) {
+    pub(super) fn shift(&mut self, shift: &Shift, skeleton: &str) {
         if shift.before.is_none() && shift.after.is_some() {
             self.elsewhere.tabs += 1;
-            *self.skeletons.entry(Arc::clone(skeleton)).or_default() += 1;
+            *self.skeletons.entry(self.hasher.hash_one(skeleton)).or_default() += 1;
         } else if shift.before.is_some() && shift.after.is_none() {
             self.elsewhere.tabs -= 1;
             self.release(skeleton);

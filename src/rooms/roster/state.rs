@@ -160,7 +160,7 @@ impl State {
     }
 
     /// A tab on another node came, changed, or went.
-    pub(super) fn shift(&mut self, shift: &Shift, skeleton: &Arc<str>) {
+    pub(super) fn shift(&mut self, shift: &Shift, skeleton: &str) {
         self.open(&shift.room);
         self.change(&shift.room, |room| room.shift(shift, skeleton));
     }
