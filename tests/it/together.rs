@@ -82,16 +82,16 @@ async fn who_joins_on_one_node_is_here_on_the_other_and_bears_the_name_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_node_that_is_killed_the_people_are_gone_in_time_and_who_came_back_never_went() {
     let Some(nats) = Nats::single() else { return };
-    let mut dies = App::with(&["--nats", &nats.urls()]);
+    let mut doomed = App::with(&["--nats", &nats.urls()]);
     let lives = node(&nats);
     let eve = Tab::join(&lives, "lobby", "eve").await;
     let mut told = Events::from(eve.get("/events")).await;
     let (ann, bob) =
-        (Tab::join(&dies, "lobby", "ann").await, Tab::join(&dies, "lobby", "bob").await);
+        (Tab::join(&doomed, "lobby", "ann").await, Tab::join(&doomed, "lobby", "bob").await);
     let streams = (Events::from(ann.get("/events")).await, Events::from(bob.get("/events")).await);
     are_here(&lives, &["ann", "bob", "eve"]).await;
     while !told.event("PresenceChanged").await.data.unwrap().contains("bob") {}
-    dies.kill();
+    doomed.kill();
     let died = Instant::now();
     drop(streams);
     let _ann = Events::from(ann.at(&lives).get("/events")).await;

@@ -136,5 +136,6 @@ fn digest(room: &RoomName, skeleton: &str) -> String {
     hash.update(room.as_str());
     hash.update([0]);
     hash.update(skeleton);
-    hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    let half = hash.finalize().first_chunk().copied().unwrap_or_default();
+    format!("{:032x}", u128::from_be_bytes(half))
 }

@@ -56,7 +56,7 @@ pub(super) struct Peers {
     asides: Vec<(RoomName, Id, Aside)>,
     /// Tabs on other nodes that left, the first first.
     leaving: VecDeque<Leaving>,
-    peers: HashMap<u64, Peer>,
+    others: HashMap<u64, Peer>,
     /// Somebody wants to be told everything.
     asked: bool,
     told_everything: Option<Instant>,
@@ -107,7 +107,7 @@ impl Peers {
             number: 0,
             asides: Vec::new(),
             leaving: VecDeque::new(),
-            peers: HashMap::new(),
+            others: HashMap::new(),
             asked: false,
             told_everything: None,
             connected: false,
@@ -144,7 +144,7 @@ impl Peers {
             messages.push(Message::beat(self.me));
         }
         let missed = self
-            .peers
+            .others
             .iter_mut()
             .filter(|(_, peer)| matches!(peer.state, State::Missed) && is_past(peer.asked));
         let ask = missed.map(|(node, peer)| {
@@ -206,7 +206,7 @@ impl Peers {
         if message.hello {
             self.beat_due = Some(now);
         }
-        let peer = self.peers.entry(node).or_insert_with(|| Peer {
+        let peer = self.others.entry(node).or_insert_with(|| Peer {
             number: 0,
             map: Map::default(),
             state: State::Known,
@@ -234,7 +234,7 @@ impl Peers {
         }
         // A tab that has a stream anywhere is not hidden by what it said before that.
         let streams = |room: &RoomName, id: &Id| {
-            let mut said = self.peers.values().filter_map(|peer| peer.map.get(room, id));
+            let mut said = self.others.values().filter_map(|peer| peer.map.get(room, id));
             said.any(|word| word.hold == Hold::Stream)
         };
         let mut elsewhere = heard.elsewhere;
@@ -255,11 +255,11 @@ impl Peers {
         if !is_measure || self.settled.is_none() {
             return;
         }
-        for peer in self.peers.values_mut() {
+        for peer in self.others.values_mut() {
             peer.silent += 1;
         }
         let silent = |_: &u64, peer: &mut Peer| peer.silent > MAX_SILENT_BEATS;
-        let silent: Vec<_> = self.peers.extract_if(silent).collect();
+        let silent: Vec<_> = self.others.extract_if(silent).collect();
         for (node, mut peer) in silent {
             let shifts = peer.map.replace(Map::default());
             let tabs = shifts.tabs.len();
@@ -277,13 +277,13 @@ impl Peers {
         self.connected
             && self.settled.is_some_and(|at| at <= now)
             && self.echo.is_some_and(|echo| now - echo <= MAX_ECHO_AGE)
-            && self.peers.values().all(|peer| matches!(peer.state, State::Known))
+            && self.others.values().all(|peer| matches!(peer.state, State::Known))
     }
 
     /// How much a tab is on another node.
     pub(super) fn presence(&self, room: &RoomName, tab: &str) -> Presence {
         let Some(id) = parse_id(tab) else { return Presence::Gone };
-        let said = self.peers.values().filter_map(|peer| peer.map.get(room, &id));
+        let said = self.others.values().filter_map(|peer| peer.map.get(room, &id));
         said.map(|word| word.hold.presence()).max().unwrap_or(Presence::Gone)
     }
 
@@ -297,7 +297,7 @@ impl Peers {
     ) -> (usize, Vec<String>) {
         let skeleton = skeleton(name);
         let own =
-            self.peers.values().flat_map(|peer| peer.map.of_browser(room, &skeleton, browser));
+            self.others.values().flat_map(|peer| peer.map.of_browser(room, &skeleton, browser));
         let (mut count, mut idle) = (0, Vec::new());
         for (id, word) in own {
             count += 1;
@@ -322,7 +322,7 @@ impl Peers {
     /// A tab left, whichever node it is on: that one will say so, and its name is free by now.
     fn leave(&mut self, room: &RoomName, id: Id, now: Instant) {
         let mut shifts = Shifts::default();
-        for (node, peer) in &mut self.peers {
+        for (node, peer) in &mut self.others {
             if let Some(before) = peer.map.get(room, &id).filter(|word| word.hold != Hold::Left) {
                 let before = before.clone();
                 let left = Word { hold: Hold::Left, ..before.clone() };
@@ -346,7 +346,7 @@ impl Peers {
             let Some(Leaving { node, room, id, before, .. }) = self.leaving.pop_front() else {
                 break;
             };
-            let Some(peer) = self.peers.get_mut(&node) else { continue };
+            let Some(peer) = self.others.get_mut(&node) else { continue };
             if peer.map.get(&room, &id).is_some_and(|word| word.hold == Hold::Left) {
                 peer.map.set(&room, id, Some(before), &mut shifts);
             }

@@ -2,9 +2,6 @@
 
 mod model;
 mod real;
-#[expect(dead_code, reason = "other tests use the rest of it")]
-#[path = "../../../tests/support/nats.rs"]
-mod servers;
 mod weight;
 
 use super::{peers::BEAT_INTERVAL, *};

@@ -1,6 +1,6 @@
 //! What nodes say to each other, in JSON: an operator can read along with `nats sub`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Not};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,10 +30,10 @@ pub(super) struct Message {
     #[serde(rename = "n")]
     pub number: u64,
     /// It is the regular one, which shows that the node lives and how far its numbers go.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "Not::not")]
     pub beat: bool,
     /// The node has just come, or come back: others answer with a beat at once.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "Not::not")]
     pub hello: bool,
     /// Nodes that are to say everything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -78,10 +78,6 @@ pub(super) enum Change {
     Tab(RoomName, Id, Option<Word>),
     Watching(RoomName, usize),
     Aside(RoomName, Id, Aside),
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 impl Message {

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::{
     delivery::model::Tasks,
-    nats::{Options, Replicas, Servers},
+    nats::{Options, Replicas, Servers, servers},
     rooms::{Caller, Refusal, Rooms, model},
 };
 
