@@ -6,6 +6,9 @@
 //! could not be heard: with NATS gone, or after this process was stopped for a while, everybody stays
 //! until it is known better.
 
+mod leaving;
+mod peer;
+
 use std::{
     collections::{HashMap, VecDeque},
     mem,
@@ -15,11 +18,13 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    super::roster::{Hold, News, Presence, Roster, Word, skeleton},
+    super::roster::{Hold, News, Presence, Roster, skeleton},
     map::{Id, Map, Shifts, id_text, parse_id},
     wire::{Aside, Change, Message},
 };
 use crate::message::{Name, RoomName};
+use leaving::Leaving;
+use peer::{Heard, Peer, State};
 
 /// How often a node says that it is there.
 pub(super) const BEAT_INTERVAL: Duration = Duration::from_secs(2);
@@ -43,9 +48,6 @@ const ASK_INTERVAL: Duration = Duration::from_millis(500);
 /// What happened to others' tabs, that waits to be told: a connection may be gone for long.
 const MAX_ASIDES: usize = 4096;
 
-/// How long the node that has a tab may take to say that it is gone, after it left by another.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// This node, and what it knows of others.
 pub(super) struct Peers {
     me: u64,
@@ -67,31 +69,6 @@ pub(super) struct Peers {
     echo: Option<Instant>,
     /// When all have answered the hello.
     settled: Option<Instant>,
-}
-
-struct Leaving {
-    since: Instant,
-    node: u64,
-    room: RoomName,
-    id: Id,
-    before: Word,
-}
-
-struct Peer {
-    number: u64,
-    map: Map,
-    state: State,
-    silent: u32,
-    asked: Option<Instant>,
-}
-
-enum State {
-    /// It has told us everything.
-    Known,
-    /// It has not, or something was missed.
-    Missed,
-    /// It is telling us everything; which part is next.
-    Telling(usize, Map),
 }
 
 /// What happened elsewhere to a tab, for who has it.
@@ -206,13 +183,7 @@ impl Peers {
         if message.hello {
             self.beat_due = Some(now);
         }
-        let peer = self.others.entry(node).or_insert_with(|| Peer {
-            number: 0,
-            map: Map::default(),
-            state: State::Known,
-            silent: 0,
-            asked: None,
-        });
+        let peer = self.others.entry(node).or_default();
         peer.silent = 0;
         if message.number <= peer.number {
             return Vec::new();
@@ -317,98 +288,6 @@ impl Peers {
         if aside == Aside::Left {
             self.leave(room, id, now);
         }
-    }
-
-    /// A tab left, whichever node it is on: that one will say so, and its name is free by now.
-    fn leave(&mut self, room: &RoomName, id: Id, now: Instant) {
-        let mut shifts = Shifts::default();
-        for (node, peer) in &mut self.others {
-            if let Some(before) = peer.map.get(room, &id).filter(|word| word.hold != Hold::Left) {
-                let before = before.clone();
-                let left = Word { hold: Hold::Left, ..before.clone() };
-                peer.map.set(room, id, Some(left), &mut shifts);
-                self.leaving.push_back(Leaving {
-                    since: now,
-                    node: *node,
-                    room: room.clone(),
-                    id,
-                    before,
-                });
-            }
-        }
-        apply(&self.roster, &shifts);
-    }
-
-    /// Brings those back that have not left after all: their node was not told.
-    fn bring_back(&mut self, now: Instant) {
-        let mut shifts = Shifts::default();
-        while self.leaving.front().is_some_and(|leaving| now - leaving.since > LEAVE_TIMEOUT) {
-            let Some(Leaving { node, room, id, before, .. }) = self.leaving.pop_front() else {
-                break;
-            };
-            let Some(peer) = self.others.get_mut(&node) else { continue };
-            if peer.map.get(&room, &id).is_some_and(|word| word.hold == Hold::Left) {
-                peer.map.set(&room, id, Some(before), &mut shifts);
-            }
-        }
-        apply(&self.roster, &shifts);
-    }
-}
-
-/// What came of one message.
-#[derive(Default)]
-struct Heard {
-    shifts: Shifts,
-    elsewhere: Vec<(RoomName, Id, Aside)>,
-    /// Tabs of ours that have a stream there now.
-    streams: Vec<(RoomName, Id)>,
-}
-
-impl Peer {
-    /// Takes what it says. `own` is what this node said of its tabs.
-    fn take(&mut self, message: Message, own: &Map, heard: &mut Heard) {
-        let part = message.part;
-        let mut state = mem::replace(&mut self.state, State::Missed);
-        if let (State::Missed, Some((0, _))) = (&state, part) {
-            state = State::Telling(0, Map::default());
-        }
-        // What it tells once more, because another asked, is known. In the midst of telling everything
-        // it says nothing else.
-        let is_news = match (&state, part) {
-            (State::Known, None) => true,
-            (State::Telling(next, _), Some((part, _))) => *next == part,
-            _ => false,
-        };
-        let mut ignored = Shifts::default();
-        let (map, shifts) = match &mut state {
-            State::Telling(_, map) => (map, &mut ignored),
-            _ => (&mut self.map, &mut heard.shifts),
-        };
-        for change in message.changes() {
-            match change {
-                Change::Aside(room, id, aside) => {
-                    heard.elsewhere.push((room, id, aside));
-                }
-                _ if !is_news => {}
-                Change::Tab(room, id, word) => {
-                    let streams = word.as_ref().is_some_and(|word| word.hold == Hold::Stream);
-                    if streams && own.get(&room, &id).is_some() {
-                        heard.streams.push((room.clone(), id));
-                    }
-                    map.set(&room, id, word, shifts);
-                }
-                Change::Watching(room, count) => map.watch(&room, count, shifts),
-            }
-        }
-        self.state = match (state, part) {
-            (State::Telling(_, map), Some((part, of))) if is_news && part + 1 == of => {
-                heard.shifts = self.map.replace(map);
-                State::Known
-            }
-            (State::Telling(next, map), Some(_)) if is_news => State::Telling(next + 1, map),
-            (State::Telling(..), _) => State::Missed,
-            (state, _) => state,
-        };
     }
 }
 
