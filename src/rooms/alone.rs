@@ -4,7 +4,7 @@ use super::{Apart, NameTaken, Presence, Tab};
 use crate::message::{Name, RoomName};
 
 /// There are none.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum Nodes {}
 
 /// What happens elsewhere.

@@ -13,6 +13,7 @@
 //! Times end in the sweep of [`Roster::changes`], which also says what changed, twice a second at
 //! most; until the next sweep a tab may look as it did. The roster knows neither HTML nor readers.
 
+#[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "there are no other nodes"))]
 mod elsewhere;
 #[cfg(test)]
 mod model;
