@@ -31,7 +31,7 @@ deny:
 test:
     cargo test --locked
 
-# The page in a real Chromium; a missing browser fails
+# The page in a real Chromium, which must be there, and in Firefox and WebKit, where they are
 browser:
     HUBBUB_BROWSER=required cargo test --locked --test browser
 
@@ -52,7 +52,7 @@ audit readers="20" senders="8" messages="5000" deaths="3" seed="":
 # The load benches for some seconds each: for what they assert, not for their figures
 smoke:
     cargo bench --locked --bench cores --bench fanout --bench flood --bench idle --bench isolation --bench page \
-        --bench reconnect --bench slow --bench small -- --quick
+        --bench reconnect --bench rooms --bench slow --bench small -- --quick
 
 # What continuous integration runs; a missing browser or language fails it
 ci:

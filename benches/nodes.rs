@@ -292,7 +292,9 @@ async fn stall(engine: &jetstream::Context, nats: &mut Nats, one: &App) -> Resul
     let info = engine.get_stream("hubbub").await?.cached_info().clone();
     let leader = info.cluster.and_then(|cluster| cluster.leader).unwrap_or_default();
     let leader = leader.trim_start_matches('s').parse().unwrap_or(0);
-    let own = async_nats::connect(nats.urls()).await?;
+    let servers = (0..nats.len()).map(|number| nats.url(number).parse());
+    let servers: Vec<async_nats::ServerAddr> = servers.collect::<std::result::Result<_, _>>()?;
+    let own = async_nats::connect(&servers[..]).await?;
     let own = jetstream::ContextBuilder::new().timeout(Duration::from_millis(250)).build(own);
     let end = Instant::now() + Duration::from_secs(if quick() { 12 } else { 20 });
     let writing = tokio::spawn(async move {

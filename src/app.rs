@@ -41,9 +41,9 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// Connections to the operator's own address: a few scrapers.
 const MAX_ADMIN_CONNECTIONS: usize = 16;
 
-/// How long the last commit may take once nothing is accepted any more: as long as a sender waits
-/// for the disk. On a disk that works it is milliseconds.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the last commit may take once nothing is accepted any more, and nobody waits for its
+/// answer. On a disk that works it is milliseconds; one that hangs must not hold up a restart.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opened, and not yet served.
 pub struct Hubbub {

@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The variable that asks for one: `journal:3` panics when the point `journal` is passed for the
-/// third time.
+/// third time, `hang:3` waits there for an hour.
 #[cfg(debug_assertions)]
 const VARIABLE: &str = "HUBBUB_FAULT";
 
@@ -22,6 +22,9 @@ pub(crate) fn point(name: &str) {
         Some(Fault::parse(&asked).unwrap_or_else(|| panic!("{VARIABLE}={asked}: try journal:1")))
     });
     if let Some(fault) = &*FAULT {
+        if name == "journal" && fault.pass("hang") {
+            std::thread::sleep(std::time::Duration::from_hours(1));
+        }
         assert!(!fault.pass(name), "{VARIABLE} asked for a panic at {name}");
     }
 }

@@ -13,16 +13,23 @@ use hubbub::{
     telemetry,
 };
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Runtime};
 
 /// The exit status of a start that failed: the command line or the data cannot be used.
 const EXIT_UNUSABLE: u8 = 2;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let Cli { config, command } = Cli::read();
     match command {
-        None => serve(&config).await,
+        None => match Runtime::new() {
+            Ok(runtime) => {
+                let code = runtime.block_on(serve(&config));
+                // What still waits for a disk that does not answer is not waited for.
+                runtime.shutdown_background();
+                code
+            }
+            Err(why) => refuse(&format!("the runtime cannot be started: {why}")),
+        },
         Some(Command::Backup { file }) => copied(&file, journal::backup(&config.data, &file)),
         Some(Command::Restore { copy }) => {
             copied(&config.data, journal::restore(&copy, &config.data))

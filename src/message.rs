@@ -155,9 +155,15 @@ pub(crate) fn now() -> Timestamp {
     within(SystemTime::now())
 }
 
+fn end() -> Timestamp {
+    Timestamp::from_second(Timestamp::MAX.as_second()).unwrap_or(Timestamp::MAX)
+}
+
 fn within(time: SystemTime) -> Timestamp {
     let edge = if time > SystemTime::UNIX_EPOCH { Timestamp::MAX } else { Timestamp::MIN };
-    Timestamp::try_from(time).unwrap_or(edge)
+    let time = Timestamp::try_from(time).unwrap_or(edge);
+    // The last second has no milliseconds in which it could be stored.
+    if time.as_second() == Timestamp::MAX.as_second() { end() } else { time }
 }
 
 #[cfg(test)]
@@ -208,7 +214,14 @@ mod tests {
     #[test]
     fn a_clock_in_the_year_9999_is_no_panic() {
         let end = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(253_402_300_799);
-        assert_eq!(within(end), Timestamp::MAX);
+        for time in [end, end + std::time::Duration::from_hours(100_000)] {
+            let time = within(time);
+            let stored = Timestamp::from_millisecond(time.as_millisecond());
+            assert_eq!(stored.ok(), Some(time), "as it is stored");
+            assert!(time.as_second() == Timestamp::MAX.as_second());
+        }
         assert_eq!(within(SystemTime::UNIX_EPOCH), Timestamp::UNIX_EPOCH);
+        let before = SystemTime::UNIX_EPOCH - std::time::Duration::from_secs(5);
+        assert_eq!(within(before).as_second(), -5);
     }
 }

@@ -35,7 +35,7 @@ pub(crate) use limits::{Allowed, AnswerPermit, Limits, TooMuch};
 pub(crate) use listen::{Cursor, Listen};
 #[cfg(feature = "nats")]
 pub(crate) use nodes::Nodes;
-pub(crate) use roster::{NameTaken, Presence, Roster};
+pub(crate) use roster::{Lapsed, NameTaken, Presence, Roster};
 pub(crate) use tab::Tab;
 
 use access::{Access, Action};
@@ -83,6 +83,9 @@ pub(crate) enum Refusal {
     /// Whether somebody on another node has the name cannot be known now.
     #[error(transparent)]
     Apart(#[from] Apart),
+    /// The tab left, or somebody else has its name by now.
+    #[error(transparent)]
+    Lapsed(#[from] Lapsed),
     /// The rules of the room do not allow it.
     #[error(transparent)]
     Denied(#[from] Denied),

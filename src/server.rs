@@ -50,8 +50,9 @@ const DEFAULT_DESCRIPTORS: u64 = 1024;
 const MAX_CONNECTIONS: usize = 1 << 20;
 
 /// How long accepted requests may still take once connections are no longer accepted. Streams end
-/// by themselves; a send waits for a sync or two.
-const DRAIN_TIMEOUT: Duration = Duration::from_millis(1500);
+/// by themselves; a send waits for a sync or two. Who reads slowly is cut, and all of it is over in
+/// less than two seconds.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(1300);
 
 /// Listens on an address.
 ///

@@ -15,16 +15,18 @@
         field.focus()
         field.select()
     }
-    field.addEventListener('beforeinput', ({ inputType }) => {
-        if (untouched && inputType.startsWith('insert')) field.value = ''
-        untouched = false
-    })
     field.addEventListener('pointerdown', () => (untouched = false))
     field.addEventListener('keydown', ({ key }) => {
         if (/^(Arrow|Home|End)/.test(key)) untouched = false
+        // Not later: what is changed before an input, WebKit does not take into account for it.
+        if (untouched) field.select()
     })
 
-    if (!navigator.cookieEnabled) document.getElementById('cookies').hidden = false
+    const cookies = document.getElementById('cookies')
+    if (!navigator.cookieEnabled) {
+        cookies.textContent = cookies.dataset.blocked
+        cookies.hidden = false
+    }
 
     // A double click joins once. A page that one comes back to is as it was when it was left.
     let joining = false
@@ -37,6 +39,7 @@
 
     // What was wrong is not, as soon as it is written anew.
     field.addEventListener('input', () => {
+        untouched = false
         field.removeAttribute('aria-invalid')
         problem?.remove()
     })

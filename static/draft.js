@@ -40,6 +40,15 @@
     if (typeof kept === 'string' && !field.value) field.value = kept
     document.addEventListener('input', keep)
 
+    // As high as what is written, where the style sheet cannot say so.
+    const grow = () => {
+        if (window.CSS?.supports('field-sizing', 'content')) return
+        field.style.height = 'auto'
+        field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`
+    }
+    document.addEventListener('input', grow)
+    grow()
+
     // Where there is room for lines, Enter is a key of the text: here it sends, as in every chat. The
     // one that ends an input method's composition is not ours; WebKit marks it by its code alone.
     document.addEventListener('keydown', (event) => {
@@ -86,6 +95,7 @@
         if (field.value !== rest) field.value = rest
         const moved = (place) => Math.max(0, place - length)
         if (document.activeElement === field) field.setSelectionRange(moved(from), moved(to), way)
+        grow()
         keep()
     }
 

@@ -45,7 +45,8 @@
             if (below?.dataset.day) relate(below)
         }
         for (const day of document.querySelectorAll('.day:not(:has(+ .message))')) day.remove()
-        if ($('newest')) look()
+        hold()
+        look()
         observer.takeRecords() // What was done here needs no second look.
     }
     const observer = new MutationObserver(arrange)
@@ -63,7 +64,22 @@
         where.textContent = where.said = text
     }
     const atEnd = () => scroller().scrollTop > -8 // Laid out from the bottom: up is negative.
+    // WebKit lets who scrolled up be pushed along by what comes below: there the end of a line in view
+    // keeps its distance to the end of the list.
+    const anchors = window.CSS?.supports('overflow-anchor', 'auto')
+    let held = null
+    const distance = (line) =>
+        scroller().firstElementChild.getBoundingClientRect().bottom - line.getBoundingClientRect().bottom
+    const hold = () => {
+        if (anchors || !scroller()) return
+        const more = held?.line.isConnected && !atEnd() ? distance(held.line) - held.distance : 0
+        if (more) scroller().scrollTop -= more
+        const { top } = scroller().getBoundingClientRect()
+        const line = !atEnd() && lines().find((line) => line.getBoundingClientRect().bottom > top)
+        held = line ? { line, distance: distance(line) } : null
+    }
     const look = () => {
+        if (!$('newest')) return // It is parsed still.
         title ??= document.title
         const all = lines()
         const behind = document.querySelector('.log').getAttribute('aria-live') === 'off'
@@ -78,15 +94,31 @@
         put($('newest'), `${number} new message${number === 1 ? '' : 's'}`)
         if (all.length > MOST) trim(all)
     }
-    document.addEventListener('scroll', look, true)
+    document.addEventListener('scroll', () => {
+        hold()
+        look()
+    }, true)
     document.addEventListener('visibilitychange', look)
     // Quite at the end, to stay there: at a fraction of a pixel the browser would hold the place.
     document.addEventListener('scrollend', () => atEnd() && (scroller().scrollTop = 0), true)
     document.addEventListener('click', ({ target }) => {
         if (target.id !== 'newest') return
-        const still = matchMedia('(prefers-reduced-motion: reduce)').matches
+        const still = !anchors || matchMedia('(prefers-reduced-motion: reduce)').matches
         scroller().scrollTo({ top: 0, behavior: still ? 'instant' : 'smooth' })
         $('text').focus()
+    })
+
+    // A long text grows downwards from where it is, and folded again it is in view. Laid out from the
+    // bottom, the list would push its beginning up.
+    document.addEventListener('change', ({ target }) => {
+        if (!target.closest('.all')) return
+        const line = target.closest('.message')
+        const top = () => line.getBoundingClientRect().top
+        target.checked = !target.checked
+        const before = top()
+        target.checked = !target.checked
+        scroller().scrollTop += top() - before
+        if (!target.checked) line.scrollIntoView({ block: 'nearest' })
     })
 
     // Of a long list the oldest go, where they are more than a screen above the view, and leave the

@@ -1,5 +1,8 @@
 // Every request of the page goes through here, whoever makes it: htmx, its stream, or our scripts.
 (() => {
+    // What only a script shows stands in its place from here on.
+    for (const part of document.querySelectorAll('[data-scripted]')) part.outerHTML = part.dataset.scripted
+
     // A comment is due on the stream every 15 s. A path that died without a word is silent for ever.
     const SILENCE = 45_000
     const ask = window.fetch
@@ -39,7 +42,9 @@
     // The server marks its answers. What has no mark comes from something between, such as a sign-in
     // page with status 200: that is an outage, and no content.
     window.fetch = async (address, options) => {
-        const response = await ask(absolute(address), options)
+        // Firefox lets a request wait for another one to the same address, to take its answer out of the
+        // cache: that of a stream, which a twin of the tab has open, never ends.
+        const response = await ask(absolute(address), { ...options, cache: 'no-store' })
         const mark = response.headers.get('Hubbub')
         if (response.ok && !mark) {
             response.body?.cancel().catch(() => {})

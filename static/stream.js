@@ -26,6 +26,8 @@
         missed += came
         clearTimeout(settling)
         settling = setTimeout(() => {
+            // Frames may be slow.
+            if (hubbub.waiting() && Date.now() < since + LONGEST) return settle(0)
             $('missed').textContent = missed ? `${missed} new message${missed === 1 ? '' : 's'}` : ''
             log.setAttribute('aria-live', 'polite')
         }, Math.min(QUIET, since + LONGEST - Date.now()))
@@ -96,7 +98,9 @@
     const say = (hidden) => address && !gone && hubbub.beacon(`${location.pathname}/presence`, { hidden })
     let leaving = false // A page that is left is hidden, too, after this.
     document.addEventListener('visibilitychange', () => {
-        if (document.hidden) return leaving || say(true)
+        // Firefox hides a page that is left before it says so: what is left has no next task, and no
+        // word that it is hidden, which may overtake the one that it is gone.
+        if (document.hidden) return setTimeout(() => document.hidden && !leaving && say(true))
         if (multiplexed) say(false)
         open()
         hurry()

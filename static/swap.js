@@ -8,6 +8,7 @@
     let [size, last] = [FEWEST, null]
     const CONTENT = ['NewMessage', 'Gap', 'PresenceChanged']
     const waiting = []
+    hubbub.waiting = () => waiting.length > 0
     const { port1, port2 } = new MessageChannel()
     let due = false
     const swap = () => {

@@ -18,6 +18,16 @@ impl App {
         Some(pinned(flags).program(env::var_os("OTHER")?).start())
     }
 
+    /// Starts one on the processor of what is measured, over the data in `home`.
+    pub fn pinned_over(home: Arc<TempDir>, flags: &[&str]) -> Self {
+        pinned(flags).over(home).start()
+    }
+
+    /// The same of another build, where `OTHER` names one.
+    pub fn other_over(home: Arc<TempDir>, flags: &[&str]) -> Option<Self> {
+        Some(pinned(flags).program(env::var_os("OTHER")?).over(home).start())
+    }
+
     /// Starts another build for a comparison, the one that `OTHER` names, if it does, wherever the
     /// system lets it run.
     pub fn other_with(flags: &[&str]) -> Option<Self> {

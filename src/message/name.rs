@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::visible::is_visible;
+use super::visible::{is_blank, is_visible};
 
 /// The name that a tab sends under: 1 to 32 characters, something visible among them, in Unicode's
 /// composed form (NFC), with single spaces between its words.
@@ -92,8 +92,9 @@ fn is_disruptive(c: char) -> bool {
             c,
             '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
                 | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{115f}' | '\u{1160}' | '\u{3164}'
-                | '\u{ffa0}' | '\u{2800}'
+                | '\u{ffa0}'
         )
+        || is_blank(c)
 }
 
 /// Whether tags stand anywhere but in a flag: a black flag, tags, and the tag that ends them
@@ -181,6 +182,10 @@ mod tests {
             ("\u{180b}", InvalidName::Blank),
             ("\u{1d173}", InvalidName::Blank),
             ("\u{e0100}", InvalidName::Blank),
+            ("ann\u{2800}", InvalidName::Control),
+            ("\u{1d159}", InvalidName::Control),
+            ("ann\u{13441}", InvalidName::Control),
+            ("\u{fffc}", InvalidName::Control),
             ("\u{200f}", InvalidName::Blank),
             ("ann\u{e0067}", InvalidName::Control),
             ("\u{1f3f4}\u{e0067}", InvalidName::Control),

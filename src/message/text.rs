@@ -149,6 +149,8 @@ mod tests {
             "\u{200b} \u{2800}\n\u{e0100}",
             "\u{17b5}",
             "\u{1d173}",
+            "\u{1d159}",
+            "\u{fffc}\u{13442}",
         ] {
             assert_eq!(Text::parse(raw), Err(InvalidText::Blank), "{raw:?}");
         }

@@ -14,7 +14,14 @@ pub(crate) fn is_ignorable(c: char) -> bool {
     )
 }
 
-/// Whether `c` leaves a mark on the page. U+2800 is a braille cell without a dot.
+/// Whether `c` is a letter or a sign that shows as nothing: a braille cell without a dot, a note
+/// without a head, blanks of Egyptian hieroglyphs, the filler of the Khitan script, and what stands
+/// for an object that is not there.
+pub(crate) fn is_blank(c: char) -> bool {
+    matches!(c, '\u{2800}' | '\u{fffc}' | '\u{13441}'..='\u{13442}' | '\u{16fe4}' | '\u{1d159}')
+}
+
+/// Whether `c` leaves a mark on the page.
 pub(crate) fn is_visible(c: char) -> bool {
-    !(c.is_whitespace() || c.is_control() || is_ignorable(c) || c == '\u{2800}')
+    !(c.is_whitespace() || c.is_control() || is_ignorable(c) || is_blank(c))
 }

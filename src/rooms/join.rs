@@ -72,6 +72,20 @@ impl Rooms {
         }
     }
 
+    /// Whether a tab may go on under the name that it joined under.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Lapsed`] where it left, or somebody else has its name by now.
+    pub(crate) fn check_tab(&self, tab: &Tab) -> Result<(), Refusal> {
+        Ok(self.0.roster.check_tab(&tab.room, &tab.id, &tab.name, || self.elsewhere(tab))?)
+    }
+
+    /// On how many other nodes a tab is: it may have moved here.
+    pub(super) fn elsewhere(&self, tab: &Tab) -> u32 {
+        self.0.nodes.as_ref().map_or(0, |nodes| nodes.count(tab))
+    }
+
     /// Whether a tab is in its room.
     pub(crate) fn presence(&self, room: &RoomName, tab: &str) -> Presence {
         let here = self.0.roster.presence(room, tab);
@@ -103,7 +117,7 @@ impl Rooms {
             // It came by another way than its stream: who has it is to know.
             nodes.tell(room, id, if hidden { Aside::Hidden } else { Aside::Shown });
         } else if hidden {
-            self.0.roster.hide(room, id, name);
+            self.0.roster.hide(room, id, name, self.elsewhere(tab));
         } else {
             self.0.roster.show(room, id);
         }

@@ -22,7 +22,7 @@ use tokio_stream::StreamExt as _;
 
 use super::{
     Apart, NameTaken, Presence, Roster, Tab,
-    roster::{browser_mark, skeleton},
+    roster::{Skeleton, browser_mark},
 };
 use crate::{
     message::{Name, RoomName},
@@ -129,7 +129,16 @@ impl Nodes {
     pub(super) async fn claim(&self, tab: &Tab) -> Result<Result<(), NameTaken>, Apart> {
         let Inner { names, roster, .. } = &*self.0;
         let is_void = |other: &str| roster.has_left(&tab.room, other);
-        let claimed = names.claim(&tab.room, &skeleton(&tab.name), &tab.id, is_void).await;
+        let skeleton = Skeleton::of(&tab.name);
+        let mut looks: Vec<_> = skeleton.each().collect();
+        looks.sort_unstable(); // On every node in one order: of two that want both, one has both.
+        let mut claimed = Ok(Claim::Won);
+        for one in looks {
+            claimed = names.claim(&tab.room, one, &tab.id, is_void).await;
+            if !matches!(claimed, Ok(Claim::Won)) {
+                break;
+            }
+        }
         if !matches!(claimed, Ok(Claim::Won)) {
             roster.give_up(&tab.room, &tab.id);
         }
@@ -162,6 +171,11 @@ impl Nodes {
     /// How much a tab is on another node.
     pub(super) fn presence(&self, room: &RoomName, tab: &str) -> Presence {
         self.lock().presence(room, tab)
+    }
+
+    /// On how many other nodes a tab is.
+    pub(super) fn count(&self, tab: &Tab) -> u32 {
+        self.lock().count(&tab.room, &tab.id)
     }
 
     /// Tells the others what happened to a tab that they may have.

@@ -38,7 +38,7 @@ use crate::message::{Name, People, RoomName};
 #[cfg(feature = "nats")]
 pub(super) use elsewhere::{Hold, News, Shift, Word, browser_mark};
 use said::Said;
-pub(super) use skeleton::skeleton;
+pub(super) use skeleton::Skeleton;
 use state::{Key, State};
 #[cfg(feature = "nats")]
 pub(super) use tab::Standing;
@@ -51,9 +51,10 @@ const PRESENCE_GRACE: Duration = Duration::from_secs(5);
 /// timers of hidden pages run that often; two may get lost.
 const HIDDEN_LEASE: Duration = Duration::from_secs(150);
 
-/// For how long a tab that left is not brought back by word that it is hidden: a browser sends that
-/// on another connection, and it may come after the leave. No longer than such a word would hold.
-const LEFT_TAB_TTL: Duration = HIDDEN_LEASE;
+/// For how long a tab that left is remembered, whose cookie proves nothing any more. After that, and
+/// after a restart, it proves a name that nobody else bears; the browser has none to show by then. An
+/// address can have 7,200 of them remembered by its joins: some 2 MB.
+const LEFT_TAB_TTL: Duration = Duration::from_hours(1);
 
 /// How often changes are looked at, and so the least time between two announcements in a room.
 const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
@@ -79,6 +80,11 @@ pub(crate) struct NameTaken {
     /// Whether it is an open tab of the same browser, and nobody else.
     pub by_own: bool,
 }
+
+/// A tab left, or somebody else has its name by now: its cookie proves nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the tab is not joined any more")]
+pub(crate) struct Lapsed;
 
 /// How much a tab is in its room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,7 +141,7 @@ impl Roster {
         browser: Option<&str>,
         elsewhere: usize,
     ) -> Result<(), NameTaken> {
-        let (key, skeleton) = (Key::new(room, tab), skeleton(name));
+        let (key, skeleton) = (Key::new(room, tab), Skeleton::of(name));
         self.lock().join(&key, name, skeleton, browser, elsewhere, Instant::now())
     }
 
@@ -150,15 +156,49 @@ impl Roster {
     ///
     /// [`NameTaken`] when a tab has the name, or one that looks like it.
     pub(crate) fn check(&self, room: &RoomName, name: &Name) -> Result<(), NameTaken> {
-        let skeleton = skeleton(name);
+        let skeleton = Skeleton::of(name);
         self.lock().check(room, &skeleton)
     }
 
-    /// A tab's stream opened. One that left comes anew by this.
-    pub(crate) fn enter(&self, room: &RoomName, tab: &str, name: &Name) -> Guard {
-        let (key, skeleton) = (Key::new(room, tab), skeleton(name));
-        let generation = self.lock().enter(&key, name, skeleton, Instant::now());
-        Guard { roster: self.clone(), held: Held::Tab(key, generation) }
+    /// Whether a tab may go on under its name; `elsewhere` is on how many other nodes it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Lapsed`] when it left, or is not here and another has its name, or one that looks like it.
+    pub(crate) fn check_tab(
+        &self,
+        room: &RoomName,
+        tab: &str,
+        name: &Name,
+        elsewhere: impl FnOnce() -> u32,
+    ) -> Result<(), Lapsed> {
+        let key = Key::new(room, tab);
+        if self.lock().knows(&key) {
+            return Ok(());
+        }
+        // What it looks like takes microseconds, and is asked of few.
+        let (skeleton, elsewhere) = (Skeleton::of(name), elsewhere());
+        self.lock().check_tab(&key, &skeleton, elsewhere)
+    }
+
+    /// A tab's stream opened; `elsewhere` is on how many other nodes it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Roster::check_tab`].
+    pub(crate) fn enter(
+        &self,
+        room: &RoomName,
+        tab: &str,
+        name: &Name,
+        elsewhere: u32,
+    ) -> Result<Guard, Lapsed> {
+        let (key, skeleton) = (Key::new(room, tab), Skeleton::of(name));
+        let mut state = self.lock();
+        state.check_tab(&key, &skeleton, elsewhere)?;
+        let generation = state.enter(&key, name, skeleton, Instant::now());
+        drop(state);
+        Ok(Guard { roster: self.clone(), held: Held::Tab(key, generation) })
     }
 
     /// A stream opened for somebody without a name.
@@ -168,10 +208,10 @@ impl Roster {
     }
 
     /// A tab says that it is hidden; that holds for a while, and is to be said again. It is here
-    /// by that, whether it has a stream or not; but one that left does not come back by it.
-    pub(crate) fn hide(&self, room: &RoomName, tab: &str, name: &Name) {
-        let (key, skeleton) = (Key::new(room, tab), skeleton(name));
-        self.lock().hide(&key, name, skeleton, Instant::now());
+    /// by that, whether it has a stream or not; one that lapsed does not come back by it.
+    pub(crate) fn hide(&self, room: &RoomName, tab: &str, name: &Name, elsewhere: u32) {
+        let (key, skeleton) = (Key::new(room, tab), Skeleton::of(name));
+        self.lock().hide(&key, name, skeleton, elsewhere, Instant::now());
     }
 
     /// A tab says that it is not hidden, or no more: it is here by its stream, and for a grace.

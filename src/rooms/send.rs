@@ -17,7 +17,7 @@ impl Rooms {
     ///
     /// # Errors
     ///
-    /// [`Refusal`], by the limits, the rules of access, or the journal.
+    /// [`Refusal`], by the limits, the tab's name, the rules of access, or the journal.
     pub(crate) async fn send(
         &self,
         caller: &Caller,
@@ -27,8 +27,8 @@ impl Rooms {
     ) -> Result<Appended, Refusal> {
         self.0.limits.tab_send(&tab.id)?;
         let draft = Draft { room: tab.room.clone(), name: tab.name.clone(), text, key };
-        // Its name was claimed when it joined.
-        self.append(caller, draft, |_, _| Ok(())).await
+        // Asked when all of it has come: a body may take longer than it takes to lose a name.
+        self.append(caller, draft, |_, _| self.check_tab(tab)).await
     }
 
     /// Sends a script's message, which says whose it is.

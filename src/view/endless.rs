@@ -27,18 +27,22 @@ pub(crate) fn opening(room: &RoomName) -> Markup {
     }
 }
 
-/// How long [`entrance`] is shown: time for the page around it to finish loading.
+/// How long [`newest`] is shown: time for the page around it to finish loading.
 const ENTRANCE_SECONDS: u32 = 1;
 
-/// A document that ends, shows the same, and goes on to the endless one at `stream` by itself. A
-/// page is loaded only when its frames are; what a frame goes on to later does not hold it up.
-pub(crate) fn entrance(room: &RoomName, messages: &[Message], stream: &str) -> Markup {
+/// A document that ends, with the newest messages. Where there is `next`, it goes on to the endless
+/// one there by itself: a page is loaded only when its frames are, and what a frame goes on to later
+/// does not hold it up. Without, it stands behind the other, which paints nothing for a while when it
+/// goes on.
+pub(crate) fn newest(room: &RoomName, messages: &[Message], next: Option<&str>) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 (head(room))
-                meta http-equiv="refresh" content={ (ENTRANCE_SECONDS) ";url=" (stream) };
+                @if let Some(next) = next {
+                    meta http-equiv="refresh" content={ (ENTRANCE_SECONDS) ";url=" (next) };
+                }
             }
             body.endless {
                 section.scroller aria-label="Messages" tabindex="0" {

@@ -20,10 +20,10 @@ pub(crate) fn page(room: &RoomName, username: &str, problem: Option<&str>) -> Ma
             main.narrow {
                 h1 translate="no" { "#" (room) }
                 p { "A room to talk in: what you send appears at once for everyone here." }
-                p id="cookies" role="alert" hidden { (COOKIES_BLOCKED) }
+                p id="cookies" role="alert" data-blocked=(COOKIES_BLOCKED) hidden {}
                 form id="join" method="post" action=(paths::join(room)) {
                     label for="username" { "Your name" }
-                    input id="username" name="username" value=(username) required autofocus
+                    input id="username" name="username" value=(username) dir="auto" required autofocus
                         autocomplete="nickname" autocapitalize="none" spellcheck="false"
                         aria-invalid=[problem.map(|_| "true")]
                         aria-describedby=[problem.map(|_| "username-problem")];

@@ -45,6 +45,12 @@ impl Render for Reserve {
     }
 }
 
+/// What only a script shows, for `net.js` to put in its place. Until then it stands in an attribute:
+/// text browsers show what is `hidden`, and what stands in a `<template>`.
+pub(crate) fn scripted(part: &Markup) -> Markup {
+    html! { div data-scripted=(part.0) hidden {} }
+}
+
 /// A whole page. `scripted` pages load htmx and our script; the others are complete without.
 #[must_use]
 pub(crate) fn page(title: &str, scripted: bool, body: &Markup) -> Markup {

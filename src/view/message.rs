@@ -3,23 +3,34 @@
 use std::{iter, net::Ipv6Addr};
 
 use linkify::{LinkFinder, LinkKind};
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use crate::{
     message::{Epoch, Message, MessageId, RoomName, is_ignorable},
     paths,
 };
 
+/// The most characters, and lines, of a text that is shown whole at once: about a dozen lines of a
+/// desktop's width. A longer one would push everything else out of sight, and is folded.
+const MAX_UNFOLDED: (usize, usize) = (800, 12);
+
 /// The fragment of a message. No whitespace of ours stands inside the text, which is shown with
-/// its own line breaks.
+/// its own line breaks. Its time is whole, for whom no script writes it by the reader's own clock.
 #[must_use]
 pub(crate) fn fragment(message: &Message) -> Markup {
+    let text = message.text.as_str();
+    let is_long = text.chars().count() > MAX_UNFOLDED.0 || text.lines().count() > MAX_UNFOLDED.1;
     html! {
         p id={ "m" (message.seq()) } data-key=(message.id) class="message"
-            data-name=(message.name) {
+            data-name=(message.name) data-long[is_long] {
             strong { (message.name) ":" } " "
-            span { (linked(message.text.as_str())) } " "
-            time datetime=(message.sent_at()) { (message.sent_at.strftime("%H:%M")) }
+            span { (linked(text)) } " "
+            time datetime=(message.sent_at()) { (message.sent_at.strftime("%Y-%m-%d %H:%M UTC")) }
+            // A stylesheet unfolds it, so that no script is needed. Of all that can be opened only
+            // this may stand in a paragraph.
+            @if is_long {
+                " " label.all { input type="checkbox" autocomplete="off"; " Show all" }
+            }
         }
     }
 }
@@ -112,6 +123,13 @@ pub(crate) fn fragments(messages: &[Message]) -> Markup {
     html! { @for message in messages { (fragment(message)) } }
 }
 
+/// Fragments for browsers that show no line break of a text, since it is a stylesheet that tells them
+/// to: an element stands at each. No other line breaks are in them.
+#[must_use]
+pub(crate) fn with_breaks(fragments: &Markup) -> Markup {
+    PreEscaped(fragments.0.replace('\n', "<br>\n"))
+}
+
 /// The way to what is older than a message.
 #[must_use]
 pub(crate) fn way_to_older(room: &RoomName, oldest: &MessageId, page: &str) -> Markup {
@@ -156,6 +174,45 @@ pub(crate) fn gone(number: Option<u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{Name, Text};
+
+    fn message(text: &str) -> String {
+        let message = Message {
+            id: "e-17".parse().unwrap(),
+            room: RoomName::parse("lobby").unwrap(),
+            name: Name::parse("ann").unwrap(),
+            text: Text::parse(text).unwrap(),
+            sent_at: jiff::Timestamp::constant(1_795_493_707, 0),
+        };
+        fragment(&message).into_string()
+    }
+
+    #[test]
+    fn a_fragment_has_the_form_of_the_contract() {
+        assert_eq!(
+            message("hi"),
+            "<p id=\"m17\" data-key=\"e-17\" class=\"message\" data-name=\"ann\">\
+             <strong>ann:</strong> <span>hi</span> \
+             <time datetime=\"2026-11-24T04:15:07.000Z\">2026-11-24 04:15 UTC</time></p>"
+        );
+    }
+
+    #[test]
+    fn a_text_of_many_characters_or_lines_can_be_unfolded_and_no_other() {
+        let lines = |number| ["x"].repeat(number).join("\n");
+        for (text, is_long) in [
+            ("x".repeat(800), false),
+            ("é".repeat(800), false),
+            ("x".repeat(801), true),
+            (lines(12), false),
+            (lines(13), true),
+        ] {
+            let shown = message(&text);
+            let end = " <label class=\"all\"><input type=\"checkbox\" autocomplete=\"off\"> Show all</label></p>";
+            assert_eq!(shown.ends_with(end), is_long, "{shown}");
+            assert_eq!(shown.contains(" data-long"), is_long, "{shown}");
+        }
+    }
 
     #[test]
     fn web_addresses_are_links_and_nothing_else_is() {

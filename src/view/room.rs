@@ -33,6 +33,12 @@ pub(crate) struct Tab<'a> {
 /// Bytes around the messages, nearly.
 const PAGE_BYTES_BESIDE_MESSAGES: usize = 4096;
 
+/// What a room without messages says; `app.css` has it for one that was emptied.
+const EMPTY: &str = "No messages yet — send one to publish it to everyone here.";
+
+/// What the frame with the messages is called, for links that lead there.
+const LIVE_FRAME: &str = "live";
+
 /// The longest that a page waits between two tries to come back. htmx's own is a minute, which is
 /// long to sit before a room that is there again; eight seconds of ten thousand tabs are a
 /// thousand small requests a second.
@@ -69,10 +75,9 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                         div.log role="log" aria-live="polite" aria-relevant="additions" {
                             div id="messages" hx-sse:connect=[&stream] hx-swap="beforeend"
                                 hx-config={ "sse.reconnectMaxDelay:" (MAX_RECONNECT_DELAY_MS) } {
-                                // Stands there for good, and is shown while nothing stands beside it.
-                                p.empty {
-                                    "No messages yet — send one to publish it to everyone here."
-                                }
+                                // Stands there for good, and is shown while nothing stands beside
+                                // it. Where something does, text browsers show it all the same.
+                                p.empty { @if messages.0.is_empty() { (EMPTY) } }
                                 @if let Some(oldest) = older {
                                     (message::way_to_older(room, oldest, &path.to_string()))
                                 }
@@ -85,19 +90,31 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                             }
                         }
                     }
-                    button id="newest" type="button" hidden {}
+                    (layout::scripted(&html! {
+                        button id="newest" type="button" hidden {}
+                        template id="older" { (message::way_to_any()) }
+                    }))
                     p #missed role="status" {}
-                    template id="older" { (message::way_to_any()) }
                 }
                 (send_form(form))
-                (again(room, name, proof))
+                (layout::scripted(&again(room, name, proof)))
                 // Without script the room is live in a document that never ends, and the form is
                 // in a frame of its own, so that sending reloads neither. `noscript.css` hides
-                // what these two stand for.
+                // what these two stand for, all but the way to older messages.
                 @if cursor.is_some() {
                     noscript {
                         link rel="stylesheet" href=(href("noscript.css"));
-                        iframe.live title="Messages" src=(path.live()) {}
+                        div.frames {
+                            iframe.first inert aria-hidden="true" tabindex="-1"
+                                src={ (path.live()) "?still=1" } {}
+                            iframe.live name=(LIVE_FRAME) title="Messages" src=(path.live()) {}
+                        }
+                        // A document that a crash or the network cuts short is not loaded, and so
+                        // heeds no refresh of its own: nothing brings it back but this.
+                        p.again {
+                            "Nothing new for a while? "
+                            a href=(path.live()) target=(LIVE_FRAME) { "Load the messages again" }
+                        }
                         iframe.send title="Write a message" src={ (path.send()) "?frame=1#text" } {}
                     }
                 }
@@ -154,12 +171,12 @@ pub(crate) fn send_form(form: &SendForm<'_>) -> Markup {
             fieldset role="group" {
                 // One line where no script makes Enter send.
                 @if *framed {
-                    input id="text" name="text" value=(text) required autofocus autocomplete="off"
+                    input id="text" name="text" value=(text) dir="auto" required autofocus autocomplete="off"
                         placeholder="Write a message" enterkeyhint="send"
                         aria-invalid=[problem.map(|_| "true")] aria-describedby="send-note";
                 } @else {
                     // A line break right after the tag is not part of the text.
-                    textarea id="text" name="text" rows="1" required autofocus autocomplete="off"
+                    textarea id="text" name="text" rows="1" dir="auto" required autofocus autocomplete="off"
                         placeholder="Write a message" enterkeyhint="send"
                         aria-invalid=[problem.map(|_| "true")] aria-describedby="send-note" {
                         "\n" (text)

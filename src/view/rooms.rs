@@ -29,7 +29,7 @@ pub(crate) fn page(rooms: &[Room], entered: &str, problem: Option<&str>) -> Mark
                 ul.rooms {
                     @for Room { name, here, last_sent_at } in rooms {
                         li {
-                            a href=(paths::room(name)) { "#" (name) }
+                            a href=(paths::room(name)) translate="no" { "#" (name) }
                             " "
                             small {
                                 (here) " here"

@@ -289,6 +289,7 @@ impl From<Refusal> for Error {
             Refusal::NameTaken(_) => Self::NameTaken,
             Refusal::Behind => Self::Behind,
             Refusal::Apart(why) => Self::Apart(why.to_string().into()),
+            Refusal::Lapsed(_) => Self::NotJoined,
             Refusal::Denied(_) => Self::Denied,
             Refusal::Append(AppendError::KeyReused) => Self::KeyReused,
             Refusal::NotYet => Self::NotYet,

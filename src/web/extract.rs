@@ -89,7 +89,9 @@ impl FromRequestParts<AppState> for Visitor {
         let (_, id) = params.iter().find(|(name, _)| *name == "tab").ok_or(Error::NotFound)?;
         let found = session::cookies(&parts.headers).find_map(|cookie| {
             let proof = cookie.value().to_owned();
-            Some((session::tab(&state.secret, cookie, &room, id)?, proof))
+            let tab = session::tab(&state.secret, cookie, &room, id)?;
+            // A cookie proves a name as long as nobody else bears it.
+            state.rooms.check_tab(&tab).ok().map(|()| (tab, proof))
         });
         let (tab, proof) = found.unzip();
         Ok(Self { room, id: id.to_owned(), tab, proof: proof.unwrap_or_default() })

@@ -10,6 +10,7 @@ use axum::{
     middleware::Next,
     response::IntoResponse as _,
 };
+use memmap2::MmapMut;
 use tracing::Instrument as _;
 
 use super::{
@@ -43,6 +44,10 @@ const HUBBUB: HeaderName = HeaderName::from_static("hubbub");
 
 /// Answers that are not counted: what a connection takes anyway.
 const MAX_UNCOUNTED_BYTES: usize = 16 * 1024;
+
+/// From how many bytes on an answer has pages of its own: asking the system for them takes as long as
+/// a few of them do to be filled.
+const MIN_MAPPED_BYTES: usize = 32 * 1024;
 
 /// The route of what all answers share.
 const STATIC: &str = "/static/{file}";
@@ -140,7 +145,9 @@ async fn held(response: Response<Body>, caller: &Caller, state: &AppState) -> Re
     // It is there already.
     match to_bytes(body, size).await {
         Ok(bytes) => {
-            let counted = Bytes::from_owner(Counted { bytes, _permit: permit });
+            let answer = Answer::of(&bytes);
+            drop(bytes);
+            let counted = Bytes::from_owner(Counted { answer, _permit: permit });
             Response::from_parts(parts, Body::from(counted))
         }
         Err(why) => Error::internal(&why).into_response(),
@@ -149,13 +156,40 @@ async fn held(response: Response<Body>, caller: &Caller, state: &AppState) -> Re
 
 /// What an answer holds, until the last of it was written.
 struct Counted {
-    bytes: Bytes,
+    answer: Answer,
     _permit: AnswerPermit,
+}
+
+/// The bytes of an answer, in as much memory as they take: what they were written into may have grown
+/// to twice that.
+enum Answer {
+    Heap(Box<[u8]>),
+    /// In pages of their own, which go back to the system with the answer. From the heap, where
+    /// something small lies behind it that lasts longer, they would not for good.
+    Mapped(MmapMut),
+}
+
+impl Answer {
+    fn of(bytes: &[u8]) -> Self {
+        if bytes.len() < MIN_MAPPED_BYTES {
+            return Self::Heap(bytes.into());
+        }
+        match MmapMut::map_anon(bytes.len()) {
+            Ok(mut mapped) => {
+                mapped.copy_from_slice(bytes);
+                Self::Mapped(mapped)
+            }
+            Err(_) => Self::Heap(bytes.into()),
+        }
+    }
 }
 
 impl AsRef<[u8]> for Counted {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        match &self.answer {
+            Answer::Heap(bytes) => bytes,
+            Answer::Mapped(bytes) => bytes,
+        }
     }
 }
 

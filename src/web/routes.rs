@@ -43,7 +43,7 @@ fn table() -> Vec<Entry> {
             .on_post(&["frame"]),
         page("/rooms/{room}/tabs/{tab}/leave", get(tab::form).post(tab::leave)),
         script("/rooms/{room}/tabs/{tab}/presence", post(presence::update)),
-        page("/rooms/{room}/tabs/{tab}/live", get(tab::live)),
+        page("/rooms/{room}/tabs/{tab}/live", get(tab::live)).on_get(&["still"]),
         stream("/rooms/{room}/tabs/{tab}/events", get(events::of_tab)).on_get(STREAM),
         page("/api", get(api::show)),
         page("/static/{file}", get(assets::show)),

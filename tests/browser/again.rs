@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use crate::{
+    browser::Browser,
     chromium::Chromium,
+    engine::Engine,
     proxy::{Proxy, Streams},
     support::{Server, TestApp, until},
     tab::Tab,
@@ -14,11 +16,10 @@ async fn posting_as(tab: &Tab, name: &str) {
     assert!(header.contains(&format!("Posting as {name}")), "{header}");
 }
 
-#[tokio::test]
-async fn who_joins_goes_back_and_joins_again_is_not_in_ones_own_way() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn who_joins_goes_back_and_joins_again_is_not_in_ones_own_way(engine: Engine) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
-    let ann = chromium.join(&app.url(""), "ann").await;
+    let ann = browser.join(&app.url(""), "ann").await;
     ann.caught_up().await;
     for _ in 0..3 {
         ann.driver().await.back().await.unwrap();
@@ -34,7 +35,7 @@ async fn who_joins_goes_back_and_joins_again_is_not_in_ones_own_way() {
     ann.element("#join button").await.click().await.unwrap();
     posting_as(&ann, "ann").await;
     // What is typed there takes its place.
-    let bob = chromium.join(&app.url(""), "bob").await;
+    let bob = browser.join(&app.url(""), "bob").await;
     posting_as(&bob, "bob").await;
 }
 
@@ -65,17 +66,18 @@ async fn a_double_click_on_join_joins() {
     }
 }
 
-#[tokio::test]
-async fn a_tab_whose_cookie_is_gone_says_so_and_joins_again_under_its_name_with_its_draft() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn a_tab_whose_cookie_is_gone_says_so_and_joins_again_under_its_name_with_its_draft(
+    engine: Engine,
+) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     // Noticed by a send, and by the stream.
     for by_send in [true, false] {
         let proxy = Proxy::before(app.address(), Streams::Pass).await;
-        let ann = chromium.join(&proxy.home(), "ann").await;
+        let ann = browser.join(&proxy.home(), "ann").await;
         ann.caught_up().await;
         ann.field().await.send_keys("my draft").await.unwrap();
-        ann.cdp("Network.clearBrowserCookies", json!({})).await;
+        ann.driver().await.delete_all_cookies().await.unwrap();
         if by_send {
             ann.send("").await;
         } else {
@@ -102,27 +104,29 @@ async fn a_tab_whose_cookie_is_gone_says_so_and_joins_again_under_its_name_with_
     }
 }
 
-#[tokio::test]
-async fn back_after_leave_offers_to_join_again_and_no_composer_and_so_does_a_twin() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn back_after_leave_offers_to_join_again_and_no_composer_and_so_does_a_twin(
+    engine: Engine,
+) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
-    let ann = chromium.join(&app.url(""), "ann").await;
+    let ann = browser.join(&app.url(""), "ann").await;
     ann.caught_up().await;
     let url: String = ann.eval("location.href").await;
-    let twin = chromium.open().await;
+    let twin = browser.open().await;
     twin.goto(&url).await;
     twin.caught_up().await;
     ann.element("#leave button").await.click().await.unwrap();
     ann.element("#username").await;
     twin.until("!document.getElementById('again').hidden").await;
+    ann.run("window.before = true").await;
     ann.driver().await.back().await.unwrap();
-    ann.until("document.getElementById('again')?.hidden === false || document.getElementById('join') != null").await;
+    ann.until("!window.before && (document.getElementById('again')?.hidden === false || document.getElementById('join') != null)").await;
     if ann.eval::<bool>("document.getElementById('again') != null").await {
         assert!(!ann.element("#send").await.is_displayed().await.unwrap());
         ann.element("#again button").await.click().await.unwrap();
         posting_as(&ann, "ann").await;
+        ann.caught_up().await;
     }
-    ann.caught_up().await;
 }
 
 #[tokio::test]

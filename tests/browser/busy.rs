@@ -27,7 +27,7 @@ async fn deliver(tab: &Tab, first: usize, last: usize) {
         const [first, last] = arguments
         const epoch = document.getElementById('messages').getAttribute('hx-sse:connect').match(/after=(\w+)-/)[1]
         for (let n = first; n <= last; n++) {
-            const data = `<p id='m${n}' data-key='${epoch}-${n}' class='message' data-name='bob'><strong>bob:</strong> <span>text ${n}</span> <time datetime='2026-11-24T04:15:07Z'>04:15</time></p>`
+            const data = `<p id='m${n}' data-key='${epoch}-${n}' class='message' data-name='bob'><strong>bob:</strong> <span>text ${n}</span> <time datetime='2026-11-24T04:15:07Z'>2026-11-24 04:15 UTC</time></p>`
             const message = { data, event: 'NewMessage', id: `${epoch}-${n}` }
             const detail = { message, connection: null, waitUntil() {} }
             document.dispatchEvent(new CustomEvent('htmx:sse:before:message', { detail }))

@@ -1,9 +1,12 @@
 //! One draft and its key, whatever becomes of the page and of the answers.
 
+use serde_json::json;
 use thirtyfour::Key;
 
 use crate::{
+    browser::Browser,
     chromium::Chromium,
+    engine::Engine,
     post,
     proxy::{Proxy, Streams},
     support::{Server, TestApp, until},
@@ -18,7 +21,7 @@ async fn stored(app: &impl Server) -> Vec<String> {
 }
 
 /// A copy of a tab, as browsers make one: the same page, and what its session storage holds.
-async fn duplicate(chromium: &mut Chromium, tab: &Tab) -> Tab {
+async fn duplicate(chromium: &mut Browser, tab: &Tab) -> Tab {
     let kept: String = tab.eval("JSON.stringify({ ...sessionStorage })").await;
     let url: String = tab.eval("location.href").await;
     let copy = chromium.open().await;
@@ -29,13 +32,14 @@ async fn duplicate(chromium: &mut Chromium, tab: &Tab) -> Tab {
     copy
 }
 
-#[tokio::test]
-async fn what_a_duplicated_tab_sends_is_a_message_of_its_own_though_it_is_the_same_text() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn what_a_duplicated_tab_sends_is_a_message_of_its_own_though_it_is_the_same_text(
+    engine: Engine,
+) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
-    let ann = chromium.join(&app.url(""), "ann").await;
+    let ann = browser.join(&app.url(""), "ann").await;
     ann.field().await.send_keys("+1").await.unwrap();
-    let twin = duplicate(&mut chromium, &ann).await;
+    let twin = duplicate(&mut browser, &ann).await;
     assert_eq!(twin.draft().await, "+1", "the draft is copied");
     ann.say("").await;
     twin.say("").await;
@@ -127,39 +131,71 @@ async fn a_send_leaves_the_field_that_it_came_from_in_its_place_and_what_was_typ
     ann.until("field === document.activeElement && field.value === ''").await;
 }
 
-#[tokio::test]
-async fn an_input_methods_enter_sends_nothing_and_an_answer_leaves_its_composition_alone() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+/// Lets an input method hold this at the end of the field, as its user's keys do.
+async fn compose(tab: &Tab, engine: Engine, text: &str) {
+    if engine == Engine::Chromium {
+        let at = text.chars().count();
+        let parameters = json!({ "text": text, "selectionStart": at, "selectionEnd": at });
+        tab.cdp("Input.imeSetComposition", parameters).await;
+        return;
+    }
+    // What the page is told of one, where no driver has any.
+    tab.run(&format!(
+        "const field = document.getElementById('text')
+        window.composed = field.value.length
+        field.dispatchEvent(new CompositionEvent('compositionstart', {{ bubbles: true }}))
+        field.value += {text:?}
+        field.dispatchEvent(new InputEvent('input', {{ bubbles: true, isComposing: true }}))"
+    ))
+    .await;
+}
+
+/// Lets it put this in the place of what it holds, and end.
+async fn commit(tab: &Tab, engine: Engine, text: &str) {
+    if engine == Engine::Chromium {
+        tab.cdp("Input.insertText", json!({ "text": text })).await;
+        return;
+    }
+    tab.run(&format!(
+        "const field = document.getElementById('text')
+        const end = new CompositionEvent('compositionend', {{ bubbles: true, data: {text:?} }})
+        field.value = field.value.slice(0, composed) + {text:?}
+        field.dispatchEvent(end)
+        field.dispatchEvent(new InputEvent('input', {{ bubbles: true }}))"
+    ))
+    .await;
+}
+
+pub async fn an_input_methods_enter_sends_nothing_and_an_answer_leaves_its_composition_alone(
+    engine: Engine,
+) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
-    let ann = chromium.join(&proxy.home(), "ann").await;
+    let ann = browser.join(&proxy.home(), "ann").await;
     ann.caught_up().await;
-    let compose = async |text: &str| {
-        let at = text.chars().count();
-        let parameters =
-            serde_json::json!({ "text": text, "selectionStart": at, "selectionEnd": at });
-        ann.cdp("Input.imeSetComposition", parameters).await;
-    };
-    // As WebKit sends it: after the composition, with the code that says whose it is.
     ann.field().await.send_keys("half").await.unwrap();
-    ann.run(
-        "field = document.getElementById('text')
-        const enter = { key: 'Enter', keyCode: 229, bubbles: true, cancelable: true }
-        window.kept = field.dispatchEvent(new KeyboardEvent('keydown', enter))",
-    )
-    .await;
-    assert!(ann.eval::<bool>("kept").await, "it is the input method's");
+    // In the midst of a composition; and as WebKit sends it: after it, with the code that says whose
+    // it is.
+    for marks in ["isComposing: true, keyCode: 13", "isComposing: false, keyCode: 229"] {
+        ann.run(&format!(
+            "const enter = {{ key: 'Enter', {marks}, bubbles: true, cancelable: true }}
+            window.kept = document.getElementById('text').dispatchEvent(new KeyboardEvent('keydown', enter))"
+        ))
+        .await;
+        assert!(ann.eval::<bool>("kept").await, "it is the input method's");
+    }
 
     proxy.hold_posts(true);
     ann.send("").await;
     ann.run("window.ended = 0; document.addEventListener('compositionend', () => ended++)").await;
-    compose("ni").await;
+    compose(&ann, engine, "ni").await;
     proxy.hold_posts(false);
     ann.shows(&["half"]).await;
     post(&app, "bob", "meanwhile").await;
     ann.shows(&["half", "meanwhile"]).await;
     assert_eq!((ann.draft().await.as_str(), ann.eval::<u32>("ended").await), ("halfni", 0));
-    ann.cdp("Input.insertText", serde_json::json!({ "text": "你" })).await;
+    commit(&ann, engine, "你").await;
     until("what was sent is cut", async || (ann.draft().await == "你").then_some(())).await;
     ann.say("").await;
     assert_eq!(stored(&app).await, ["half", "meanwhile", "你"]);

@@ -3,7 +3,9 @@
 use std::fs;
 
 use crate::{
+    browser::Browser,
     chromium::Chromium,
+    engine::Engine,
     post,
     proxy::{Proxy, Streams},
     support::{App, Server, TestApp, until},
@@ -13,15 +15,14 @@ use crate::{
 const LINES: &str = "[...document.querySelectorAll('#messages > :is(.message, .gap)')]
     .map((line) => (line.querySelector('span') ?? line).textContent)";
 
-#[tokio::test]
-async fn scrolling_up_brings_older_messages_and_the_place_holds_still() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn scrolling_up_brings_older_messages_and_the_place_holds_still(engine: Engine) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     let all: Vec<_> = (1..=160).map(|n| format!("message {n}")).collect();
     for text in &all {
         post(&app, "eve", text).await;
     }
-    let ann = chromium.join(&app.url(""), "ann").await;
+    let ann = browser.join(&app.url(""), "ann").await;
     ann.shows(&all[110..].iter().map(String::as_str).collect::<Vec<_>>()).await;
 
     // Up to the start of the room, page by page.
@@ -57,7 +58,7 @@ async fn scrolling_up_brings_older_messages_and_the_place_holds_still() {
     ann.shows(&all).await;
     assert!(ann.is_marked().await, "the page was loaded anew");
     assert_eq!(ann.twice().await, <[String; 0]>::default());
-    assert_eq!(chromium.complaints().await, <[String; 0]>::default());
+    assert_eq!(browser.complaints().await, <[String; 0]>::default());
 }
 
 #[tokio::test]
@@ -87,12 +88,13 @@ async fn older_messages_that_cannot_be_had_now_leave_the_way_to_them() {
     assert!(ann.is_marked().await, "the page was loaded anew");
 }
 
-#[tokio::test]
-async fn who_was_away_for_longer_than_is_kept_is_told_and_gets_all_that_is_kept() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn who_was_away_for_longer_than_is_kept_is_told_and_gets_all_that_is_kept(
+    engine: Engine,
+) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::with(&["--keep", "20"]);
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
-    let ann = chromium.join(&proxy.home(), "ann").await;
+    let ann = browser.join(&proxy.home(), "ann").await;
     post(&app, "eve", "seen").await;
     ann.shows(&["seen"]).await;
 

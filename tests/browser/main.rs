@@ -1,14 +1,19 @@
-//! The page in a real Chromium, over the real binary.
+//! The page in a real Chromium, over the real binary; and what must hold in every engine in a
+//! Firefox and a WebKit, too (`engines.rs`).
 //!
-//! They need `chromium` and `chromedriver`. Where these are missing, each test says on stderr that
-//! it did not run, and passes; with `HUBBUB_BROWSER=required` it fails instead.
+//! They need `chromium` and `chromedriver`, `firefox-esr` and `geckodriver`, `WebKitWebDriver` and
+//! `Xvfb`. Where these are missing, each test says on stderr that it did not run, and passes; with
+//! `HUBBUB_BROWSER=required`, `HUBBUB_FIREFOX=required` and `HUBBUB_WEBKIT=required` it fails.
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
 mod support;
 
+mod browser;
 mod chromium;
 mod contrast;
+mod driver;
+mod engine;
 mod proxy;
 mod tab;
 
@@ -17,6 +22,8 @@ mod again;
 mod between;
 mod busy;
 mod draft;
+mod engines;
+mod fold;
 mod hidden;
 mod history;
 mod looks;
@@ -28,6 +35,7 @@ mod state;
 mod stream;
 mod talk;
 mod text;
+mod text_browsers;
 mod write;
 
 /// Sends to the lobby as a script would, and returns once it is durable.

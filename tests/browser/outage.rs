@@ -1,18 +1,19 @@
 //! Pages over a server that goes and comes back.
 
 use crate::{
+    browser::Browser,
     chromium::Chromium,
+    engine::Engine,
     post,
     support::{App, until},
     tab::Tab,
 };
 
-#[tokio::test]
-async fn tabs_carry_on_by_themselves_when_the_server_comes_back() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn tabs_carry_on_by_themselves_when_the_server_comes_back(engine: Engine) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let mut app = App::start();
-    let ann = chromium.join(&app.url(""), "ann").await;
-    let bob = chromium.join(&app.url(""), "bob").await;
+    let ann = browser.join(&app.url(""), "ann").await;
+    let bob = browser.join(&app.url(""), "bob").await;
     ann.say("before").await;
     bob.shows(&["before"]).await;
 
@@ -70,11 +71,10 @@ async fn an_event_source_has_each_message_once_over_a_stop_and_a_kill() {
     }
 }
 
-#[tokio::test]
-async fn a_send_to_a_server_that_is_gone_keeps_the_draft_and_says_so() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn a_send_to_a_server_that_is_gone_keeps_the_draft_and_says_so(engine: Engine) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let mut app = App::start();
-    let ann = chromium.join(&app.url(""), "ann").await;
+    let ann = browser.join(&app.url(""), "ann").await;
     ann.say("before").await;
 
     app.kill();
@@ -91,8 +91,25 @@ async fn a_send_to_a_server_that_is_gone_keeps_the_draft_and_says_so() {
     ann.shows(&["before", "kept", "after"]).await;
 
     // On disk once, too, and not only on this page.
-    let bob = chromium.join(&app.url(""), "bob").await;
+    let bob = browser.join(&app.url(""), "bob").await;
     bob.shows(&["before", "kept", "after"]).await;
+}
+
+#[tokio::test]
+async fn when_an_outage_is_over_not_sent_is_said_no_more_and_the_draft_is_there() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let mut app = App::start();
+    let ann = chromium.join(&app.url(""), "ann").await;
+    ann.caught_up().await;
+    app.kill();
+    ann.send("kept").await;
+    noted(&ann).await;
+    app.start_again();
+    ann.caught_up().await;
+    until("nothing is said", async || ann.note().await.is_empty().then_some(())).await;
+    assert_eq!(ann.draft().await, "kept");
+    ann.say("").await;
+    ann.shows(&["kept"]).await;
 }
 
 async fn noted(tab: &Tab) {

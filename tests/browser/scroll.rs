@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use crate::{
+    browser::Browser,
     chromium::Chromium,
+    engine::Engine,
     post,
     support::{Server, TestApp},
     tab::Tab,
@@ -16,7 +18,7 @@ async fn newest(tab: &Tab) -> Option<String> {
 }
 
 /// A tab in a room with fifty messages, `old 0` to `old 49`, which has caught up.
-async fn reader(chromium: &mut Chromium, app: &impl Server) -> Tab {
+async fn reader(chromium: &mut Browser, app: &impl Server) -> Tab {
     for n in 0..50 {
         post(app, "bob", &format!("old {n}")).await;
     }
@@ -27,11 +29,10 @@ async fn reader(chromium: &mut Chromium, app: &impl Server) -> Tab {
 
 const AT_END: &str = "document.querySelector('.scroller').scrollTop > -1";
 
-#[tokio::test]
-async fn who_scrolled_up_stays_there_and_is_told_of_new_messages_to_jump_to() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn who_scrolled_up_stays_there_and_is_told_of_new_messages_to_jump_to(engine: Engine) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
-    let ann = reader(&mut chromium, &app).await;
+    let ann = reader(&mut browser, &app).await;
     assert_eq!(newest(&ann).await, None);
     assert_eq!(ann.eval::<String>("document.title").await, "#lobby");
     ann.scroll(-400).await;

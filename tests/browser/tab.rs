@@ -55,6 +55,8 @@ impl Tab {
     /// Joins the lobby by its form.
     pub async fn join(&self, home: &str, name: &str) {
         self.goto(&format!("{home}/rooms/lobby")).await;
+        self.element("#username").await;
+        self.until("document.readyState === 'complete'").await;
         self.element("#username").await.send_keys(name + Key::Enter).await.expect("it takes keys");
         self.element("#leave").await;
         self.mark().await;
@@ -64,6 +66,10 @@ impl Tab {
     pub async fn mark(&self) {
         let script = r"
             window.twice = []
+            window.complaints = []
+            for (const kind of ['error', 'unhandledrejection', 'securitypolicyviolation'])
+                addEventListener(kind, (event) => complaints.push(
+                    `${kind}: ${event.reason ?? event.message ?? event.blockedURI}`))
             const look = () => {
                 const ids = [...document.querySelectorAll('.message')].map(({ id }) => id)
                 window.twice.push(...ids.filter((id, at) => ids.indexOf(id) !== at))
@@ -191,6 +197,7 @@ impl Tab {
 
     /// Waits until the list is live again: the page has caught up.
     pub async fn caught_up(&self) {
+        self.until("document.getElementById('messages')._htmx?.sse != null").await;
         self.until("document.querySelector('.log').ariaLive === 'polite'").await;
         self.until("document.getElementById('connection').textContent === ''").await;
     }

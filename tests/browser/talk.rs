@@ -1,18 +1,21 @@
 //! Two tabs of one browser, with and without scripts.
 
 use crate::{
+    browser::Browser,
     chromium::Chromium,
+    engine::Engine,
     post,
     proxy::{Proxy, Streams},
     support::{Server, TestApp, until},
 };
 
-#[tokio::test]
-async fn what_one_tab_sends_appears_in_both_once_and_in_one_order_without_a_reload() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn what_one_tab_sends_appears_in_both_once_and_in_one_order_without_a_reload(
+    engine: Engine,
+) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
-    let ann = chromium.join(&app.url(""), "ann").await;
-    let bob = chromium.join(&app.url(""), "bob").await;
+    let ann = browser.join(&app.url(""), "ann").await;
+    let bob = browser.join(&app.url(""), "bob").await;
     assert!(ann.element("header").await.text().await.unwrap().contains("Posting as ann"));
     assert!(bob.element("header").await.text().await.unwrap().contains("Posting as bob"));
 
@@ -32,7 +35,7 @@ async fn what_one_tab_sends_appears_in_both_once_and_in_one_order_without_a_relo
     assert_eq!(ann.shown().await, bob.shown().await);
     let names: Vec<_> = ann.shown().await.into_iter().map(|shown| shown.name).collect();
     assert_eq!(names, ["ann", "bob", "ann", "ann", "bob"]);
-    assert_eq!(chromium.complaints().await, <[String; 0]>::default());
+    assert_eq!(browser.complaints().await, <[String; 0]>::default());
 }
 
 #[tokio::test]

@@ -38,3 +38,38 @@ async fn a_text_with_markup_shows_as_that_text() {
     }
     assert_eq!(chromium.complaints().await, <[String; 0]>::default());
 }
+
+#[tokio::test]
+async fn a_field_and_a_text_have_the_direction_of_what_is_written() {
+    let app = TestApp::start();
+    let directions = "[...document.querySelectorAll('#username, #text')].map((field) => getComputedStyle(field).direction)";
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let tab = chromium.open().await;
+    tab.goto(&app.url("/rooms/lobby")).await;
+    for (name, direction) in [("ann", "ltr"), ("דנה", "rtl")] {
+        let field = tab.element("#username").await;
+        field.clear().await.unwrap();
+        field.send_keys(name).await.unwrap();
+        assert_eq!(tab.eval::<Vec<String>>(directions).await, [direction], "{name}");
+    }
+    tab.element("#join button").await.click().await.unwrap();
+    tab.element("#leave").await;
+    // The dot is at the end of what is read from the right: to the left of it.
+    let left = "(() => {
+        const text = document.querySelector('.message:last-child span').firstChild
+        const place = (at) => {
+            const range = document.createRange()
+            range.setStart(text, at)
+            range.setEnd(text, at + 1)
+            return range.getBoundingClientRect().left
+        }
+        return place(text.length - 1) < place(0)
+    })()";
+    for (text, direction) in [("hello.", "ltr"), ("שלום.", "rtl")] {
+        tab.field().await.send_keys(text).await.unwrap();
+        assert_eq!(tab.eval::<Vec<String>>(directions).await, [direction], "{text}");
+        tab.say("").await;
+        tab.until(&format!("document.querySelector('#messages > .message:last-child span')?.textContent === '{text}'")).await;
+        assert_eq!(tab.eval::<bool>(left).await, direction == "rtl", "{text}");
+    }
+}

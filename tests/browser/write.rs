@@ -4,18 +4,19 @@ use serde_json::json;
 use thirtyfour::Key;
 
 use crate::{
+    browser::Browser,
     chromium::Chromium,
+    engine::Engine,
     post,
     proxy::{Proxy, Streams},
     support::{Server, TestApp, until},
 };
 
-#[tokio::test]
-async fn enter_sends_and_shift_enter_breaks_the_line() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn enter_sends_and_shift_enter_breaks_the_line(engine: Engine) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
-    let ann = chromium.join(&app.url(""), "ann").await;
-    let bob = chromium.join(&app.url(""), "bob").await;
+    let ann = browser.join(&app.url(""), "ann").await;
+    let bob = browser.join(&app.url(""), "bob").await;
     let height = "document.getElementById('text').clientHeight";
     let one: f64 = ann.eval(height).await;
     let keys = ann.driver().await.action_chain().send_keys("one");
@@ -32,12 +33,11 @@ async fn enter_sends_and_shift_enter_breaks_the_line() {
     assert_eq!(bob.eval::<Vec<u32>>(lines).await, [2], "shown in two lines");
 }
 
-#[tokio::test]
-async fn a_draft_survives_a_reload_and_is_no_second_message() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn a_draft_survives_a_reload_and_is_no_second_message(engine: Engine) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     let proxy = Proxy::before(app.address(), Streams::Pass).await;
-    let ann = chromium.join(&proxy.home(), "ann").await;
+    let ann = browser.join(&proxy.home(), "ann").await;
     ann.field().await.send_keys("half a thou").await.unwrap();
     ann.driver().await.refresh().await.unwrap();
     assert_eq!(ann.draft().await, "half a thou");
@@ -132,4 +132,31 @@ async fn a_page_that_one_comes_back_to_sends_under_a_key_of_its_own() {
         ann.say(text).await;
     }
     ann.shows(&["first", "second", "third"]).await;
+}
+
+#[tokio::test]
+async fn what_was_wrong_is_said_until_something_else_is_typed() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = TestApp::start();
+    let tab = chromium.open().await;
+    tab.goto(&app.url("/rooms/lobby")).await;
+    let wrong = "x".repeat(33);
+    tab.element("#username").await.send_keys(wrong + Key::Enter).await.unwrap();
+    tab.element("#username-problem").await;
+    let faulty = "document.querySelectorAll('[aria-invalid], #username-problem').length";
+    assert_eq!(tab.eval::<u32>(faulty).await, 2);
+    tab.element("#username").await.clear().await.unwrap();
+    tab.element("#username").await.send_keys("a").await.unwrap();
+    assert_eq!(tab.eval::<u32>(faulty).await, 0);
+    tab.element("#username").await.send_keys("nn".to_owned() + Key::Enter).await.unwrap();
+    tab.element("#leave").await;
+
+    tab.run("document.getElementById('text').value = 'x'.repeat(4001)").await;
+    tab.send("").await;
+    until("a note", async || Some(tab.note().await).filter(|note| !note.is_empty())).await;
+    assert_eq!(tab.eval::<u32>(faulty).await, 1);
+    tab.field().await.send_keys(Key::Backspace + "").await.unwrap();
+    assert_eq!(tab.note().await, "");
+    assert_eq!(tab.eval::<u32>(faulty).await, 0);
+    assert_eq!(tab.draft().await.len(), 4000);
 }

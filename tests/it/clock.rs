@@ -73,3 +73,23 @@ async fn by_a_clock_that_was_ahead_or_behind_the_order_and_the_list_of_rooms_are
     let listed: Vec<_> = listed.filter(|room| !room.is_empty()).collect();
     assert_eq!(listed, ["first", "fourth", "third", "second"], "{page}");
 }
+
+#[tokio::test]
+async fn on_the_last_day_that_the_calendar_has_all_is_answered() {
+    // The time of a message ends some hours before; hyper gives up with the year (httpdate).
+    for at in ["@9999-12-31 12:00:00", "@9999-12-30 23:59:59", "@1970-01-01 00:00:01"] {
+        let Some(app) = wrong_by(&Launch::new(&[]), at) else { return };
+        let mut reader = Events::open(&app, "/rooms/lobby/events", None).await;
+        for text in ["1", "2"] {
+            let sent = send(&app, "lobby", "ann", text).await;
+            assert_eq!(reader.message().await, (sent.id, text.to_owned()), "{at}");
+            assert!(sent.sent_at.starts_with(&at[1..9]), "{at}: {}", sent.sent_at);
+        }
+        assert_eq!(texts(&app, "lobby").await, ["1", "2"], "{at}");
+        for path in ["/rooms", "/rooms/lobby", "/rooms/lobby/messages", "/healthz", "/nothing"] {
+            let answer = client().get(app.url(path)).send().await.unwrap();
+            assert!(!answer.status().is_server_error(), "{at} {path}");
+        }
+        assert!(!app.log().contains("panic"), "{}", app.log());
+    }
+}

@@ -152,7 +152,7 @@ async fn files_that_are_removed_or_replaced_make_it_unready_until_they_are_back(
     let app = App::start();
     fill(&app, 0..5).await;
     let away = app.home().path().join("away");
-    for ending in ["", "-wal", "-shm"] {
+    for ending in ["", "-wal", "-shm", ".lock"] {
         let file = PathBuf::from(format!("{}{ending}", app.data().display()));
         fs::rename(&file, &away).unwrap();
         becomes(&app, 503).await;

@@ -3,8 +3,9 @@
 use reqwest::header;
 
 use crate::{
-    client::{Tab, client, fields},
-    support::{App, Server, TestApp},
+    client::{Tab, client, fields, unescape},
+    support::{App, Server, TestApp, until},
+    wire::Wire,
 };
 
 #[tokio::test]
@@ -97,6 +98,67 @@ async fn another_tabs_cookie_no_cookie_and_a_forged_one_prove_nothing() {
         let events = request.header(header::COOKIE, cookie).send().await.unwrap();
         assert_eq!(events.status(), 403);
     }
+}
+
+#[tokio::test]
+async fn an_old_cookie_proves_nothing_after_leaving_or_once_somebody_else_bears_the_name() {
+    let app = TestApp::start();
+    let statuses = async |tab: &Tab| {
+        let page = tab.get("").send().await.unwrap().status().as_u16();
+        let sent = tab.post("/send", &[("text", "me?"), ("key", "")]).send().await.unwrap();
+        let hidden = tab.post("/presence", &[("hidden", "true")]).send().await.unwrap();
+        let events = tab.get("/events").send().await.unwrap().status().as_u16();
+        (page, sent.status().as_u16(), hidden.status().as_u16(), events)
+    };
+    let proves = (200, 303, 204, 200);
+    let proves_nothing = (303, 403, 403, 403);
+
+    let left = Tab::join(&app, "lobby", "ann").await;
+    assert_eq!(left.post("/leave", &[]).send().await.unwrap().status(), 303);
+    assert_eq!(statuses(&left).await, proves_nothing, "it left");
+
+    // One that is away long enough to have lost its name.
+    let away = Tab::join(&app, "lobby", "bob").await;
+    until("its name is free", async || {
+        let form = [("username", "bob")];
+        let joined = client().post(app.url("/rooms/lobby/join")).form(&form).send().await.unwrap();
+        (joined.status() == 303).then_some(())
+    })
+    .await;
+    assert_eq!(statuses(&away).await, proves_nothing, "another joined as bob");
+    let list = client().get(app.url("/rooms/lobby/presence?format=json")).send().await.unwrap();
+    assert_eq!(
+        list.text().await.unwrap(),
+        "{\"count\":0,\"names\":[]}\n",
+        "nobody opened a stream"
+    );
+    until("that name is free again", async || {
+        (away.get("").send().await.unwrap().status() == 200).then_some(())
+    })
+    .await;
+    assert_eq!(statuses(&away).await, proves, "nobody else bears it");
+}
+
+#[tokio::test]
+async fn a_body_that_comes_late_is_not_sent_under_a_name_that_was_lost_meanwhile() {
+    let app = TestApp::start();
+    let ann = Tab::join(&app, "lobby", "ann").await;
+    let mut wire = Wire::to(&app).await;
+    let body = "text=late&key=";
+    let head = format!(
+        "POST {}/send HTTP/1.1\r\nHost: localhost\r\nCookie: {}\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n\r\n",
+        ann.path,
+        ann.cookie,
+        body.len()
+    );
+    wire.say(&(head + &body[..5])).await.unwrap();
+    // Its head is read before the answer to what is asked later.
+    assert_eq!(client().get(app.url("/healthz")).send().await.unwrap().status(), 200);
+    assert_eq!(ann.post("/leave", &[]).send().await.unwrap().status(), 303);
+    wire.say(&body[5..]).await.unwrap();
+    let said = wire.rest().await;
+    assert!(said.starts_with("HTTP/1.1 403 "), "{said}");
 }
 
 #[tokio::test]
@@ -256,8 +318,8 @@ async fn a_tab_whose_cookie_is_gone_joins_again_by_its_page_and_nobody_else_does
     let tab = Tab::join(&app, "lobby", "ann").await;
     let _stream = tab.get("/events").send().await.unwrap();
     let page = tab.page().await;
-    let form = page.split("id=\"again\"").nth(1).unwrap();
-    let again = fields(form);
+    let part = page.split("data-scripted=\"").find(|part| part.contains("&quot;again&quot;"));
+    let again = fields(&unescape(part.unwrap().split('"').next().unwrap()));
     assert_eq!(again["username"], "ann");
     let post = async |room: &str, proof: &str| {
         let request = client().post(app.url(&format!("/rooms/{room}/join")));

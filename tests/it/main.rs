@@ -33,7 +33,17 @@
 //! | 15 | an answer breaks a composition | `an_input_methods_enter_sends_nothing_and_an_answer_leaves_its_composition_alone` |
 //! | 15 | a script decides by what a translation shows | `what_a_translation_makes_of_the_page_decides_nothing` |
 //! | 16 | a busy room freezes its page | `five_thousand_messages_at_once_freeze_nothing_and_are_arranged_once_a_frame` |
+//! | 16 | and its keyboard | `at_a_hundred_messages_a_second_a_key_shows_within_fifty_milliseconds` |
+//! | 15 | a long text pushes all else out of sight | `a_long_text_is_folded_and_shows_all_by_mouse_by_keyboard_and_on_paper` |
+//! | 15 | stacked marks paint over other messages | `marks_that_are_stacked_on_a_character_paint_over_no_other_message` |
+//! | 15 | an error is said that is none any more | `what_was_wrong_is_said_until_something_else_is_typed` |
+//! | 12 | without script a crash ends the page for good and says nothing | `without_scripts_a_line_says_how_to_go_on_after_a_crash_and_what_was_written_stays` |
+//! | 12 | without script nothing is painted between two documents | `without_scripts_the_messages_are_seen_while_the_stream_takes_over` |
+//! | 13 | a text browser shows what is not there, and not what is | `in_text_browsers_a_room_shows_what_is_there_once_and_each_line_of_a_text` |
 //! | 14 | double click | `a_key_sent_twice_is_one_message` |
+//! | 14 | an old cookie speaks for somebody else | `an_old_cookie_proves_nothing_after_leaving_or_once_somebody_else_bears_the_name` |
+//! | 14 | a body that comes late is sent under a name that was lost | `a_body_that_comes_late_is_not_sent_under_a_name_that_was_lost_meanwhile` |
+//! | 13 | a name looks like somebody else's | `a_capital_of_another_script_looks_like_ours_though_its_small_letter_does_not` |
 //! | 14 | flood | `a_tab_that_floods_is_told_to_wait_and_its_draft_stays_in_the_form` |
 //! | 14 | file descriptors run out | `where_file_descriptors_run_out_open_tabs_live_on_and_idle_connections_make_room` |
 //! | 14 | trickled headers | `trickled_heads_and_silent_connections_are_closed_after_ten_seconds_and_idle_ones_are_not` |
@@ -62,7 +72,10 @@
 //! | 22 | the file in use is removed or replaced | `files_that_are_removed_or_replaced_make_it_unready_until_they_are_back` |
 //! | 23 | two processes write one journal | `a_journal_is_one_processs_whatever_name_it_is_opened_by` |
 //! | 24 | the clock is wrong | `a_message_from_a_clock_that_was_ahead_keeps_none_from_being_trimmed_by_age` |
+//! | 24 | the clock shows what no calendar has | `on_the_last_day_that_the_calendar_has_all_is_answered` |
 //! | 24 | the clock jumps | `by_a_clock_that_has_just_jumped_nothing_is_trimmed` |
+//! | 7 | a disk that hangs holds up a shutdown | `a_disk_that_hangs_holds_up_no_shutdown` |
+//! | 22 | everybody can read what is stored | `a_journal_that_everybody_can_read_is_closed_to_them_and_one_of_a_group_is_not` |
 //! | 25 | the log floods while a disk fails | `a_disk_that_fails_is_one_line_and_one_when_it_works_again` |
 //! | 26 | a node, or a server of what nodes share, dies in the midst of sends | `servers_die_one_after_another_and_nothing_that_was_acknowledged_is_lost` |
 //! | 26 | what nodes share is gone for a while | `with_nats_gone_one_reads_on_and_keeps_ones_draft_and_all_of_it_heals` |

@@ -37,7 +37,7 @@ async fn a_parameter_that_is_not_known_is_named_by_every_address_in_its_own_form
         ("POST", at("/send"), HTML, "there is frame"),
         ("POST", at("/leave"), HTML, none),
         ("POST", at("/presence"), JSON, none),
-        ("GET", at("/live"), HTML, none),
+        ("GET", at("/live"), HTML, "there is still"),
         ("GET", at("/events"), JSON, stream),
         ("GET", style.to_owned(), HTML, none),
         ("GET", "/healthz".to_owned(), JSON, none),

@@ -17,7 +17,7 @@ async fn a_message_arrives_as_the_contract_says() {
     let mut raw = client().get(app.url(LOBBY)).send().await.unwrap();
     assert_eq!(raw.headers()[header::CONTENT_TYPE], "text/event-stream");
     assert_eq!(raw.headers()["x-accel-buffering"], "no");
-    assert_eq!(raw.headers()[header::CACHE_CONTROL], "no-cache, no-transform");
+    assert_eq!(raw.headers()[header::CACHE_CONTROL], "no-cache, no-store, no-transform");
     let message = send(&app, "lobby", "ann", "hi\nyou").await;
     let mut text = String::new();
     while !text.ends_with("</p>\n\n") {
@@ -27,7 +27,7 @@ async fn a_message_arrives_as_the_contract_says() {
     let (opening, event) = text.split_once("\n\n").unwrap();
     assert!(opening.starts_with("retry: ") && opening.contains("\n:"), "{opening:?}");
     let (id, seq, at) = (&message.id, message.seq, &message.sent_at);
-    let clock = &at[11..16];
+    let clock = format!("{} {} UTC", &at[..10], &at[11..16]);
     assert_eq!(
         event,
         format!(

@@ -81,6 +81,26 @@ async fn when_the_journals_thread_ends_the_process_ends_with_a_failure_and_reade
 }
 
 #[tokio::test]
+async fn a_disk_that_hangs_holds_up_no_shutdown() {
+    let mut app = Launch::new(&[]).behind(&["env", "HUBBUB_FAULT=hang:2"]).start();
+    let form = [("username", "ann"), ("text", "hi")];
+    assert_eq!(post(&app, "lobby", &form).await.status(), StatusCode::CREATED);
+    let url = app.url("/rooms/lobby/messages");
+    let waiting = tokio::spawn(async move { client().post(url).form(&form).send().await });
+    crate::support::until("it is being stored", async || {
+        let page = client().get(app.url("/rooms/lobby/messages?format=json")).send().await.unwrap();
+        (page.text().await.unwrap().matches("\"hi\"").count() == 2).then_some(())
+    })
+    .await;
+    let begun = Instant::now();
+    app.signal("TERM");
+    assert!(app.wait().success());
+    assert!(app.log().contains("could not be closed in time"), "{}", app.log());
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+    assert!(waiting.await.unwrap().is_err(), "nobody was told that it is stored");
+}
+
+#[tokio::test]
 async fn who_leaves_ends_the_streams_of_that_tab_and_of_no_other() {
     let app = TestApp::start();
     let (ann, bob) = (
@@ -98,4 +118,8 @@ async fn who_leaves_ends_the_streams_of_that_tab_and_of_no_other() {
     for stream in &mut streams[..2] {
         assert_eq!(stream.try_message().await, None, "it has ended");
     }
+    // A twin that comes back before its browser heard that the cookie is taken away.
+    let again = ann.get("/events").send().await.unwrap();
+    assert_eq!(again.status(), StatusCode::FORBIDDEN);
+    assert_eq!(again.headers()["hubbub"], "not_joined");
 }

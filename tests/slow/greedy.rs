@@ -42,7 +42,7 @@ async fn answers_that_nobody_reads_take_what_the_readme_says_and_give_it_back() 
     let before = app.memory("VmRSS");
     for _ in 0..3 {
         let mut unread = Vec::new();
-        for _ in 0..100 {
+        for _ in 0..300 {
             let mut wire = Wire::narrow(&app);
             wire.get("/rooms/lobby/messages?limit=200").await.unwrap();
             unread.push(wire);
@@ -51,10 +51,10 @@ async fn answers_that_nobody_reads_take_what_the_readme_says_and_give_it_back() 
         let grown = app.memory("VmRSS").saturating_sub(before);
         println!("{grown} kB while nobody reads");
         // 64 MB of answers, and 96 KB for each connection.
-        assert!(grown < 80_000, "{grown} kB");
+        assert!(grown < 95_000, "{grown} kB");
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
     let kept = app.memory("VmRSS").saturating_sub(before);
     println!("{kept} kB after");
-    assert!(kept < 40_000, "{kept} kB");
+    assert!(kept < 40_000, "{kept} kB"); // It was 100,000 from the heap.
 }

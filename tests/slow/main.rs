@@ -6,6 +6,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "each test binary uses its part of it")]
+#[path = "../browser/chromium.rs"]
+mod chromium;
+#[allow(dead_code, reason = "each test binary uses its part of it")]
+#[path = "../browser/proxy.rs"]
+mod proxy;
+#[allow(dead_code, reason = "each test binary uses its part of it")]
+#[path = "../browser/tab.rs"]
+mod tab;
+
 use support::{client, flood, wire};
 
 mod flooded;
@@ -13,4 +23,5 @@ mod greedy;
 mod limits;
 mod long;
 mod many;
+mod page;
 mod vanish;

@@ -76,7 +76,8 @@ async fn five_thousand_tabs_that_come_back_at_once_are_all_caught_up_while_pages
         }
         for wire in &mut wires {
             wire.head().await;
-            let missed = wire.until("<span>missed 20</span>").await + &wire.until("\n\n").await;
+            let missed =
+                wire.until("<span>missed 20</span>").await + wire.until("\n\n").await.as_str();
             assert_eq!(missed.matches("event: NewMessage").count(), 20, "{missed}");
         }
         wires

@@ -195,12 +195,18 @@ impl Raw {
     }
 }
 
+/// What stands behind the time of a text that is folded.
+const FOLD: &str =
+    " <label class=\"all\"><input type=\"checkbox\" autocomplete=\"off\"> Show all</label>";
+
 /// The text inside a message's fragment, read as a browser reads it; the fragment must have
 /// exactly the contract's shape.
 pub fn text_of(html: &str) -> String {
     let inside = html.split_once("</strong> <span>").expect("a name, then a text").1;
     let (text, rest) = inside.split_once("</span> <time datetime=\"").expect("a text, then a time");
-    assert!(rest.ends_with("</time></p>"), "{rest:?}");
+    let rest = rest.strip_suffix("</p>").expect("its end");
+    let rest = rest.strip_suffix(FOLD).unwrap_or(rest);
+    assert!(rest.ends_with("</time>"), "{rest:?}");
     let mut plain = String::new();
     for (place, part) in text.split("<a href=\"").enumerate() {
         let part = if place == 0 { part } else { part.split_once('>').expect("a whole tag").1 };

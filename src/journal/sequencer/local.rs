@@ -100,7 +100,7 @@ impl Local {
     /// makes durable is in the tail before anybody hears of it.
     pub(crate) fn start(mut writer: Writer, metrics: Metrics) -> Result<(Self, Tail), OpenError> {
         let path = writer.path();
-        let sqlite = |why| OpenError::sqlite(path, why);
+        let sqlite = |why| writer.lock().blame(OpenError::sqlite(path, why));
         let io = |why| OpenError::io(path, why);
         let mut mark = Mark::new(writer.lock().mark().try_clone().map_err(io)?);
         let last = writer.last().map_err(sqlite)?;

@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fs::{self, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -114,7 +114,7 @@ impl Lock {
     }
 
     /// Whether the disk has no room for what SQLite makes beside the data.
-    pub(crate) fn is_full(&self) -> bool {
+    fn is_full(&self) -> bool {
         let room = || -> io::Result<()> {
             let length = self.mark.metadata()?.len();
             let written = self.mark.write_all_at(&vec![0; 64 << 10], length);
@@ -126,9 +126,54 @@ impl Lock {
         })
     }
 
-    /// Whether the data is still the file that its name leads to.
+    /// Whether the data is still the file that its name leads to, and so is what is noted beside it:
+    /// without that, a restart does not know what was given out.
     pub(crate) fn is_in_place(&self) -> io::Result<bool> {
-        is_at(&self.data, &self.path)
+        Ok(is_at(&self.data, &self.path)? && is_at(&self.mark, &self.beside(".lock"))?)
+    }
+
+    /// Takes the files away from others, where everybody could read or write one: an earlier hubbub
+    /// left it to the umask. A group that was let in on purpose stays.
+    pub(crate) fn close_to_others(&self) -> io::Result<()> {
+        for path in FILES.map(|ending| self.beside(ending)) {
+            let Ok(known) = fs::symlink_metadata(&path) else { continue };
+            let mode = known.mode() & 0o7777;
+            if known.is_file() && mode & 0o007 != 0 {
+                fs::set_permissions(&path, fs::Permissions::from_mode(PRIVATE))?;
+                tracing::warn!(
+                    file = %path.display(),
+                    "everybody could read what is stored (mode {mode:o}); they cannot any more"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// An error with the file that it is about. SQLite does not say which of its files it could not
+    /// open, nor always that the disk is full.
+    pub(crate) fn blame(&self, why: OpenError) -> OpenError {
+        if !matches!(why, OpenError::Sqlite { .. } | OpenError::Io { .. }) {
+            return why;
+        }
+        match self.at_fault() {
+            Some((file, why)) => OpenError::io(&file, why),
+            None if self.is_full() => why.or_full(),
+            None => why,
+        }
+    }
+
+    /// What SQLite keeps beside the data and cannot open.
+    fn at_fault(&self) -> Option<(PathBuf, io::Error)> {
+        ["-wal", "-shm"].into_iter().find_map(|ending| {
+            let path = self.beside(ending);
+            let known = fs::symlink_metadata(&path).ok()?;
+            let why = if known.is_file() {
+                OpenOptions::new().read(true).write(true).open(&path).err()?
+            } else {
+                io::Error::other("this is no file")
+            };
+            Some((path, why))
+        })
     }
 }
 

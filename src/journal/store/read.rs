@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
         let mut rows = statement.query([limit])?;
         let mut rooms = Vec::new();
         while let Some(row) = rows.next()? {
-            rooms.push((RoomName::stored(text(row, 0)?), time(row.get(1)?).unwrap_or_default()));
+            rooms.push((RoomName::stored(text(row, 0)?), time(row.get(1)?)));
         }
         Ok(rooms)
     }
@@ -270,7 +270,7 @@ impl<'a> Reader<'a> {
         let place = Place {
             id: MessageId::new(self.epoch.clone(), Seq::new(seq)),
             room: room.clone(),
-            sent_at: time(row.get(1)?).ok_or(ReadError::Damaged(seq))?,
+            sent_at: time(row.get(1)?),
         };
         let columns = Columns { kind: row.get(2)?, name: text(row, 3)?, body: text(row, 4)? };
         Entry::from_columns(place, columns).map_err(|why| ReadError::Unknown { seq, why })
@@ -282,9 +282,11 @@ pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, rusql
     Ok(row.get_ref(column)?.as_str()?)
 }
 
-/// A time as it is stored, in milliseconds since 1970; `None` beyond the year 9999.
-pub(super) fn time(milliseconds: i64) -> Option<Timestamp> {
-    Timestamp::from_millisecond(milliseconds).ok()
+/// A time as it is stored, in milliseconds since 1970. Beyond what a calendar here has, it is the last
+/// one or the first: a time is for people to read, and keeps no message from them.
+pub(super) fn time(milliseconds: i64) -> Timestamp {
+    let edge = if milliseconds > 0 { Timestamp::MAX } else { Timestamp::MIN };
+    Timestamp::from_millisecond(milliseconds).unwrap_or(edge)
 }
 
 /// SQLite's integers are signed; a place beyond them is beyond every message.

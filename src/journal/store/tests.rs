@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::StatementStatus;
 use tempfile::{TempDir, tempdir};
 
-use super::{Writer, age, check, open, read::Reader, trim};
+use super::{Lane, MAX_IDLE_TIME, Store, Writer, age, check, open, read::Reader, trim};
 use crate::{
     journal::{Retention, followers::Followers, holds::Holds},
     message::{Entry, Epoch, Key, Message, MessageId, Name, RoomName, Seq, Text},
@@ -15,6 +15,8 @@ use crate::{
 mod clock;
 mod files;
 mod forget;
+#[cfg(feature = "nats")]
+mod node;
 
 /// A writer over a file of its own.
 struct Bench {
@@ -310,4 +312,18 @@ fn the_rooms_list_and_the_search_for_old_messages_do_not_go_through_all_rooms() 
     assert!(!statement.exists([10]).unwrap());
     let steps = statement.get_status(StatementStatus::VmStep);
     assert!(steps < 50, "{steps} steps where there is nothing");
+}
+
+#[tokio::test]
+async fn connections_that_nobody_reads_by_any_more_are_closed() {
+    let bench = Bench::new(Retention { keep: 1000, ttl: None });
+    let store = Store::open(bench.writer.path(), Epoch::fresh()).unwrap();
+    let idle = || store.0.idle.lock().unwrap();
+    for _ in 0..3 {
+        let since = Instant::now() - MAX_IDLE_TIME * 2;
+        idle().insert(0, (since, open::readable(bench.writer.path()).unwrap()));
+    }
+    assert_eq!(idle().len(), 4);
+    store.read(Lane::Page, |_| Ok(())).await.unwrap();
+    assert_eq!(idle().len(), 1, "the one that was read by is kept");
 }

@@ -73,13 +73,13 @@ impl Writer {
     ) -> Result<Self, OpenError> {
         // First: it shows whether the file is another process's.
         let lock = Lock::take(path)?;
-        let full = |why: OpenError| if lock.is_full() { why.or_full() } else { why };
         let (connection, checked) =
-            open::writable(lock.path(), check::evidence(&lock)?).map_err(full)?;
+            open::writable(lock.path(), check::evidence(&lock)?).map_err(|why| lock.blame(why))?;
+        lock.close_to_others().map_err(|why| OpenError::io(lock.path(), why))?;
         digest::define(&connection).map_err(|why| OpenError::sqlite(path, why))?;
         connection.set_prepared_statement_cache_capacity(MAX_STATEMENTS);
         let watch = Watch::begin(&connection, &lock);
-        let watch = watch.map_err(|why| full(OpenError::io(lock.path(), why)))?;
+        let watch = watch.map_err(|why| lock.blame(OpenError::io(lock.path(), why)))?;
         let (rooms, chores) = (Rooms::default(), Chores::default());
         Ok(Self {
             connection,
@@ -297,7 +297,7 @@ pub(super) fn find(
             let (kind, name, body) = (row.get(2)?, text(row, 3)?, text(row, 4)?);
             Ok(Found {
                 seq: Seq::new(row.get(0)?),
-                sent_at: time(row.get(1)?).unwrap_or_default(),
+                sent_at: time(row.get(1)?),
                 same: match kind {
                     TRIMMED => body.is_empty() || body == digest(sent.name, sent.body),
                     _ => sent == Columns { kind, name, body },

@@ -5,7 +5,7 @@ use std::{
     mem,
 };
 
-use super::super::roster::{Hold, Shift, Word, skeleton};
+use super::super::roster::{Hold, Shift, Skeleton, Word};
 use crate::message::RoomName;
 
 /// A tab's id: 32 hexadecimal digits are 16 bytes.
@@ -65,14 +65,14 @@ impl Map {
     pub(super) fn of_browser(
         &self,
         room: &RoomName,
-        skeleton_of_it: &str,
+        skeleton: &Skeleton,
         browser: u32,
     ) -> Vec<(Id, Word)> {
         let tabs = self.rooms.get(room).into_iter().flat_map(|place| &place.tabs);
         let own = tabs.filter(|(_, word)| {
             word.browser == browser
                 && word.hold != Hold::Left
-                && *skeleton(&word.name) == *skeleton_of_it
+                && Skeleton::of(&word.name).is_like(skeleton)
         });
         own.map(|(id, word)| (*id, word.clone())).collect()
     }

@@ -18,7 +18,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    super::roster::{Hold, News, Presence, Roster, skeleton},
+    super::roster::{Hold, News, Presence, Roster, Skeleton},
     map::{Id, Map, Shifts, id_text, parse_id},
     wire::{Aside, Change, Message},
 };
@@ -258,6 +258,13 @@ impl Peers {
         said.map(|word| word.hold.presence()).max().unwrap_or(Presence::Gone)
     }
 
+    /// On how many other nodes a tab is.
+    pub(super) fn count(&self, room: &RoomName, tab: &str) -> u32 {
+        let Some(id) = parse_id(tab) else { return 0 };
+        let said = self.others.values().filter_map(|peer| peer.map.get(room, &id));
+        said.map(|word| u32::from(word.hold != Hold::Left)).sum()
+    }
+
     /// The tabs of a browser on other nodes under a name that looks like this: how many, and which of
     /// them nothing but a grace keeps.
     pub(super) fn of_browser(
@@ -266,7 +273,7 @@ impl Peers {
         name: &Name,
         browser: u32,
     ) -> (usize, Vec<String>) {
-        let skeleton = skeleton(name);
+        let skeleton = Skeleton::of(name);
         let own =
             self.others.values().flat_map(|peer| peer.map.of_browser(room, &skeleton, browser));
         let (mut count, mut idle) = (0, Vec::new());

@@ -85,6 +85,12 @@ impl Net {
         }
     }
 
+    /// Lets so much time go by that nothing is remembered any more.
+    async fn forget(&mut self) {
+        time::advance(Duration::from_hours(3)).await;
+        self.pass(Duration::from_secs(10)).await;
+    }
+
     fn here(&self, node: usize) -> String {
         said(&self.nodes[node].roster.people(&room()))
     }
@@ -94,7 +100,9 @@ impl Net {
     }
 
     fn enter(&self, node: usize, tab: usize, who: &str) -> Guard {
-        self.nodes[node].roster.enter(&room(), &id(tab), &name(who))
+        let Node { roster, peers, .. } = &self.nodes[node];
+        let elsewhere = peers.count(&room(), &id(tab));
+        roster.enter(&room(), &id(tab), &name(who), elsewhere).unwrap()
     }
 
     fn settled(&self) -> bool {
@@ -121,7 +129,7 @@ async fn who_is_on_one_node_is_listed_on_all_and_the_name_is_taken_there() {
     net.pass(TELL_INTERVAL * 2).await;
     assert_eq!(net.everywhere(), [""; 3]);
     assert!(net.nodes[2].roster.check(&room(), &name("ann")).is_ok(), "free at once");
-    net.pass(Duration::from_mins(3)).await;
+    net.forget().await;
     for node in &net.nodes {
         node.roster.assert_nothing_is_kept();
     }
@@ -218,7 +226,7 @@ async fn a_tab_that_moves_is_one_and_one_that_is_hidden_is_told_by_any_node() {
     let mut net = Net::of(2);
     let ann = net.enter(0, 1, "ann");
     net.pass(Duration::from_secs(1)).await;
-    net.nodes[0].roster.hide(&room(), &id(1), &name("ann"));
+    net.nodes[0].roster.hide(&room(), &id(1), &name("ann"), 0);
     drop(ann);
     net.pass(Duration::from_secs(6)).await;
     assert_eq!(net.everywhere(), ["ann (away)"; 2]);

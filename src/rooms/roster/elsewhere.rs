@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, mem};
 use tokio::time::Instant;
 
 use super::{
-    MAX_SWEEP_BATCH, Presence, Roster, TabId, skeleton::skeleton, state::Key, tab::Standing,
+    MAX_SWEEP_BATCH, Presence, Roster, TabId, skeleton::Skeleton, state::Key, tab::Standing,
 };
 use crate::message::{Name, RoomName};
 
@@ -94,7 +94,7 @@ impl Roster {
         for part in shifts.chunks(MAX_SWEEP_BATCH) {
             let skeletons = part.iter().map(|shift| {
                 let known = shift.before.as_ref().or(shift.after.as_ref());
-                known.map(|word| skeleton(&word.name))
+                known.map(|word| Skeleton::of(&word.name))
             });
             let skeletons: Vec<_> = skeletons.collect(); // What takes long, before the lock.
             let mut state = self.lock();

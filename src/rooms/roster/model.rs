@@ -40,6 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
         4_400..5_600_u64,
         Just(5_000_u64),
         Just(150_000_u64),
+        Just(3_600_000_u64),
         140_000..160_000_u64
     ];
     prop_oneof![
@@ -113,6 +114,9 @@ impl Model {
         if self.left.iter().any(|left| (left.0, left.1) == (room, tab)) {
             return;
         }
+        if self.find(room, tab).is_none() && self.is_taken(room, tab) {
+            return;
+        }
         let tab = self.find_or_add(room, tab, now);
         let since = tab.hidden.map_or(now, |(since, _)| since);
         tab.hidden = Some((since, now + HIDDEN_LEASE));
@@ -182,7 +186,7 @@ impl Run {
                 }
             }
             Step::Enter(at, tab) => {
-                let guard = self.roster.enter(&room(at), &tab.to_string(), &name(tab));
+                let guard = self.roster.open(&room(at), &tab.to_string(), &name(tab));
                 let number = self.hold(guard);
                 let tab = self.model.find_or_add(at, tab, now);
                 tab.streams.push(number);
@@ -200,7 +204,7 @@ impl Run {
                 self.model.watching.push((at, number));
             }
             Step::Hide(at, tab) => {
-                self.roster.hide(&room(at), &tab.to_string(), &name(tab));
+                self.roster.hide(&room(at), &tab.to_string(), &name(tab), 0);
                 self.model.hide(at, tab, now);
             }
             Step::Show(at, tab) => {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::{
     MAX_LISTED_NAMES, TabId,
     elsewhere::{Elsewhere, Shift, Word},
+    skeleton::Skeleton,
     tab::{Standing, Tab},
 };
 use crate::message::{Name, People, Person};
@@ -107,8 +108,13 @@ impl Room {
         self.stale
     }
 
-    pub(super) fn holds(&self, skeleton: &str) -> bool {
-        self.skeletons.contains_key(&self.hasher.hash_one(skeleton))
+    /// Whether more than so many tabs have a name that looks like this.
+    pub(super) fn holds(&self, skeleton: &Skeleton, beside: u32) -> bool {
+        skeleton.each().any(|one| self.count_of(one) > beside)
+    }
+
+    fn count_of(&self, one: &Arc<str>) -> u32 {
+        self.skeletons.get(&self.hasher.hash_one(one)).copied().unwrap_or(0)
     }
 
     pub(super) fn tab(&self, id: &TabId) -> Option<&Tab> {
@@ -117,10 +123,10 @@ impl Room {
 
     /// Who bears a name with this skeleton; `elsewhere` of the browser's own tabs are on other nodes.
     /// It looks at each tab of the room, and is asked only where a browser wants a name that is taken.
-    pub(super) fn bearers(&self, skeleton: &str, browser: &str, elsewhere: usize) -> Bearers {
+    pub(super) fn bearers(&self, skeleton: &Skeleton, browser: &str, elsewhere: usize) -> Bearers {
         let mut bearers = Bearers { own: Vec::new(), others: false };
         let mut known = u32::try_from(elsewhere).unwrap_or(u32::MAX);
-        for (id, tab) in self.tabs.iter().filter(|(_, tab)| &*tab.skeleton == skeleton) {
+        for (id, tab) in self.tabs.iter().filter(|(_, tab)| tab.skeleton.is_like(skeleton)) {
             if tab.browser.as_deref() == Some(browser) {
                 bearers.own.push((id.clone(), tab.is_idle()));
             } else {
@@ -128,15 +134,16 @@ impl Room {
             }
             known += 1;
         }
-        let all = self.skeletons.get(&self.hasher.hash_one(skeleton));
-        bearers.others |= all.is_some_and(|tabs| *tabs > known);
+        bearers.others |= self.holds(skeleton, known);
         bearers
     }
 
     /// Adds a tab, unless one is there under its id.
     pub(super) fn insert(&mut self, id: TabId, tab: Tab) {
         if let Entry::Vacant(place) = self.tabs.entry(id) {
-            *self.skeletons.entry(self.hasher.hash_one(&*tab.skeleton)).or_default() += 1;
+            for one in tab.skeleton.each() {
+                *self.skeletons.entry(self.hasher.hash_one(one)).or_default() += 1;
+            }
             place.insert(tab); // It has not come yet, so no name is to be counted.
         }
     }
@@ -164,22 +171,31 @@ impl Room {
         Some(tab)
     }
 
+    /// A tab holds its skeleton.
+    fn hold(&mut self, skeleton: &Skeleton) {
+        for one in skeleton.each() {
+            *self.skeletons.entry(self.hasher.hash_one(one)).or_default() += 1;
+        }
+    }
+
     /// A tab holds its skeleton no more.
-    fn release(&mut self, skeleton: &str) {
-        let hash = self.hasher.hash_one(skeleton);
-        if let Some(tabs) = self.skeletons.get_mut(&hash) {
-            *tabs -= 1;
-            if *tabs == 0 {
-                self.skeletons.remove(&hash);
+    fn release(&mut self, skeleton: &Skeleton) {
+        for one in skeleton.each() {
+            let hash = self.hasher.hash_one(one);
+            if let Some(tabs) = self.skeletons.get_mut(&hash) {
+                *tabs -= 1;
+                if *tabs == 0 {
+                    self.skeletons.remove(&hash);
+                }
             }
         }
     }
 
     /// A tab on another node came, changed, or went.
-    pub(super) fn shift(&mut self, shift: &Shift, skeleton: &str) {
+    pub(super) fn shift(&mut self, shift: &Shift, skeleton: &Skeleton) {
         if shift.before.is_none() && shift.after.is_some() {
             self.elsewhere.tabs += 1;
-            *self.skeletons.entry(self.hasher.hash_one(skeleton)).or_default() += 1;
+            self.hold(skeleton);
         } else if shift.before.is_some() && shift.after.is_none() {
             self.elsewhere.tabs -= 1;
             self.release(skeleton);

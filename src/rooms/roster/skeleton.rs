@@ -6,21 +6,54 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::message::{Name, is_ignorable};
 
-/// The skeleton of a name: case and width folded, and confusable spellings mapped to one (Unicode
-/// Technical Standard 39, section 4). Two names with one skeleton look alike.
-pub(in crate::rooms) fn skeleton(name: &Name) -> Arc<str> {
-    let seen = name.as_str().nfkc().filter(|c| !is_ignorable(*c));
-    let folded: String = seen.flat_map(char::to_lowercase).collect();
-    let skeleton: String = unicode_security::skeleton(&folded).collect();
-    // The skeleton may hold capitals again (a confusable's prototype).
-    let folded = skeleton.chars().flat_map(char::to_lowercase);
+/// What a name looks like (Unicode Technical Standard 39, section 4): as it is written, and in small
+/// letters. A Greek capital beta looks like a B, and a small one like nothing else; a small alpha
+/// looks like an a.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::rooms) struct Skeleton {
+    /// Of the name in small letters.
+    small: Arc<str>,
+    /// Of the name as it is written; nearly always the same.
+    written: Arc<str>,
+}
+
+impl Skeleton {
+    /// What `name` looks like.
+    pub(in crate::rooms) fn of(name: &Name) -> Self {
+        let seen: String = name.as_str().nfkc().filter(|c| !is_ignorable(*c)).collect();
+        let lower = seen.to_lowercase();
+        let small: Arc<str> = prototype(&lower).into();
+        // Each takes microseconds, and most names are written in small letters.
+        let written = (seen != lower).then(|| prototype(&seen));
+        let written = written.filter(|written| **written != *small);
+        let written = written.map_or_else(|| Arc::clone(&small), Into::into);
+        Self { small, written }
+    }
+
+    /// Whether two names look alike.
+    pub(in crate::rooms) fn is_like(&self, other: &Self) -> bool {
+        self.each().any(|one| other.each().any(|it| it == one))
+    }
+
+    /// What it is found by: names that have one of these in common look alike.
+    pub(in crate::rooms) fn each(&self) -> impl Iterator<Item = &Arc<str>> {
+        let written = (self.small != self.written).then_some(&self.written);
+        [&self.small].into_iter().chain(written)
+    }
+}
+
+/// Confusable spellings mapped to one, in small letters.
+fn prototype(seen: &str) -> String {
+    let like: String = unicode_security::skeleton(seen).collect();
+    let mut prototype = like.to_lowercase();
+    if prototype != like {
+        // What a capital looks like is a capital, whose small letter may look like others.
+        prototype = unicode_security::skeleton(&prototype).collect::<String>().to_lowercase();
+    }
     // A capital I is both an i and what looks like an l, so that these are one. A dot above is part
     // of an i (a Turkish capital has one).
-    folded
-        .filter(|c| *c != DOT_ABOVE)
-        .map(|c| if c == 'i' { 'l' } else { c })
-        .collect::<String>()
-        .into()
+    let folded = prototype.chars().filter(|c| *c != DOT_ABOVE);
+    folded.map(|c| if c == 'i' { 'l' } else { c }).collect()
 }
 
 /// The combining dot above.
@@ -31,7 +64,8 @@ mod tests {
     use super::*;
 
     fn alike(one: &str, other: &str) -> bool {
-        skeleton(&Name::parse(one).unwrap()) == skeleton(&Name::parse(other).unwrap())
+        let of = |raw| Skeleton::of(&Name::parse(raw).unwrap());
+        of(one).is_like(&of(other))
     }
 
     #[test]
@@ -41,6 +75,25 @@ mod tests {
         }
         for other in ["Anna", "Bob", "李"] {
             assert!(!alike("ann", other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_capital_of_another_script_looks_like_ours_though_its_small_letter_does_not() {
+        for (one, other) in [
+            ("Βob", "Bob"), // Greek
+            ("Вob", "bob"), // Cyrillic
+            ("Νick", "nick"),
+            ("Ηenry", "Henry"),
+            ("Мах", "max"),
+            ("ΤΟΜ", "tom"),
+            ("Ꮃalter", "walter"), // Cherokee
+            ("Вова", "вова"),
+        ] {
+            assert!(alike(one, other), "{one:?} {other:?}");
+        }
+        for (one, other) in [("van", "nan"), ("Νίκος", "vίκος!"), ("Вова", "Bob")] {
+            assert!(!alike(one, other), "{one:?} {other:?}");
         }
     }
 

@@ -10,9 +10,10 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    LEFT_TAB_TTL, NameTaken, Presence, TabId,
+    LEFT_TAB_TTL, Lapsed, NameTaken, Presence, TabId,
     elsewhere::{Outbox, Shift},
     room::{Bearers, Room},
+    skeleton::Skeleton,
     tab::Tab,
 };
 use crate::message::{Name, People, RoomName};
@@ -50,16 +51,35 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn check(&self, room: &RoomName, skeleton: &str) -> Result<(), NameTaken> {
-        let taken = self.rooms.get(room).is_some_and(|room| room.holds(skeleton));
+    pub(super) fn check(&self, room: &RoomName, skeleton: &Skeleton) -> Result<(), NameTaken> {
+        let taken = self.rooms.get(room).is_some_and(|room| room.holds(skeleton, 0));
         if taken { Err(NameTaken { by_own: false }) } else { Ok(()) }
+    }
+
+    /// Whether a tab may go on under its name: it is here, or it neither left nor has somebody else
+    /// its name by now.
+    /// `elsewhere` is on how many other nodes the tab itself is.
+    pub(super) fn check_tab(
+        &self,
+        key: &Key,
+        skeleton: &Skeleton,
+        elsewhere: u32,
+    ) -> Result<(), Lapsed> {
+        if self.tab(key).is_some() {
+            return Ok(());
+        }
+        let holds = |room: &Room| room.holds(skeleton, elsewhere);
+        if self.left.contains_key(key) || self.rooms.get(&key.room).is_some_and(holds) {
+            return Err(Lapsed);
+        }
+        Ok(())
     }
 
     pub(super) fn join(
         &mut self,
         key: &Key,
         name: &Name,
-        skeleton: Arc<str>,
+        skeleton: Skeleton,
         browser: Option<&str>,
         elsewhere: usize,
         now: Instant,
@@ -79,6 +99,11 @@ impl State {
         Ok(())
     }
 
+    /// Whether a tab is here, or was until a moment ago.
+    pub(super) fn knows(&self, key: &Key) -> bool {
+        self.tab(key).is_some()
+    }
+
     pub(super) fn presence(&self, key: &Key) -> Presence {
         match self.tab(key).map(Tab::is_idle) {
             None => Presence::Gone,
@@ -92,7 +117,7 @@ impl State {
         &mut self,
         key: &Key,
         name: &Name,
-        skeleton: Arc<str>,
+        skeleton: Skeleton,
         now: Instant,
     ) -> u64 {
         self.insert(key, name, skeleton, now);
@@ -111,12 +136,18 @@ impl State {
 
     /// Also for a tab that is not known: after a restart of the server, or of a machine that slept
     /// for longer than the lease.
-    pub(super) fn hide(&mut self, key: &Key, name: &Name, skeleton: Arc<str>, now: Instant) {
-        if self.left.contains_key(key) {
-            return;
+    pub(super) fn hide(
+        &mut self,
+        key: &Key,
+        name: &Name,
+        skeleton: Skeleton,
+        elsewhere: u32,
+        now: Instant,
+    ) {
+        if self.check_tab(key, &skeleton, elsewhere).is_ok() {
+            self.insert(key, name, skeleton, now);
+            self.update(key, |tab| tab.hide(now));
         }
-        self.insert(key, name, skeleton, now);
-        self.update(key, |tab| tab.hide(now));
     }
 
     pub(super) fn hide_known(&mut self, key: &Key, now: Instant) {
@@ -160,7 +191,7 @@ impl State {
     }
 
     /// A tab on another node came, changed, or went.
-    pub(super) fn shift(&mut self, shift: &Shift, skeleton: &str) {
+    pub(super) fn shift(&mut self, shift: &Shift, skeleton: &Skeleton) {
         self.open(&shift.room);
         self.change(&shift.room, |room| room.shift(shift, skeleton));
     }
@@ -224,7 +255,7 @@ impl State {
     }
 
     /// Adds a tab, unless it is there.
-    fn insert(&mut self, key: &Key, name: &Name, skeleton: Arc<str>, now: Instant) {
+    fn insert(&mut self, key: &Key, name: &Name, skeleton: Skeleton, now: Instant) {
         if self.tab(key).is_some() {
             return;
         }

@@ -7,14 +7,15 @@ use tokio::time::Instant;
 use super::{
     HIDDEN_LEASE, PRESENCE_GRACE,
     elsewhere::{Hold, Word, browser_mark},
+    skeleton::Skeleton,
 };
 use crate::message::Name;
 
 /// A tab that has its name.
 pub(super) struct Tab {
     pub name: Name,
-    /// What the name looks like; see [`skeleton`](super::skeleton::skeleton).
-    pub skeleton: Arc<str>,
+    /// What the name looks like.
+    pub skeleton: Skeleton,
     /// The browser that it joined from, where that is known.
     pub browser: Option<Arc<str>>,
     /// Tells this tab from one under the same id that left before it, whose guards may still be
@@ -49,7 +50,7 @@ pub(in crate::rooms) enum Standing {
 
 impl Tab {
     /// A tab that joins now.
-    pub(super) fn new(name: Name, skeleton: Arc<str>, generation: u64, now: Instant) -> Self {
+    pub(super) fn new(name: Name, skeleton: Skeleton, generation: u64, now: Instant) -> Self {
         Self {
             name,
             skeleton,

@@ -123,6 +123,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Writer<S> {
             }
             self.out.advance(written);
         }
+        // An empty rest would keep what it is of.
+        self.out = Bytes::new();
         // For sockets that encrypt; to TCP it is nothing.
         Pin::new(&mut self.socket).poll_flush(context)
     }

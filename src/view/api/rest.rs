@@ -113,7 +113,10 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                     (name("lastEventId")) ", " (name("last")) " and " (name("format")) " as above."
                 }
                 dt { (url("GET", "/rooms/{room}/tabs/{tab}/live")) }
-                dd { "What the frame of a page without script begins with." }
+                dd {
+                    "What the frame of a page without script begins with; with " (name("still")) " what "
+                    "stands behind it."
+                }
                 dt { (url("POST", "/rooms/{room}/tabs/{tab}/presence")) }
                 dd { "Whether the tab is hidden, in " (name("hidden")) ": true or false. A 204." }
                 dt { (url("GET", "/rooms/{room}/tabs/{tab}/leave")) }
@@ -127,7 +130,12 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                 dt { (url("GET", "/healthz")) }
                 dd { "200 while the process answers." }
                 dt { (url("GET", "/readyz")) }
-                dd { "200 while messages can be stored and delivered, else 503." }
+                dd {
+                    "200 while messages can be stored and delivered, else 503; of several nodes, where "
+                    "one can read here what the others have."
+                }
+                dt { (url("GET", "/readyz/sends")) }
+                dd { "200 while messages can be stored, else 503." }
             }
             p {
                 "Metrics are served for the operator alone, on the address that "

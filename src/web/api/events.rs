@@ -127,8 +127,10 @@ impl live::LiveFrames for LiveStream {
 fn answer(representation: Representation, stream: LiveStream, state: &AppState) -> Response {
     let headers: [(HeaderName, &str); 4] = [
         (header::CONTENT_TYPE, representation.content_type()),
-        // `no-transform` and nginx's own header: a proxy that gathers or compresses holds back.
-        (header::CACHE_CONTROL, "no-cache, no-transform"),
+        // `no-transform` and nginx's own header: a proxy that gathers or compresses holds back. `no-store`:
+        // Firefox holds a second request of an address back until the answer to the first is whole, to
+        // keep that.
+        (header::CACHE_CONTROL, "no-cache, no-store, no-transform"),
         (HeaderName::from_static("x-accel-buffering"), "no"),
         (header::VARY, "accept"),
     ];

@@ -101,7 +101,8 @@ pub(crate) async fn create(
             } else if framed {
                 again(why.status(), send_frame(&form))
             } else {
-                let page = tab::page(&state, &caller, (&tab, &visitor.proof), None, &form).await?;
+                let known = (&tab, visitor.proof.as_str());
+                let page = tab::page(&state, &caller, &headers, known, None, &form).await?;
                 again(why.status(), page)
             };
             Ok(why.told_by(answer))

@@ -4,10 +4,11 @@ use std::{iter, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 use maud::Markup;
+use serde::Deserialize;
 
 use super::super::{
     api::messages::PageQuery,
@@ -45,7 +46,7 @@ pub(crate) async fn show(
     let before = query.before(&state)?;
     let path = paths::tab(&tab.room, &tab.id);
     let form = SendForm { path, key: &Key::fresh(), text: "", problem: None, framed: false };
-    let page = page(&state, &caller, (&tab, &proof), before, &form).await?;
+    let page = page(&state, &caller, &headers, (&tab, &proof), before, &form).await?;
     Ok((not_stored(), page).into_response())
 }
 
@@ -60,17 +61,26 @@ async fn wait_for_sent(state: &AppState, headers: &HeaderMap) {
     }
 }
 
-/// `GET /rooms/{room}/tabs/{tab}/live`: what the frame of a page without script begins with.
+/// What the address of a frame says.
+#[derive(Deserialize)]
+pub(crate) struct FrameQuery {
+    still: Option<String>,
+}
+
+/// `GET /rooms/{room}/tabs/{tab}/live`: what the frame of a page without script begins with; with
+/// `?still=1` what stands behind that frame.
 pub(crate) async fn live(
     tab: Tab,
     caller: Caller,
     State(state): State<AppState>,
+    Params(FrameQuery { still }): Params<FrameQuery>,
 ) -> Result<Response, Error> {
     let limit = PAGE_MESSAGES;
     let newest = state.rooms.messages(&caller, &tab.room, None, limit).await?;
     let stream = paths::tab(&tab.room, &tab.id).events();
     let stream = format!("{stream}?format=html&last={limit}");
-    let page = view::endless::entrance(&tab.room, &newest.messages, &stream);
+    let next = still.is_none().then_some(&*stream);
+    let page = view::endless::newest(&tab.room, &newest.messages, next);
     Ok((not_stored(), page).into_response())
 }
 
@@ -87,6 +97,7 @@ pub(crate) async fn form(Visitor { room, id, .. }: Visitor) -> Redirect {
 pub(crate) async fn page(
     state: &AppState,
     caller: &Caller,
+    headers: &HeaderMap,
     (tab, proof): (&Tab, &str),
     before: Option<Seq>,
     form: &SendForm<'_>,
@@ -101,17 +112,24 @@ pub(crate) async fn page(
         None => state.cache.people(&tab.room, &people),
     };
     let cursor = MessageId::new(state.rooms.journal().epoch().clone(), past.upto);
+    let for_text = is_text_browser(headers).then(|| view::message::with_breaks(&past.messages));
     Ok(view::room::tab(&view::room::Tab {
         room: &tab.room,
         path: paths::tab(&tab.room, &tab.id),
         name: &tab.name,
         proof,
-        messages: &past.messages,
+        messages: for_text.as_ref().unwrap_or(&past.messages),
         older: past.older.as_ref(),
         people: &list,
         cursor: before.is_none().then_some(&cursor),
         form,
     }))
+}
+
+/// Whether a page is for a browser that knows no stylesheets. Nothing else tells it.
+fn is_text_browser(headers: &HeaderMap) -> bool {
+    let agent = headers.get(header::USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
+    [&b"Lynx/"[..], b"w3m/", b"Links ", b"ELinks/"].iter().any(|name| agent.starts_with(name))
 }
 
 /// The people with the tab itself among them, where they are all listed and it is not: who sees the

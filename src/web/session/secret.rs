@@ -1,7 +1,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -50,12 +50,17 @@ impl Secret {
         let path = PathBuf::from(path);
         let io = |why| SecretError::Io { path: path.clone(), why };
         let mut made = None;
+        // To open a pipe would wait for who writes into it.
+        if fs::metadata(&path).is_ok_and(|known| !known.is_file()) {
+            return Err(SecretError::NotASecret(path));
+        }
         let bytes = match File::open(&path) {
             Ok(file) => {
                 // One more than is due shows a file that is too long, whatever its size.
                 let mut bytes = Vec::with_capacity(SECRET_BYTES + 1);
                 (&file).take(SECRET_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
                 if bytes.len() == SECRET_BYTES {
+                    tell_whose(&file, &path, data).map_err(io)?;
                     close_to_others(&file, &path).map_err(io)?;
                 }
                 bytes
@@ -105,6 +110,19 @@ impl Secret {
     pub(super) fn verify(&self, cookie: Cookie<'_>) -> Option<Cookie<'static>> {
         CookieJar::new().signed(&self.key).verify(cookie.into_owned())
     }
+}
+
+/// Says where the secret is another user's than the data: whoever put it there can be anybody.
+fn tell_whose(file: &File, path: &Path, data: &Path) -> io::Result<()> {
+    let (owner, due) = (file.metadata()?.uid(), fs::metadata(data).map(|data| data.uid()));
+    if due.as_ref().is_ok_and(|due| *due != owner) {
+        tracing::warn!(
+            file = %path.display(),
+            "the signing secret belongs to another user (uid {owner}) than the data, who knows it: \
+             move it away, and a new one is made; all join anew"
+        );
+    }
+    Ok(())
 }
 
 /// Takes a secret that others can read away from them, and says so: by it they can be anybody.

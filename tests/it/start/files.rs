@@ -76,4 +76,38 @@ fn the_line_of_a_start_that_fails_names_the_file_at_fault() {
         let said = refused(&mut hubbub(home.path(), "127.0.0.1:0"));
         assert!(said.contains("--data") && said.contains(&format!("/{file}:")), "{file}: {said}");
     }
+    // SQLite opens these, and follows no link.
+    for file in ["hubbub.db-wal", "hubbub.db-shm"] {
+        let home = App::start().home(); // It is killed.
+        let path = home.path().join(file);
+        let _ = fs::remove_file(&path);
+        fs::create_dir(&path).unwrap();
+        let said = refused(&mut hubbub(home.path(), "127.0.0.1:0"));
+        assert!(said.contains("--data") && said.contains(&format!("/{file}:")), "{file}: {said}");
+    }
+}
+
+#[test]
+fn a_journal_that_everybody_can_read_is_closed_to_them_and_one_of_a_group_is_not() {
+    let mut app = App::start();
+    for (mode, becomes) in [(0o644, 0o600), (0o666, 0o600), (0o640, 0o640)] {
+        assert!(app.stop().success());
+        fs::set_permissions(app.data(), fs::Permissions::from_mode(mode)).unwrap();
+        app.start_again();
+        let wal = app.data().with_extension("db-wal");
+        for file in [app.data(), wal] {
+            let now = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+            assert_eq!(now, becomes, "{mode:o}: {}", file.display());
+        }
+        assert_eq!(app.log().contains(&format!("(mode {mode:o})")), mode != becomes, "{mode:o}");
+    }
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_secret_is_refused_and_not_waited_for() {
+    let home = tempfile::tempdir().unwrap();
+    let pipe = home.path().join("hubbub.db.secret");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let said = refused(&mut hubbub(home.path(), "127.0.0.1:0"));
+    assert!(said.contains("hubbub.db.secret: this is not a hubbub secret"), "{said}");
 }

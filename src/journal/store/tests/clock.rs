@@ -95,3 +95,21 @@ fn the_room_that_was_written_to_last_is_listed_first_whatever_the_clock_said() {
     let names: Vec<_> = rooms.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["lobby", "hall", "ahead"]);
 }
+
+#[test]
+fn a_message_whose_time_no_calendar_has_can_be_read() {
+    for time in [i64::MAX, i64::MIN, 253_402_207_200_999, 253_402_300_800_000, -377_705_116_800_001]
+    {
+        let mut bench = Bench::new(Retention { keep: 1000, ttl: None });
+        bench.send([("lobby", NOW), ("lobby", NOW)]);
+        bench
+            .writer
+            .connection
+            .execute("UPDATE entries SET sent_at = ?1 WHERE seq = 1", [time])
+            .unwrap();
+        let mut connection = open::readable(bench.writer.path()).unwrap();
+        let epoch = Epoch::fresh();
+        let reader = Reader::begin(&mut connection, &epoch).unwrap();
+        assert_eq!(reader.follow(Seq::new(0), 10).unwrap().len(), 2, "{time}");
+    }
+}

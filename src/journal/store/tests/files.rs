@@ -201,7 +201,7 @@ fn a_file_that_is_written_over_while_it_is_in_use_takes_nothing_more_and_stays_a
 
 #[test]
 fn files_that_are_removed_or_replaced_while_they_are_in_use_take_nothing_until_they_are_back() {
-    for name in ["hubbub.db", "hubbub.db-wal", "hubbub.db-shm"] {
+    for name in ["hubbub.db", "hubbub.db-wal", "hubbub.db-shm", "hubbub.db.lock"] {
         let mut bench = Bench::new(KEEP);
         bench.fill(10);
         let (path, away) = (file(&bench.home, name), file(&bench.home, "away"));

@@ -80,8 +80,11 @@ impl Run {
                     self.net.nodes[node].roster.join(&rooms(room), &id(tab), &who(tab), None, 0);
             }
             Step::Enter(node, room, tab) => {
-                let guard = self.net.nodes[node].roster.enter(&rooms(room), &id(tab), &who(tab));
-                self.held.push(Held { node, room, tab: Some(tab), _guard: guard });
+                let Node { roster, peers, .. } = &self.net.nodes[node];
+                let elsewhere = peers.count(&rooms(room), &id(tab));
+                if let Ok(guard) = roster.enter(&rooms(room), &id(tab), &who(tab), elsewhere) {
+                    self.held.push(Held { node, room, tab: Some(tab), _guard: guard });
+                }
             }
             Step::Drop(nth) => {
                 if let Some(nth) = nth.checked_rem(self.held.len()) {
@@ -93,7 +96,9 @@ impl Run {
                 self.held.push(Held { node, room, tab: None, _guard: guard });
             }
             Step::Hide(node, room, tab) => {
-                self.net.nodes[node].roster.hide(&rooms(room), &id(tab), &who(tab));
+                let Node { roster, peers, .. } = &self.net.nodes[node];
+                let elsewhere = peers.count(&rooms(room), &id(tab));
+                roster.hide(&rooms(room), &id(tab), &who(tab), elsewhere);
             }
             Step::Show(node, room, tab) => self.net.nodes[node].roster.show(&rooms(room), &id(tab)),
             Step::Leave(node, room, tab) => {
@@ -154,7 +159,7 @@ impl Run {
             }
         }
         self.held.clear();
-        self.net.pass(Duration::from_secs(170)).await;
+        self.net.forget().await;
         for node in &self.net.nodes {
             node.roster.assert_nothing_is_kept();
         }

@@ -66,7 +66,7 @@ impl Live {
     }
 
     fn enter(&self, tab: &Tab) -> Guard {
-        self.roster.enter(&tab.room, &tab.id, &tab.name)
+        self.roster.enter(&tab.room, &tab.id, &tab.name, self.rooms.elsewhere(tab)).unwrap()
     }
 
     fn here(&self) -> String {
