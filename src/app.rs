@@ -17,8 +17,6 @@ use std::{
 
 use tokio::time::{Instant, timeout};
 
-#[cfg(feature = "nats")]
-use crate::nats::Link;
 use crate::{
     config::Config,
     delivery::{announcements, feed, hub::Hub, stream::Source},
@@ -31,6 +29,8 @@ use crate::{
     shutdown::Shutdown,
     web::{self, AppState, Hosts, PageCache, Parts, Secret, SecretError, Served},
 };
+#[cfg(feature = "nats")]
+use crate::{nats::Link, rooms::Nodes};
 pub use listeners::Listeners;
 pub use supervisor::TaskFailed;
 use supervisor::{Outcome, Supervisor};
@@ -141,10 +141,14 @@ impl Hubbub {
     }
 
     async fn serve_once(self, listeners: Listeners, shutdown: Shutdown) -> Result<End, TaskFailed> {
+        let roster = Roster::new();
+        #[cfg(feature = "nats")]
+        let nodes = self.link.map(|link| Nodes::new(link, roster.clone()));
+        #[cfg(not(feature = "nats"))]
+        let nodes = None;
         let Self { journal, secret, metrics, config, .. } = self;
         let published = journal.last();
         let hub = Hub::new(Arc::new(journal.clone()), published, metrics.clone());
-        let roster = Roster::new();
         let max_connections = max_connections(&config, &listeners);
         let allowed = config.allowed(max_connections);
         let served = Served {
@@ -159,8 +163,10 @@ impl Hubbub {
         log_start(&journal, &config, max_connections).await;
         let source =
             Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
+        let limits = Limits::new(allowed);
+        let rooms = Rooms::new(nodes, source, roster.clone(), limits, metrics.clone());
         let state = AppState::new(Parts {
-            rooms: Rooms::new(source, roster.clone(), Limits::new(allowed), metrics.clone()),
+            rooms: rooms.clone(),
             cache: PageCache::default(),
             secret,
             metrics: metrics.clone(),
@@ -198,6 +204,9 @@ impl Hubbub {
             }),
         );
         tasks.spawn("announcements", ends(announcements::run(roster.changes(), hub.clone())));
+        if let Some(meeting) = rooms.meet_nodes() {
+            tasks.spawn("nodes", ends(meeting));
+        }
         tasks.spawn("clock", ends(tick(hub.clone())));
         let port = listeners.address().map_or(443, |address| address.port());
         let Listeners { served, admin, redirect, certificate, acme, .. } = listeners;

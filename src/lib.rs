@@ -37,7 +37,7 @@
 //! | [`paths`] | the addresses of pages and forms, built | the handlers |
 //! | [`view`] | maud functions from values to markup | where the values come from |
 //! | [`delivery`] | from the journal to the readers: feed, frames, hub, streams, announcements | HTTP, the rules |
-//! | [`rooms`] | what one may do: join, send, listen, leave; limits, roster, access | HTTP, HTML |
+//! | [`rooms`] | what one may do: join, send, listen, leave; limits, roster, access; who is on other nodes | HTTP, HTML |
 //! | [`config`] | every knob, once | |
 //! | [`telemetry`] | logs | |
 //! | [`web`] | the table of URLs; handlers parse and render; errors, negotiation, sessions | what a socket is |

@@ -30,7 +30,7 @@ const CRATE: Table = &[
     ("nats", &[]),
     ("paths", &["message"]),
     ("reload", &[]),
-    ("rooms", &["delivery", "journal", "message", "metrics", "subscriber"]),
+    ("rooms", &["delivery", "journal", "message", "metrics", "nats", "subscriber"]),
     ("server", &["metrics", "shutdown", "sink", "subscriber"]),
     ("shutdown", &[]),
     ("sink", &[]),

@@ -92,7 +92,7 @@ fn refused(room: &RoomName, form: &PageForm, why: &Error) -> Response {
     let page = view::join::page(room, form.entered("username"), Some(why.sentence()));
     // A form that cannot be taken as it stands, whatever is wrong with it.
     let status = match why {
-        Error::TooMany(_) => why.status(),
+        Error::TooMany(_) | Error::Apart(_) => why.status(),
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     why.told_by((status, page).into_response())
