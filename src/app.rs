@@ -208,31 +208,8 @@ impl Hubbub {
             tasks.spawn("nodes", ends(meeting));
         }
         tasks.spawn("clock", ends(tick(hub.clone())));
-        let port = listeners.address().map_or(443, |address| address.port());
-        let Listeners { served, admin, redirect, certificate, acme, .. } = listeners;
-        if let Some(files) = certificate {
-            tasks.spawn("certificate", ends(async move { files.watch().await }));
-        }
-        if let Some(acme) = acme {
-            tasks.spawn("certificate", ends(async move { acme.lock().await.run().await }));
-        }
-        if let Some(admin) = admin.map(|admin| vec![admin]) {
-            let service = web::admin(state.clone(), hosts(&admin, &config));
-            let metrics = Metrics::new();
-            let run = server::run(admin, service, MAX_ADMIN_CONNECTIONS, metrics, shutdown.clone());
-            tasks.spawn(ADMIN_SERVER, async { run.await.map_err(|why| why.to_string()) });
-        }
-        if let Some(redirect) = redirect.map(|redirect| vec![redirect]) {
-            let service = web::redirect(hosts(&redirect, &config), port);
-            let (most, metrics) = (MAX_REDIRECT_CONNECTIONS, Metrics::new());
-            let run = server::run(redirect, service, most, metrics, shutdown.clone());
-            tasks.spawn(REDIRECT_SERVER, async { run.await.map_err(|why| why.to_string()) });
-        }
-        let service = web::router(state);
         let stopped = shutdown.clone();
-        let run = server::run(served, service, max_connections, metrics, shutdown);
-        tasks.spawn(SERVER, async { run.await.map_err(|why| why.to_string()) });
-
+        listen(&mut tasks, listeners, &state, &config, (max_connections, metrics), &shutdown);
         tasks.spawn("watchdog", ends(manager::watch(journal.clone(), stopped)));
         manager::ready();
 
@@ -251,6 +228,40 @@ impl Hubbub {
         let end = if renewed.load(Ordering::Relaxed) { End::Renewed } else { End::Stopped };
         tasks.finish().map(|()| end)
     }
+}
+
+/// Starts what serves people, the operator, and those who come by plain HTTP.
+fn listen(
+    tasks: &mut Supervisor,
+    listeners: Listeners,
+    state: &AppState,
+    config: &Config,
+    (max_connections, metrics): (usize, Metrics),
+    shutdown: &Shutdown,
+) {
+    let port = listeners.address().map_or(443, |address| address.port());
+    let Listeners { served, admin, redirect, certificate, acme, .. } = listeners;
+    if let Some(files) = certificate {
+        tasks.spawn("certificate", ends(async move { files.watch().await }));
+    }
+    if let Some(acme) = acme {
+        tasks.spawn("certificate", ends(async move { acme.lock().await.run().await }));
+    }
+    if let Some(admin) = admin.map(|admin| vec![admin]) {
+        let service = web::admin(state.clone(), hosts(&admin, config));
+        let (most, metrics) = (MAX_ADMIN_CONNECTIONS, Metrics::new());
+        let run = server::run(admin, service, most, metrics, shutdown.clone());
+        tasks.spawn(ADMIN_SERVER, async { run.await.map_err(|why| why.to_string()) });
+    }
+    if let Some(redirect) = redirect.map(|redirect| vec![redirect]) {
+        let service = web::redirect(hosts(&redirect, config), port);
+        let (most, metrics) = (MAX_REDIRECT_CONNECTIONS, Metrics::new());
+        let run = server::run(redirect, service, most, metrics, shutdown.clone());
+        tasks.spawn(REDIRECT_SERVER, async { run.await.map_err(|why| why.to_string()) });
+    }
+    let service = web::router(state.clone());
+    let run = server::run(served, service, max_connections, metrics, shutdown.clone());
+    tasks.spawn(SERVER, async { run.await.map_err(|why| why.to_string()) });
 }
 
 /// The one line on what was started, and with what.
