@@ -54,11 +54,22 @@ smoke:
     cargo bench --locked --bench cores --bench fanout --bench flood --bench idle --bench isolation --bench page \
         --bench reconnect --bench rooms --bench slow --bench small -- --quick
 
+# A binary that needs no library, for x86_64-unknown-linux-musl or aarch64-unknown-linux-musl
+release target:
+    rustup target add {{target}}
+    CC=musl-gcc cargo build --locked --release --target {{target}}
+    tar -C target/{{target}}/release -czf target/hubbub-{{target}}.tar.gz hubbub
+
+# The Debian package, built, unpacked and run; needs cargo-deb
+package:
+    .ci/package
+
 # What continuous integration runs; a missing browser or language fails it
 ci:
     HUBBUB_BROWSER=required just test
     just check
     just deny
+    just package
     HUBBUB_CLIENTS=required just clients
     just slow
     just audit

@@ -1,5 +1,7 @@
 //! Wiring: what is opened, what runs, who watches over it, and the order in which it ends.
 
+mod listeners;
+mod manager;
 #[cfg(feature = "nats")]
 mod renewal;
 mod supervisor;
@@ -13,24 +15,23 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    net::TcpListener,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
-#[cfg(feature = "nats")]
-use crate::nats::Link;
 use crate::{
     config::Config,
     delivery::{announcements, feed, hub::Hub, stream::Source},
     journal::{Journal, OpenError},
     metrics::Metrics,
     nats::LinkError,
+    paths,
     rooms::{Limits, Rooms, Roster},
-    server,
+    server::{self, Listener},
     shutdown::Shutdown,
     web::{self, AppState, Hosts, PageCache, Parts, Secret, SecretError, Served},
 };
+#[cfg(feature = "nats")]
+use crate::{nats::Link, rooms::Nodes};
+pub use listeners::Listeners;
 pub use supervisor::TaskFailed;
 use supervisor::{Outcome, Supervisor};
 
@@ -40,6 +41,9 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Connections to the operator's own address: a few scrapers.
 const MAX_ADMIN_CONNECTIONS: usize = 16;
+
+/// Connections to the address that plain HTTP is redirected from: each is one short answer.
+const MAX_REDIRECT_CONNECTIONS: usize = 256;
 
 /// How long the last commit may take once nothing is accepted any more, and nobody waits for its
 /// answer. On a disk that works it is milliseconds; one that hangs must not hold up a restart.
@@ -86,6 +90,7 @@ impl Hubbub {
     ///
     /// [`StartError`], in one line for the operator.
     pub async fn open(config: &Config) -> Result<Self, StartError> {
+        paths::set_base(&config.base.0);
         let metrics = Metrics::new();
         if config.nats.servers.are_named() {
             #[cfg(feature = "nats")]
@@ -118,7 +123,7 @@ impl Hubbub {
     }
 
     /// Serves until the shutdown begins, then ends every stream, answers what was accepted and
-    /// closes the journal. Metrics are served on `admin`, where there is one.
+    /// closes the journal.
     ///
     /// Every task and thread that this starts is watched over. The first that ends before its time
     /// begins the shutdown: what is left would acknowledge messages that nobody receives, and a
@@ -127,49 +132,46 @@ impl Hubbub {
     /// # Errors
     ///
     /// [`TaskFailed`] names that task.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        admin: Option<TcpListener>,
-        shutdown: Shutdown,
-    ) -> Result<(), TaskFailed> {
+    pub async fn serve(self, listeners: Listeners, shutdown: Shutdown) -> Result<(), TaskFailed> {
         #[cfg(feature = "nats")]
         if self.link.is_some() {
-            return self.serve_and_renew(listener, admin, shutdown).await;
+            return self.serve_and_renew(listeners, shutdown).await;
         }
-        self.serve_once(listener, admin, shutdown).await.map(|_| ())
+        self.serve_once(listeners, shutdown).await.map(|_| ())
     }
 
-    async fn serve_once(
-        self,
-        listener: TcpListener,
-        admin: Option<TcpListener>,
-        shutdown: Shutdown,
-    ) -> Result<End, TaskFailed> {
+    async fn serve_once(self, listeners: Listeners, shutdown: Shutdown) -> Result<End, TaskFailed> {
+        let roster = Roster::new();
+        #[cfg(feature = "nats")]
+        let nodes = self.link.map(|link| Nodes::new(link, roster.clone()));
+        #[cfg(not(feature = "nats"))]
+        let nodes = None;
         let Self { journal, secret, metrics, config, .. } = self;
         let published = journal.last();
         let hub = Hub::new(Arc::new(journal.clone()), published, metrics.clone());
-        let roster = Roster::new();
-        let max_connections = max_connections(&config);
+        let max_connections = max_connections(&config, &listeners);
         let allowed = config.allowed(max_connections);
         let served = Served {
-            // A socket that listens has an address; were it not so, what was asked for is shown.
-            address: listener.local_addr().unwrap_or(config.listen),
+            // Behind a socket of the file system is a proxy, which says what it was asked for.
+            address: listeners.address().unwrap_or((Ipv4Addr::LOCALHOST, 80).into()),
             retention: config.retention(),
             allowed,
             max_body: config.max_body,
+            hsts: config.hsts(),
             keep_alive_interval: KEEP_ALIVE_INTERVAL,
         };
         log_start(&journal, &config, max_connections).await;
         let source =
             Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
+        let limits = Limits::new(allowed);
+        let rooms = Rooms::new(nodes, source, roster.clone(), limits, metrics.clone());
         let state = AppState::new(Parts {
-            rooms: Rooms::new(source, roster.clone(), Limits::new(allowed), metrics.clone()),
+            rooms: rooms.clone(),
             cache: PageCache::default(),
             secret,
             metrics: metrics.clone(),
             trusted_proxies: config.trusted_proxies.0.clone(),
-            hosts: hosts(&listener, &config),
+            hosts: hosts(&listeners.served, &config),
             shutdown: shutdown.clone(),
             served,
         });
@@ -202,21 +204,20 @@ impl Hubbub {
             }),
         );
         tasks.spawn("announcements", ends(announcements::run(roster.changes(), hub.clone())));
-        tasks.spawn("clock", ends(tick(hub.clone())));
-        if let Some(admin) = admin {
-            let service = web::admin(state.clone(), hosts(&admin, &config));
-            let metrics = Metrics::new();
-            let run = server::run(admin, service, MAX_ADMIN_CONNECTIONS, metrics, shutdown.clone());
-            tasks.spawn(ADMIN_SERVER, async { run.await.map_err(|why| why.to_string()) });
+        if let Some(meeting) = rooms.meet_nodes() {
+            tasks.spawn("nodes", ends(meeting));
         }
-        let service = web::router(state);
-        let run = server::run(listener, service, max_connections, metrics, shutdown);
-        tasks.spawn(SERVER, async { run.await.map_err(|why| why.to_string()) });
+        tasks.spawn("clock", ends(tick(hub.clone())));
+        let stopped = shutdown.clone();
+        listen(&mut tasks, listeners, &state, &config, (max_connections, metrics), &shutdown);
+        tasks.spawn("watchdog", ends(manager::watch(journal.clone(), stopped)));
+        manager::ready();
 
         tasks.watch().await;
+        manager::stopping();
         // First: a server ends when its connections have, and streams end by this.
         hub.end();
-        tasks.join(&[SERVER, ADMIN_SERVER]).await;
+        tasks.join(&[SERVER, ADMIN_SERVER, REDIRECT_SERVER]).await;
         let closed = timeout(CLOSE_TIMEOUT, async {
             journal.close().await;
             tasks.join(&[JOURNAL, FEED]).await;
@@ -227,6 +228,40 @@ impl Hubbub {
         let end = if renewed.load(Ordering::Relaxed) { End::Renewed } else { End::Stopped };
         tasks.finish().map(|()| end)
     }
+}
+
+/// Starts what serves people, the operator, and those who come by plain HTTP.
+fn listen(
+    tasks: &mut Supervisor,
+    listeners: Listeners,
+    state: &AppState,
+    config: &Config,
+    (max_connections, metrics): (usize, Metrics),
+    shutdown: &Shutdown,
+) {
+    let port = listeners.address().map_or(443, |address| address.port());
+    let Listeners { served, admin, redirect, certificate, acme, .. } = listeners;
+    if let Some(files) = certificate {
+        tasks.spawn("certificate", ends(async move { files.watch().await }));
+    }
+    if let Some(acme) = acme {
+        tasks.spawn("certificate", ends(async move { acme.lock().await.run().await }));
+    }
+    if let Some(admin) = admin.map(|admin| vec![admin]) {
+        let service = web::admin(state.clone(), hosts(&admin, config));
+        let (most, metrics) = (MAX_ADMIN_CONNECTIONS, Metrics::new());
+        let run = server::run(admin, service, most, metrics, shutdown.clone());
+        tasks.spawn(ADMIN_SERVER, async { run.await.map_err(|why| why.to_string()) });
+    }
+    if let Some(redirect) = redirect.map(|redirect| vec![redirect]) {
+        let service = web::redirect(hosts(&redirect, config), port);
+        let (most, metrics) = (MAX_REDIRECT_CONNECTIONS, Metrics::new());
+        let run = server::run(redirect, service, most, metrics, shutdown.clone());
+        tasks.spawn(REDIRECT_SERVER, async { run.await.map_err(|why| why.to_string()) });
+    }
+    let service = web::router(state.clone());
+    let run = server::run(served, service, max_connections, metrics, shutdown.clone());
+    tasks.spawn(SERVER, async { run.await.map_err(|why| why.to_string()) });
 }
 
 /// The one line on what was started, and with what.
@@ -265,10 +300,12 @@ const JOURNAL: &str = "journal";
 const FEED: &str = "feed";
 const SERVER: &str = "server";
 const ADMIN_SERVER: &str = "admin server";
+const REDIRECT_SERVER: &str = "redirecting server";
 
 /// As many connections as the operator wants and file descriptors allow.
-fn max_connections(config: &Config) -> usize {
-    let available = server::max_connections();
+fn max_connections(config: &Config, listeners: &Listeners) -> usize {
+    let others = listeners.redirect.as_ref().map_or(0, |_| MAX_REDIRECT_CONNECTIONS);
+    let available = server::max_connections().saturating_sub(others).max(1);
     let most = match config.max_connections {
         0 => available,
         wanted => wanted.min(available),
@@ -279,11 +316,21 @@ fn max_connections(config: &Config) -> usize {
     most
 }
 
-/// What the server is called on a listener.
-fn hosts(listener: &TcpListener, config: &Config) -> Hosts {
-    // One that cannot say where it listens is not known to be loopback.
+/// What the server is called on these listeners.
+fn hosts(listeners: &[Listener], config: &Config) -> Hosts {
+    // One that cannot say where it listens is not known to be loopback, nor is what a proxy brings
+    // through a socket of the file system.
     let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    Hosts::of(config.public_url.clone(), listener.local_addr().unwrap_or(anywhere))
+    let mut each = listeners.iter().map(|listener| listener.tcp_address().unwrap_or(anywhere));
+    let first = each.next().unwrap_or(anywhere);
+    let widest =
+        each.fold(
+            first,
+            |widest, other| {
+                if widest.ip().to_canonical().is_loopback() { other } else { widest }
+            },
+        );
+    Hosts::of(config.public_url.clone(), widest)
 }
 
 /// The one clock of all streams.

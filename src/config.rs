@@ -1,24 +1,26 @@
 //! Every knob, declared once: flag, environment variable and help are one declaration.
 
 mod address;
+mod base;
 mod nats;
+mod networks;
+mod tls;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{
     Parser, Subcommand, ValueEnum,
     error::{ContextKind, ContextValue},
 };
-use ipnet::IpNet;
 use jiff::SignedDuration;
 
 pub use nats::NatsFlags;
 
 use crate::{journal::Retention, rooms::Allowed, web::PublicUrls};
+pub use address::{Listen, SocketMode};
+pub use base::Base;
+pub use networks::Networks;
+pub use tls::{Contact, Names, Redirect, Tls};
 
 /// The command line: what is to be done, and with what.
 #[derive(Clone, Debug, Parser)]
@@ -60,12 +62,23 @@ pub enum Command {
 #[derive(Clone, Debug, Parser)]
 #[command(name = "hubbub", version)]
 pub struct Config {
-    /// Address to serve on; port 0 picks a free one
+    /// Addresses to serve on, or unix:/PATH, between commas; port 0 picks a free one
     #[arg(
         long, env = "HUBBUB_LISTEN", value_name = "ADDR", default_value = "127.0.0.1:3000",
         value_parser = address::listen, allow_hyphen_values = true
     )]
-    pub listen: SocketAddr,
+    pub listen: Listen,
+
+    /// Permissions of a socket that --listen makes in the file system
+    #[arg(
+        long, env = "HUBBUB_SOCKET_MODE", value_name = "MODE", default_value = "660",
+        value_parser = address::mode, allow_hyphen_values = true
+    )]
+    pub socket_mode: SocketMode,
+
+    /// How connections are encrypted.
+    #[command(flatten)]
+    pub tls: Tls,
 
     /// Journal file (SQLite); what belongs to it lies beside it
     #[arg(
@@ -173,7 +186,7 @@ pub struct Config {
     /// Proxies whose word on a client's address is taken, as 10.0.0.0/8,192.0.2.1
     #[arg(
         long, env = "HUBBUB_TRUSTED_PROXIES", value_name = "NETWORKS", default_value = "none",
-        value_parser = networks, allow_hyphen_values = true
+        value_parser = networks::parse, allow_hyphen_values = true
     )]
     pub trusted_proxies: Networks,
 
@@ -183,6 +196,13 @@ pub struct Config {
         value_parser = PublicUrls::parse
     )]
     pub public_url: PublicUrls,
+
+    /// Path that everything is served below, such as /chat, behind a proxy that passes it on
+    #[arg(
+        long, env = "HUBBUB_BASE", value_name = "PATH", default_value = "/",
+        value_parser = base::parse
+    )]
+    pub base: Base,
 
     /// Address to serve metrics on, for the operator; off for nowhere
     #[arg(
@@ -213,10 +233,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// Networks, in a type of its own: clap would take a list for many values.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Networks(pub Vec<IpNet>);
-
 /// Where metrics are served, if anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admin(pub Option<SocketAddr>);
@@ -241,6 +257,14 @@ impl Config {
     #[must_use]
     pub fn retention(&self) -> Retention {
         Retention { keep: self.keep, ttl: (!self.ttl.is_zero()).then_some(self.ttl) }
+    }
+
+    /// How long browsers take HTTPS only, if they are told: where the certificate renews itself. One
+    /// that somebody else gave may be gone next week, and the server with it, for half a year.
+    #[must_use]
+    pub fn hsts(&self) -> Option<Duration> {
+        let said = !self.tls.acme.0.is_empty() && !self.tls.hsts.is_zero();
+        said.then_some(self.tls.hsts)
     }
 
     /// How much may be asked for, where `connections` may be open at once.
@@ -290,19 +314,6 @@ fn duration(raw: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| "a duration cannot be negative".to_owned())
 }
 
-/// Networks and addresses between commas, or `none`.
-fn networks(raw: &str) -> Result<Networks, String> {
-    if raw.trim() == "none" {
-        return Ok(Networks::default());
-    }
-    let each = raw.split(',').map(str::trim).map(|one| {
-        one.parse()
-            .or_else(|_| one.parse::<IpAddr>().map(IpNet::from))
-            .map_err(|_| format!("{one:?} is no network; try 10.0.0.0/8, an address, or none"))
-    });
-    each.collect::<Result<_, _>>().map(Networks)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,14 +327,6 @@ mod tests {
         for raw in ["", "x", "12", "-1h", "2 fortnights"] {
             assert!(duration(raw).is_err(), "{raw:?}");
         }
-    }
-
-    #[test]
-    fn networks_may_be_single_addresses() {
-        let parsed = networks("10.0.0.0/8, 192.0.2.1,::1").unwrap().0;
-        let shown: Vec<_> = parsed.iter().map(ToString::to_string).collect();
-        assert_eq!(shown, ["10.0.0.0/8", "192.0.2.1/32", "::1/128"]);
-        assert_eq!(networks("none"), Ok(Networks::default()));
     }
 
     #[test]

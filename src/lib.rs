@@ -11,7 +11,8 @@
 //!
 //! A stream is asked for over HTTP like everything else. Over HTTP/1.1 its socket is then taken over
 //! from hyper ([`server::live`]): a tab that is held for hours keeps a socket, a cursor and its slot
-//! in the hub, and nothing else. A frame goes out in a chunk of HTTP/1.1, which is put around it once,
+//! in the hub, and nothing else. Over HTTP/2 a stream is one of many of its connection, and an ordinary
+//! body of the same frames. A frame goes out in a chunk of HTTP/1.1, which is put around it once,
 //! where it is encoded. A stream that is cut, by the network or by a restart, has no last chunk, and
 //! so is not complete: clients come back with their cursor.
 //!
@@ -31,11 +32,12 @@
 //! | [`sink`] | what a socket takes from others than its own task, and what stands around a frame | sockets |
 //! | [`subscriber`] | whose an address is, for what counts by address | |
 //! | [`server`] | sockets, deadlines, bounds, protocols | what is served |
+//! | [`acme`] | a certificate from an authority, ordered and renewed | what is served |
 //! | [`assets`] | the embedded files that pages load | |
 //! | [`paths`] | the addresses of pages and forms, built | the handlers |
 //! | [`view`] | maud functions from values to markup | where the values come from |
 //! | [`delivery`] | from the journal to the readers: feed, frames, hub, streams, announcements | HTTP, the rules |
-//! | [`rooms`] | what one may do: join, send, listen, leave; limits, roster, access | HTTP, HTML |
+//! | [`rooms`] | what one may do: join, send, listen, leave; limits, roster, access; who is on other nodes | HTTP, HTML |
 //! | [`config`] | every knob, once | |
 //! | [`telemetry`] | logs | |
 //! | [`web`] | the table of URLs; handlers parse and render; errors, negotiation, sessions | what a socket is |
@@ -71,6 +73,7 @@
 // Visibility is as small as it compiles; what only tests reach is theirs.
 #![cfg_attr(not(test), warn(unreachable_pub))]
 
+mod acme;
 mod app;
 mod assets;
 pub mod config;
@@ -95,4 +98,4 @@ pub mod telemetry;
 mod view;
 mod web;
 
-pub use app::{Hubbub, StartError, TaskFailed};
+pub use app::{Hubbub, Listeners, StartError, TaskFailed};

@@ -3,17 +3,16 @@
 use std::{io, path::Path, process::ExitCode};
 
 use hubbub::{
-    Hubbub,
+    Hubbub, Listeners,
     config::{Cli, Command, Config},
     journal::{self, Copied, CopyError},
     lossy,
     reload::Reload,
-    server,
     shutdown::Shutdown,
     telemetry,
 };
 
-use tokio::{net::TcpListener, runtime::Runtime};
+use tokio::runtime::Runtime;
 
 /// The exit status of a start that failed: the command line or the data cannot be used.
 const EXIT_UNUSABLE: u8 = 2;
@@ -39,9 +38,9 @@ fn main() -> ExitCode {
 
 async fn serve(config: &Config) -> ExitCode {
     match start(config).await {
-        Ok(Started { hubbub, listener, admin, shutdown }) => {
+        Ok(Started { hubbub, listeners, shutdown }) => {
             // The log has said what failed.
-            let served = hubbub.serve(listener, admin, shutdown).await;
+            let served = hubbub.serve(listeners, shutdown).await;
             lossy::flush();
             served.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
         }
@@ -51,8 +50,7 @@ async fn serve(config: &Config) -> ExitCode {
 
 struct Started {
     hubbub: Hubbub,
-    listener: TcpListener,
-    admin: Option<TcpListener>,
+    listeners: Listeners,
     shutdown: Shutdown,
 }
 
@@ -61,12 +59,11 @@ struct Started {
 async fn start(config: &Config) -> Result<Started, String> {
     let log = telemetry::init(&config.log, config.log_format)?;
     // First of the signals: this one never ends the process.
-    Reload::new(vec![("log", Box::new(move || log.reload()))])
-        .on_signal()
-        .map_err(|why| signals(&why))?;
+    let reload = Reload::new(vec![("log", Box::new(move || log.reload()))]);
+    reload.on_signal().map_err(|why| signals(&why))?;
     let hubbub = Hubbub::open(config).await.map_err(|why| why.to_string())?;
-    match listen(config) {
-        Ok((listener, admin, shutdown)) => Ok(Started { hubbub, listener, admin, shutdown }),
+    match listen(config, &reload) {
+        Ok((listeners, shutdown)) => Ok(Started { hubbub, listeners, shutdown }),
         Err(why) => {
             hubbub.abandon();
             Err(why)
@@ -74,19 +71,33 @@ async fn start(config: &Config) -> Result<Started, String> {
     }
 }
 
-fn listen(config: &Config) -> Result<(TcpListener, Option<TcpListener>, Shutdown), String> {
-    let listen = |why| format!("--listen {}: {why}", config.listen);
-    let listener = server::bind(config.listen).map_err(listen)?;
-    let admin = config.admin.0.map(server::bind).transpose();
-    let admin = admin.map_err(|why| format!("--admin: {why}"))?;
+fn listen(config: &Config, reload: &Reload) -> Result<(Listeners, Shutdown), String> {
+    let listeners = Listeners::bind(config)?;
+    if let Some(files) = listeners.certificate() {
+        let read = move || files.read().map(|()| true).map_err(|why| why.to_string());
+        reload.add("certificate", Box::new(read));
+    }
+    if let Some(asking) = listeners.ask_authority() {
+        let ask = move || {
+            asking.notify_one();
+            Ok(true)
+        };
+        reload.add("certificate", Box::new(ask));
+    }
     let shutdown = Shutdown::new();
     shutdown.on_signal().map_err(|why| signals(&why))?;
     lossy::flush(); // What the start has to say comes before the line that it is over.
-    println!("hubbub listening on http://{}", listener.local_addr().map_err(listen)?);
-    if let Some(admin) = &admin {
-        println!("hubbub metrics on http://{}/metrics", admin.local_addr().map_err(listen)?);
+    let unsaid = |why| format!("--listen {}: {why}", config.listen);
+    for url in listeners.urls().map_err(unsaid)? {
+        println!("hubbub listening on {url}");
     }
-    Ok((listener, admin, shutdown))
+    if let Some(url) = listeners.metrics_url().map_err(unsaid)? {
+        println!("hubbub metrics on {url}");
+    }
+    if let Some(url) = listeners.redirect_url().map_err(unsaid)? {
+        println!("hubbub redirecting from {url}");
+    }
+    Ok((listeners, shutdown))
 }
 
 fn signals(why: &io::Error) -> String {

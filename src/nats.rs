@@ -11,6 +11,10 @@ mod link;
 #[cfg(feature = "nats")]
 mod once;
 mod options;
+#[cfg(all(test, feature = "nats"))]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+#[path = "../tests/support/nats.rs"]
+pub(crate) mod servers;
 #[cfg(feature = "nats")]
 mod streams;
 

@@ -4,20 +4,61 @@
 //! attribute and a header as it is. The table of URLs ([`web`](crate::web)) is held to this
 //! module by a test.
 
-use std::fmt::{self, Display};
+use std::{
+    fmt::{self, Display},
+    sync::OnceLock,
+};
 
 use maud::Render;
 
 use crate::message::RoomName;
 
+/// What stands before every address: nothing, or such as `/chat`. It is of the process, as its command
+/// line is: handed through, it would be in every page, cookie and redirect of the code.
+static BASE: OnceLock<String> = OnceLock::new();
+
+/// Sets what stands before every address; the first time that it is called, which is before anything
+/// is served.
+pub(crate) fn set_base(base: &str) {
+    let _ = BASE.set(base.to_owned());
+}
+
+/// What stands before every address.
+pub(crate) fn base() -> &'static str {
+    BASE.get().map_or("", String::as_str)
+}
+
+/// An address that is always the same, but for what stands before it.
+#[derive(Clone, Copy)]
+pub(crate) struct Fixed(&'static str);
+
 /// The list of rooms.
-pub(crate) const ROOMS: &str = "/rooms";
+pub(crate) const ROOMS: Fixed = Fixed("/rooms");
 
 /// The room where everybody begins.
-pub(crate) const LOBBY: &str = "/rooms/lobby";
+pub(crate) const LOBBY: Fixed = Fixed("/rooms/lobby");
 
 /// What scripts can do here.
-pub(crate) const API: &str = "/api";
+pub(crate) const API: Fixed = Fixed("/api");
+
+/// An embedded file, by the address that it has in the table of URLs.
+pub(crate) fn file(href: &'static str) -> Fixed {
+    Fixed(href)
+}
+
+impl Render for Fixed {
+    fn render_to(&self, page: &mut String) {
+        page.push_str(base());
+        page.push_str(self.0);
+    }
+}
+
+impl Display for Fixed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(base())?;
+        f.write_str(self.0)
+    }
+}
 
 /// An address below a room or a tab, written out where it is used: nothing is allocated for it.
 #[derive(Clone, Copy)]
@@ -69,9 +110,9 @@ impl Path<'_> {
     }
 
     /// The pieces, in their order.
-    fn pieces(&self) -> [&str; 5] {
+    fn pieces(&self) -> [&str; 6] {
         let (tabs, tab) = self.tab.map_or(("", ""), |tab| ("/tabs/", tab));
-        ["/rooms/", self.room, tabs, tab, self.action]
+        [base(), "/rooms/", self.room, tabs, tab, self.action]
     }
 }
 

@@ -5,12 +5,16 @@
 //! they ask for nothing that is not asked for here.
 
 mod access;
+#[cfg(not(feature = "nats"))]
+mod alone;
 mod join;
 mod known;
 mod limits;
 mod listen;
 #[cfg(test)]
 pub mod model;
+#[cfg(feature = "nats")]
+mod nodes;
 mod read;
 mod roster;
 mod send;
@@ -25,13 +29,21 @@ use crate::{
 };
 
 pub(crate) use access::Denied;
+#[cfg(not(feature = "nats"))]
+pub(crate) use alone::Nodes;
 pub(crate) use limits::{Allowed, AnswerPermit, Limits, TooMuch};
 pub(crate) use listen::{Cursor, Listen};
+#[cfg(feature = "nats")]
+pub(crate) use nodes::Nodes;
 pub(crate) use roster::{Lapsed, NameTaken, Presence, Roster};
 pub(crate) use tab::Tab;
 
 use access::{Access, Action};
+#[cfg(not(feature = "nats"))]
+use alone::Aside;
 use known::Known;
+#[cfg(feature = "nats")]
+use nodes::Aside;
 
 /// A handle on all rooms; clones share it.
 #[derive(Clone)]
@@ -44,6 +56,8 @@ struct Parts {
     limits: Limits,
     access: Access,
     known: Known,
+    /// The other nodes, where there may be any.
+    nodes: Option<Nodes>,
     metrics: Metrics,
 }
 
@@ -66,6 +80,9 @@ pub(crate) enum Refusal {
     /// Somebody in the room has the name, or one that looks like it.
     #[error(transparent)]
     NameTaken(#[from] NameTaken),
+    /// Whether somebody on another node has the name cannot be known now.
+    #[error(transparent)]
+    Apart(#[from] Apart),
     /// The tab left, or somebody else has its name by now.
     #[error(transparent)]
     Lapsed(#[from] Lapsed),
@@ -86,6 +103,11 @@ pub(crate) enum Refusal {
     Read(#[from] ReadError),
 }
 
+/// This node does not know now who is on the others, or NATS does not say who was first.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("nobody can join: {0}")]
+pub(crate) struct Apart(Arc<str>);
+
 /// Of what is asked for again and again; [`Refusal::Full`] is for what is held.
 impl From<TooMuch> for Refusal {
     fn from(TooMuch(wait): TooMuch) -> Self {
@@ -94,10 +116,22 @@ impl From<TooMuch> for Refusal {
 }
 
 impl Rooms {
-    /// Rooms whose messages come from `source`.
-    pub(crate) fn new(source: Source, roster: Roster, limits: Limits, metrics: Metrics) -> Self {
+    /// Rooms whose messages come from `source`; `nodes` are the others, where there may be any.
+    pub(crate) fn new(
+        nodes: Option<Nodes>,
+        source: Source,
+        roster: Roster,
+        limits: Limits,
+        metrics: Metrics,
+    ) -> Self {
         let known = Known::default();
-        Self(Arc::new(Parts { source, roster, limits, access: Access, known, metrics }))
+        Self(Arc::new(Parts { source, roster, limits, access: Access, known, nodes, metrics }))
+    }
+
+    /// Tells the other nodes who is here and hears who is there, for ever; `None` where there are none.
+    pub(crate) fn meet_nodes(&self) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let (nodes, rooms) = (self.0.nodes.clone()?, self.clone());
+        Some(nodes.run(move |room, tab, what| rooms.happened_elsewhere(room, tab, what)))
     }
 
     /// A permit for an answer of so many bytes, which counts until it is dropped.

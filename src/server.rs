@@ -8,36 +8,38 @@
 //! | `accept` | accepts connections while there are permits for them |
 //! | `connection` | what is known of a connection, and the task that serves it |
 //! | `http1` | HTTP/1 through hyper, until a live response takes the socket over |
+//! | `http2` | HTTP/2 through hyper, and an end to streams whose peer takes nothing |
+//! | `listener` | where connections come from |
 //! | [`live`] | responses without an end, on a socket of their own or as an ordinary body |
 //! | `progress` | how far a connection is, and until when it may take that long |
 //! | `registry` | whose the open connections are, and who has to make room |
 //! | `socket` | TCP options, and the deadline for writes |
+//! | [`tls`] | encryption: handshakes, and certificates that can change |
 
 mod accept;
 mod connection;
 mod http1;
+mod http2;
+mod listener;
 pub mod live;
 mod progress;
 mod registry;
 mod socket;
+pub mod tls;
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, time::Duration};
 
 use tokio::{
-    net::{TcpListener, TcpSocket},
-    task::JoinError,
+    task::{JoinError, JoinSet},
     time::timeout,
 };
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tokio_util::task::TaskTracker;
 
 use crate::{metrics::Metrics, shutdown::Shutdown};
 use accept::{Acceptor, Permits};
 
 pub use connection::{ConnectionInfo, HttpService, Protocol};
-
-/// Connections that the kernel completes before they are accepted: what a room of thousands asks
-/// for at once after a restart. Linux caps it at its own `somaxconn`, 4,096 by default.
-const LISTEN_BACKLOG: u32 = 4096;
+pub use listener::{Address, Listener};
 
 /// File descriptors that are not connections: the journal's files and log, epoll, stdio, the
 /// listeners, and some to spare.
@@ -53,19 +55,6 @@ const MAX_CONNECTIONS: usize = 1 << 20;
 /// by themselves; a send waits for a sync or two. Who reads slowly is cut, and all of it is over in
 /// less than two seconds.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(1300);
-
-/// Listens on an address.
-///
-/// # Errors
-///
-/// The operating system's.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restart can bind the port while connections of the process before linger.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(LISTEN_BACKLOG)
-}
 
 /// Raises the limit on file descriptors as far as the system lets this process, and returns how
 /// many connections that is enough for.
@@ -98,7 +87,7 @@ pub enum ServeError {
 /// [`ServeError`]: then it has begun the shutdown itself, so that streams end and what was accepted
 /// is answered all the same.
 pub async fn run(
-    listener: TcpListener,
+    listeners: Vec<Listener>,
     service: impl HttpService,
     max_connections: usize,
     metrics: Metrics,
@@ -106,20 +95,28 @@ pub async fn run(
 ) -> Result<(), ServeError> {
     let connections = TaskTracker::new();
     let permits = Permits::new(max_connections);
-    let acceptor = Acceptor {
-        listener,
-        service,
-        permits: permits.clone(),
-        connections: connections.clone(),
-        metrics,
-        shutdown: shutdown.clone(),
-    };
-    // A task of its own, so that a panic in it is an error here.
-    let accepting = AbortOnDropHandle::new(tokio::spawn(acceptor.run()));
-    let outcome = match accepting.await {
-        Ok(accepted) => accepted.map_err(ServeError::Listener),
-        Err(why) => Err(ServeError::AcceptLoop(why)),
-    };
+    // Tasks of their own, so that a panic in one is an error here.
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        let acceptor = Acceptor {
+            listener,
+            service: service.clone(),
+            permits: permits.clone(),
+            connections: connections.clone(),
+            metrics: metrics.clone(),
+            shutdown: shutdown.clone(),
+        };
+        accepting.spawn(acceptor.run());
+    }
+    let mut outcome = Ok(());
+    while let Some(ended) = accepting.join_next().await {
+        let ended = match ended {
+            Ok(accepted) => accepted.map_err(ServeError::Listener),
+            Err(why) => Err(ServeError::AcceptLoop(why)),
+        };
+        outcome = outcome.and(ended);
+        shutdown.begin();
+    }
     shutdown.begin();
     permits.close_idle();
     connections.close();
@@ -132,7 +129,7 @@ pub async fn run(
 #[cfg(test)]
 mod tests {
     use std::{
-        net::{Ipv4Addr, Shutdown as Half},
+        net::{Shutdown as Half, SocketAddr},
         sync::{
             Arc, Mutex,
             atomic::{AtomicUsize, Ordering},
@@ -151,12 +148,6 @@ mod tests {
 
     use super::*;
 
-    fn here() -> (TcpListener, SocketAddr) {
-        let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-        let address = listener.local_addr().unwrap();
-        (listener, address)
-    }
-
     async fn ask(address: SocketAddr, path: &str) -> String {
         let mut client = TcpStream::connect(address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n");
@@ -168,11 +159,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_listener_that_fails_for_good_begins_the_shutdown_and_is_an_error() {
-        let (listener, _) = here();
+        let (listener, _) = Listener::here();
         // Behind the server's back: accept fails from now on, and always will.
-        SockRef::from(&listener).shutdown(Half::Both).unwrap();
+        SockRef::from(listener.tcp_socket()).shutdown(Half::Both).unwrap();
         let shutdown = Shutdown::new();
-        let ended = run(listener, Router::new(), 8, Metrics::new(), shutdown.clone()).await;
+        let ended = run(vec![listener], Router::new(), 8, Metrics::new(), shutdown.clone()).await;
         assert!(matches!(ended, Err(ServeError::Listener(_))), "{ended:?}");
         assert!(shutdown.has_begun());
     }
@@ -182,7 +173,7 @@ mod tests {
 
     impl Clone for Brittle {
         fn clone(&self) -> Self {
-            assert!(self.1.fetch_add(1, Ordering::Relaxed) < 2, "a second connection");
+            assert!(self.1.fetch_add(1, Ordering::Relaxed) < 3, "a second connection");
             Self(self.0.clone(), Arc::clone(&self.1))
         }
     }
@@ -203,7 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_in_the_accept_loop_is_an_error_after_what_was_accepted_is_answered() {
-        let (listener, address) = here();
+        let (listener, address) = Listener::here();
         let (entered, mut waiting) = tokio::sync::mpsc::channel::<()>(1);
         let shutdown = Shutdown::new();
         let until_the_end = shutdown.clone();
@@ -213,7 +204,7 @@ mod tests {
             "answered"
         });
         let service = Brittle(Router::new().route("/", slow), Arc::default());
-        let server = tokio::spawn(run(listener, service, 8, Metrics::new(), shutdown));
+        let server = tokio::spawn(run(vec![listener], service, 8, Metrics::new(), shutdown));
         let first = tokio::spawn(async move { ask(address, "/").await });
         waiting.recv().await.unwrap();
         let _second = TcpStream::connect(address).await.unwrap();
@@ -244,12 +235,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_in_a_connections_task_ends_that_connection_and_is_one_line_in_the_log() {
-        let (listener, address) = here();
+        let (listener, address) = Listener::here();
         let router = Router::new()
             .route("/panic", get(async || -> &'static str { panic!("on purpose") }))
             .route("/fine", get(async || "fine"));
         let shutdown = Shutdown::new();
-        let server = run(listener, router, 8, Metrics::new(), shutdown.clone());
+        let server = run(vec![listener], router, 8, Metrics::new(), shutdown.clone());
         let (log, _guard) = log();
         let clients = async {
             assert_eq!(ask(address, "/panic").await, "");

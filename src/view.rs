@@ -9,3 +9,13 @@ pub(crate) mod message;
 pub(crate) mod presence;
 pub(crate) mod room;
 pub(crate) mod rooms;
+
+use crate::{
+    assets,
+    paths::{self, Fixed},
+};
+
+/// The address of the embedded file that the code knows as `name`.
+fn href(name: &str) -> Fixed {
+    paths::file(assets::href(name))
+}

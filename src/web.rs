@@ -1,10 +1,11 @@
 //! HTTP: what is asked for is parsed, handed to [`rooms`](crate::rooms), and the answer rendered.
 //!
 //! `routes` is the table of URLs; `pages` answers people in HTML, `api` answers scripts; `respond`
-//! is what every answer has in common.
+//! is what every answer has in common. `redirect` is what plain HTTP is answered with beside HTTPS.
 
 mod api;
 mod assets;
+mod base;
 mod body;
 mod cache;
 mod client_ip;
@@ -17,6 +18,7 @@ mod json;
 mod negotiate;
 mod origin;
 mod pages;
+mod redirect;
 mod request_id;
 mod respond;
 mod route;
@@ -26,6 +28,7 @@ mod state;
 
 pub(crate) use cache::PageCache;
 pub(crate) use host::{Hosts, PublicUrls};
+pub(crate) use redirect::redirect;
 pub(crate) use routes::{admin, router};
 pub(crate) use session::{Secret, SecretError};
 pub(crate) use state::{AppState, Parts, Served};

@@ -1,10 +1,8 @@
 //! Several nodes: what is opened beside the data, and what is done where the stream becomes another one.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
-use tokio::net::TcpListener;
-
-use super::{End, Hubbub, SERVER, StartError, TaskFailed};
+use super::{End, Hubbub, Listeners, SERVER, StartError, TaskFailed};
 use crate::{
     config::Config, journal::Journal, metrics::Metrics, nats::Link, shutdown::Shutdown, web::Secret,
 };
@@ -43,22 +41,16 @@ impl Hubbub {
     /// gap.
     pub(super) async fn serve_and_renew(
         self,
-        listener: TcpListener,
-        admin: Option<TcpListener>,
+        listeners: Listeners,
         shutdown: Shutdown,
     ) -> Result<(), TaskFailed> {
-        let failed = |why: io::Error| TaskFailed { task: SERVER, why: why.to_string() };
-        let listener = listener.into_std().map_err(failed)?;
-        let admin = admin.map(TcpListener::into_std).transpose().map_err(failed)?;
-        let again = |socket: &std::net::TcpListener| {
-            socket.try_clone().and_then(TcpListener::from_std).map_err(failed)
-        };
         let mut hubbub = self;
         loop {
             let (config, metrics) = (hubbub.config.clone(), hubbub.metrics.clone());
             let link = hubbub.link.clone();
-            let (listener, admin) = (again(&listener)?, admin.as_ref().map(again).transpose()?);
-            if hubbub.serve_once(listener, admin, shutdown.child()).await? == End::Stopped {
+            let again = listeners.try_clone();
+            let again = again.map_err(|why| TaskFailed { task: SERVER, why: why.to_string() })?;
+            if hubbub.serve_once(again, shutdown.child()).await? == End::Stopped {
                 return Ok(());
             }
             hubbub = loop {

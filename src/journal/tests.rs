@@ -8,10 +8,6 @@ mod read;
 mod restart;
 mod retention;
 #[cfg(feature = "nats")]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-#[path = "../../tests/support/nats.rs"]
-mod servers;
-#[cfg(feature = "nats")]
 mod shared;
 mod version_1;
 
@@ -26,6 +22,8 @@ use tokio::runtime::Handle;
 use tokio_stream::StreamExt as _;
 
 use super::{AppendError, Appended, Gap, Journal, Retention};
+#[cfg(feature = "nats")]
+use crate::nats::servers;
 use crate::{
     message::{Draft, Entry, Key, Message, Name, RoomName, Seq, Text},
     metrics::Metrics,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Action, Caller, NameTaken, Presence, Refusal, Rooms, Tab};
+use super::{Action, Aside, Caller, NameTaken, Presence, Refusal, Rooms, Tab};
 use crate::message::{Name, RoomName};
 
 /// How long a join waits for the end of the stream of its own browser's earlier tab: who goes back and
@@ -38,15 +38,36 @@ impl Rooms {
         if let Some(earlier) = earlier {
             self.leave(earlier);
         }
+        if let Some(nodes) = &self.0.nodes {
+            nodes.settle().await?;
+        }
         let tab = Tab::fresh(room, name);
+        self.take_name(&tab, browser).await?;
+        if let Some(nodes) = &self.0.nodes {
+            nodes.claim(&tab).await??;
+        }
+        Ok(tab)
+    }
+
+    /// Takes a name by the list of who is here.
+    async fn take_name(&self, tab: &Tab, browser: Option<&str>) -> Result<(), NameTaken> {
+        let Tab { room, id, name } = tab;
         let until = Instant::now() + OWN_STREAM_TIMEOUT;
+        let mut elsewhere = 0;
         loop {
-            match self.0.roster.join(&tab.room, &tab.id, &tab.name, browser) {
-                Ok(()) => return Ok(tab),
-                Err(NameTaken { by_own: true }) if Instant::now() < until => {
+            let taken = self.0.roster.join(room, id, name, browser, elsewhere);
+            let Err(why) = taken else { return Ok(()) };
+            // Looked up only now: almost every name is free.
+            let own =
+                self.0.nodes.as_ref().map_or(0, |nodes| nodes.own_elsewhere(room, name, browser));
+            let more = own > elsewhere;
+            elsewhere = own;
+            match why {
+                NameTaken { by_own: false } if more => {}
+                NameTaken { by_own: true } if Instant::now() < until => {
                     sleep(OWN_STREAM_INTERVAL).await;
                 }
-                Err(why) => return Err(why.into()),
+                _ => return Err(why),
             }
         }
     }
@@ -57,27 +78,57 @@ impl Rooms {
     ///
     /// [`Refusal::Lapsed`] where it left, or somebody else has its name by now.
     pub(crate) fn check_tab(&self, tab: &Tab) -> Result<(), Refusal> {
-        Ok(self.0.roster.check_tab(&tab.room, &tab.id, &tab.name)?)
+        Ok(self.0.roster.check_tab(&tab.room, &tab.id, &tab.name, || self.elsewhere(tab))?)
+    }
+
+    /// On how many other nodes a tab is: it may have moved here.
+    pub(super) fn elsewhere(&self, tab: &Tab) -> u32 {
+        self.0.nodes.as_ref().map_or(0, |nodes| nodes.count(tab))
     }
 
     /// Whether a tab is in its room.
     pub(crate) fn presence(&self, room: &RoomName, tab: &str) -> Presence {
-        self.0.roster.presence(room, tab)
+        let here = self.0.roster.presence(room, tab);
+        let elsewhere = self.0.nodes.as_ref().map(|nodes| nodes.presence(room, tab));
+        elsewhere.map_or(here, |elsewhere| here.max(elsewhere))
     }
 
     /// A tab leaves: its name is free and its streams end at once, also those of a twin of the page.
     pub(crate) fn leave(&self, tab: &Tab) {
-        self.0.roster.leave(&tab.room, &tab.id);
-        self.evict(&tab.room, |reader| reader.tab.as_deref() == Some(tab.id.as_str()));
+        self.has_left(&tab.room, &tab.id);
+        if let Some(nodes) = &self.0.nodes {
+            nodes.tell(&tab.room, &tab.id, Aside::Left);
+        }
+    }
+
+    fn has_left(&self, room: &RoomName, id: &str) {
+        self.0.roster.leave(room, id);
+        self.evict(room, |reader| reader.tab.as_deref() == Some(id));
     }
 
     /// A tab says whether it is hidden. A hidden one is here, though it may have let go of its
     /// stream, for as long as it says so again and again.
     pub(crate) fn set_hidden(&self, tab: &Tab, hidden: bool) {
-        if hidden {
-            self.0.roster.hide(&tab.room, &tab.id, &tab.name);
+        let Tab { room, id, name } = tab;
+        if let Some(nodes) = &self.0.nodes
+            && self.0.roster.presence(room, id) == Presence::Gone
+            && nodes.presence(room, id) > Presence::Gone
+        {
+            // It came by another way than its stream: who has it is to know.
+            nodes.tell(room, id, if hidden { Aside::Hidden } else { Aside::Shown });
+        } else if hidden {
+            self.0.roster.hide(room, id, name, self.elsewhere(tab));
         } else {
-            self.0.roster.show(&tab.room, &tab.id);
+            self.0.roster.show(room, id);
+        }
+    }
+
+    /// Something happened on another node to a tab that this one may have.
+    pub(super) fn happened_elsewhere(&self, room: &RoomName, tab: &str, what: Aside) {
+        match what {
+            Aside::Left => self.has_left(room, tab),
+            Aside::Hidden => self.0.roster.hide_known(room, tab),
+            Aside::Shown => self.0.roster.show(room, tab),
         }
     }
 }

@@ -77,7 +77,7 @@ impl Rooms {
         listen: Listen,
     ) -> Result<LiveStream, Refusal> {
         let (permit, start) = self.admit(caller, &tab.room, &listen).await?;
-        let guard = self.0.roster.enter(&tab.room, &tab.id, &tab.name)?;
+        let guard = self.0.roster.enter(&tab.room, &tab.id, &tab.name, self.elsewhere(tab))?;
         let wanted = Wanted {
             room: tab.room.clone(),
             start,

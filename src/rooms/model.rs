@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tokio::task::yield_now;
 
-use super::{Allowed, Limits, Rooms, Roster};
+use super::{Allowed, Limits, Nodes, Rooms, Roster};
 use crate::{
     delivery::{
         hub::{ReaderTag, Subscription},
@@ -17,6 +17,11 @@ use crate::{
 
 /// Rooms without limits over a journal in `home`, whose writers are `tasks`.
 pub fn rooms(home: &Path, tasks: &Tasks) -> Rooms {
+    among(home, tasks, Roster::new(), None)
+}
+
+/// The same, on one of several nodes.
+pub fn among(home: &Path, tasks: &Tasks, roster: Roster, nodes: Option<Nodes>) -> Rooms {
     let retention = Retention { keep: 100, ttl: None };
     let journal = Journal::open(&home.join("hubbub.db"), retention, metrics()).unwrap();
     let hub = model::hub(&Model::default(), tasks, 0, 256);
@@ -30,7 +35,7 @@ pub fn rooms(home: &Path, tasks: &Tasks) -> Rooms {
         rooms: 10,
     };
     let source = Source { journal, hub, metrics: metrics() };
-    Rooms::new(source, Roster::new(), Limits::new(allowed), metrics())
+    Rooms::new(nodes, source, roster, Limits::new(allowed), metrics())
 }
 
 /// A reader of a room.

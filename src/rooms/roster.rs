@@ -8,9 +8,13 @@
 //! What a page needs is kept ready: the names of a room in order with how many tabs bear each, and
 //! a list made of them once per change. A list costs the same with one name or with ten thousand.
 //!
+//! Tabs on other nodes count like those here; [`elsewhere`] has the roster's part in that.
+//!
 //! Times end in the sweep of [`Roster::changes`], which also says what changed, twice a second at
 //! most; until the next sweep a tab may look as it did. The roster knows neither HTML nor readers.
 
+#[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "there are no other nodes"))]
+mod elsewhere;
 #[cfg(test)]
 mod model;
 mod room;
@@ -31,9 +35,13 @@ use tokio::time::{self, Instant, MissedTickBehavior};
 use tokio_stream::Stream;
 
 use crate::message::{Name, People, RoomName};
+#[cfg(feature = "nats")]
+pub(super) use elsewhere::{Hold, News, Shift, Word, browser_mark};
 use said::Said;
-use skeleton::Skeleton;
+pub(super) use skeleton::Skeleton;
 use state::{Key, State};
+#[cfg(feature = "nats")]
+pub(super) use tab::Standing;
 
 /// How long a tab without a stream is still here, and a hidden one not yet away: who looks into
 /// another tab for a moment changes nothing.
@@ -119,7 +127,8 @@ impl Roster {
     }
 
     /// Takes a name for a tab that joins: it has the name for a grace, and is listed when its
-    /// stream opens. Tabs of the same browser that have no stream and are not hidden give it up.
+    /// stream opens. Tabs of the same browser that have no stream and are not hidden give it up;
+    /// `elsewhere` of its tabs have such a name on other nodes.
     ///
     /// # Errors
     ///
@@ -130,9 +139,10 @@ impl Roster {
         tab: &str,
         name: &Name,
         browser: Option<&str>,
+        elsewhere: usize,
     ) -> Result<(), NameTaken> {
         let (key, skeleton) = (Key::new(room, tab), Skeleton::of(name));
-        self.lock().join(&key, name, skeleton, browser, Instant::now())
+        self.lock().join(&key, name, skeleton, browser, elsewhere, Instant::now())
     }
 
     /// Whether a tab is here.
@@ -150,27 +160,42 @@ impl Roster {
         self.lock().check(room, &skeleton)
     }
 
-    /// Whether a tab may go on under its name.
+    /// Whether a tab may go on under its name; `elsewhere` is on how many other nodes it is.
     ///
     /// # Errors
     ///
     /// [`Lapsed`] when it left, or is not here and another has its name, or one that looks like it.
-    pub(crate) fn check_tab(&self, room: &RoomName, tab: &str, name: &Name) -> Result<(), Lapsed> {
+    pub(crate) fn check_tab(
+        &self,
+        room: &RoomName,
+        tab: &str,
+        name: &Name,
+        elsewhere: impl FnOnce() -> u32,
+    ) -> Result<(), Lapsed> {
         let key = Key::new(room, tab);
-        let state = self.lock();
+        if self.lock().knows(&key) {
+            return Ok(());
+        }
         // What it looks like takes microseconds, and is asked of few.
-        if state.knows(&key) { Ok(()) } else { state.check_tab(&key, &Skeleton::of(name)) }
+        let (skeleton, elsewhere) = (Skeleton::of(name), elsewhere());
+        self.lock().check_tab(&key, &skeleton, elsewhere)
     }
 
-    /// A tab's stream opened.
+    /// A tab's stream opened; `elsewhere` is on how many other nodes it is.
     ///
     /// # Errors
     ///
     /// As [`Roster::check_tab`].
-    pub(crate) fn enter(&self, room: &RoomName, tab: &str, name: &Name) -> Result<Guard, Lapsed> {
+    pub(crate) fn enter(
+        &self,
+        room: &RoomName,
+        tab: &str,
+        name: &Name,
+        elsewhere: u32,
+    ) -> Result<Guard, Lapsed> {
         let (key, skeleton) = (Key::new(room, tab), Skeleton::of(name));
         let mut state = self.lock();
-        state.check_tab(&key, &skeleton)?;
+        state.check_tab(&key, &skeleton, elsewhere)?;
         let generation = state.enter(&key, name, skeleton, Instant::now());
         drop(state);
         Ok(Guard { roster: self.clone(), held: Held::Tab(key, generation) })
@@ -184,9 +209,9 @@ impl Roster {
 
     /// A tab says that it is hidden; that holds for a while, and is to be said again. It is here
     /// by that, whether it has a stream or not; one that lapsed does not come back by it.
-    pub(crate) fn hide(&self, room: &RoomName, tab: &str, name: &Name) {
+    pub(crate) fn hide(&self, room: &RoomName, tab: &str, name: &Name, elsewhere: u32) {
         let (key, skeleton) = (Key::new(room, tab), Skeleton::of(name));
-        self.lock().hide(&key, name, skeleton, Instant::now());
+        self.lock().hide(&key, name, skeleton, elsewhere, Instant::now());
     }
 
     /// A tab says that it is not hidden, or no more: it is here by its stream, and for a grace.

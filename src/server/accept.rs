@@ -3,7 +3,6 @@
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
-    net::{TcpListener, TcpStream},
     sync::{Notify, OwnedSemaphorePermit, Semaphore, futures::OwnedNotified},
     time::{sleep, timeout},
 };
@@ -11,7 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     connection::{Connection, HttpService},
+    listener::Listener,
     registry::Registry,
+    socket::Socket,
 };
 use crate::{metrics::Metrics, shutdown::Shutdown};
 
@@ -82,8 +83,8 @@ impl Permits {
     /// waits in the kernel's backlog.
     async fn accept(
         &self,
-        listener: &TcpListener,
-    ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        listener: &Listener,
+    ) -> io::Result<(Socket, SocketAddr, OwnedSemaphorePermit)> {
         let permit = self.next().await;
         let (socket, peer) = listener.accept().await?;
         Ok((socket, peer, permit))
@@ -92,7 +93,7 @@ impl Permits {
 
 /// What an accept loop works with.
 pub(super) struct Acceptor<S> {
-    pub(super) listener: TcpListener,
+    pub(super) listener: Listener,
     pub(super) service: S,
     pub(super) permits: Permits,
     /// Where the connections' tasks run.
@@ -124,6 +125,7 @@ impl<S: HttpService> Acceptor<S> {
                     let connection = Connection {
                         socket,
                         peer,
+                        tls: listener.tls().cloned(),
                         held: (permit, metrics.connection()),
                         // Made before the task first runs: what is told until then counts as well.
                         closing: permits.closing(),

@@ -14,17 +14,17 @@ use axum::{body::Body, response::Response};
 use hyper::Request;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
     sync::{OwnedSemaphorePermit, futures::OwnedNotified},
 };
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::{
-    http1,
+    http1, http2,
     live::Writer,
     registry::Registered,
-    socket::{self, DeadlineSocket},
+    socket::{self, DeadlineSocket, Socket},
+    tls::{self, Tls},
 };
 use crate::metrics::{GaugeGuard, Metrics};
 
@@ -80,8 +80,10 @@ pub(super) async fn respond(
 
 /// A connection that was accepted.
 pub(super) struct Connection {
-    pub(super) socket: TcpStream,
+    pub(super) socket: Socket,
     pub(super) peer: SocketAddr,
+    /// What it is encrypted with, where it is.
+    pub(super) tls: Option<Tls>,
     /// Held as long as the socket is open.
     pub(super) held: (OwnedSemaphorePermit, GaugeGuard),
     /// Resolves when the connection should close.
@@ -101,10 +103,14 @@ impl Connection {
     /// Serves it until it ends, or until a live response takes the socket over. That gets a task of
     /// its own, which is a quarter as large.
     async fn serve(self, service: impl HttpService, tasks: TaskTracker) {
-        let Self { socket, peer, held, closing, registered, metrics } = self;
-        if let Err(why) = socket::configure(&socket) {
+        if let Err(why) = socket::configure(&self.socket) {
             tracing::debug!(%why, "a socket option could not be set");
         }
+        if let Some(tls) = self.tls.clone() {
+            // In a box: what is not encrypted needs no room for it.
+            return Box::pin(self.serve_encrypted(tls, service, tasks)).await;
+        }
+        let Self { socket, peer, held, closing, registered, metrics, .. } = self;
         let socket = DeadlineSocket::new(socket, metrics);
         let info = ConnectionInfo { peer, tls: false, protocol: Protocol::Http1 };
         let progress = Arc::clone(&registered.progress);
@@ -117,10 +123,56 @@ impl Connection {
                 let task = StreamTask { writer: live.into_writer(socket), _held: held };
                 tasks.spawn(contain_panic(task));
             }
-            // Peers vanish all the time; that is worth a line only to who looks for it.
-            Err(why) => tracing::debug!(%why, "a connection ended early"),
+            Err(why) => log_end(&why),
         }
     }
+
+    /// The same over TLS. Nobody else writes to a socket that is taken over here: what is written
+    /// to it has to be encrypted in order.
+    async fn serve_encrypted(self, tls: Tls, service: impl HttpService, tasks: TaskTracker) {
+        let Self { socket, peer, held, closing, registered, metrics, .. } = self;
+        let progress = Arc::clone(&registered.progress);
+        let mut closing = pin!(closing);
+        let socket = DeadlineSocket::new(socket, metrics.clone());
+        let socket = tokio::select! {
+            biased;
+            shaken = tls.accept(socket) => match shaken {
+                Ok(Some(socket)) => socket,
+                Ok(None) => return,
+                Err(why) => return log_end(&why),
+            },
+            () = progress.ended() => return,
+            () = closing.as_mut() => return,
+        };
+        progress.begin();
+        let protocol = if socket.get_ref().1.alpn_protocol() == Some(tls::HTTP_2) {
+            Protocol::Http2
+        } else {
+            Protocol::Http1
+        };
+        let info = ConnectionInfo { peer, tls: true, protocol };
+        if protocol == Protocol::Http2 {
+            let streams = http2::Streams { tasks, metrics, progress };
+            if let Err(why) = http2::serve(socket, info, service, streams, closing).await {
+                log_end(&why);
+            }
+            return;
+        }
+        match http1::serve(socket, info, service, progress, closing).await {
+            Ok(None) => {}
+            Ok(Some((socket, live))) => {
+                drop(registered);
+                let task = StreamTask { writer: live.into_writer(socket), _held: held };
+                tasks.spawn(contain_panic(task));
+            }
+            Err(why) => log_end(&why),
+        }
+    }
+}
+
+/// Peers vanish all the time; that is worth a line only to who looks for it.
+fn log_end(why: &dyn std::error::Error) {
+    tracing::debug!(%why, "a connection ended early");
 }
 
 /// The task of a socket that a live response has taken over. Written by hand: in an async block all
@@ -142,8 +194,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for StreamTask<S> {
     }
 }
 
-/// Runs a connection's task. A panic in it ends this connection only, and is logged in one line.
-fn contain_panic(mut task: impl Future<Output = ()> + Unpin) -> impl Future<Output = ()> {
+/// Runs a connection's task, or a stream's. A panic in it ends that only, and is logged in one line.
+pub(super) fn contain_panic(
+    mut task: impl Future<Output = ()> + Unpin,
+) -> impl Future<Output = ()> {
     poll_fn(move |context| {
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut task).poll(context)));
         polled.unwrap_or_else(|_| {

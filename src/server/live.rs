@@ -14,6 +14,7 @@
 //! Either way a peer that takes nothing for [`WRITE_TIMEOUT`] is cut, and the frames are dropped
 //! with all that they hold.
 
+mod body;
 mod pump;
 mod writer;
 
@@ -36,6 +37,7 @@ use crate::{
     metrics::Metrics,
     sink::{Chunk, Framing, Sink},
 };
+use body::FrameBody;
 use pump::Pump;
 
 pub use super::socket::WRITE_TIMEOUT;
@@ -77,12 +79,13 @@ pub fn answer(
     (headers, Extension(shared), body).into_response()
 }
 
-/// Makes a live response an ordinary one whose deadline runs from now on, whether its body is
-/// polled or not: HTTP/2 polls no body that the peer gives no room for. Others are left alone.
-pub fn start_pump(response: &mut Response) {
-    if let Some(shared) = response.extensions_mut().remove::<Shared>() {
-        let mut state = shared.lock();
-        *state = mem::take(&mut *state).pumped();
+/// Makes a live response an ordinary one whose frames are taken when its body is polled, with no
+/// task between. The caller sees to it that a peer which takes none is cut. Others are left alone.
+pub(super) fn unpumped(response: &mut Response) {
+    if let Some(shared) = response.extensions_mut().remove::<Shared>()
+        && let State::Frames { frames, .. } = mem::take(&mut *shared.lock())
+    {
+        *response.body_mut() = Body::new(FrameBody::new(frames));
     }
 }
 
@@ -97,26 +100,16 @@ enum State {
         keep_alive: Chunk,
         metrics: Metrics,
     },
-    Pumped(Pump),
     #[default]
     Taken,
-}
-
-impl State {
-    fn pumped(self) -> Self {
-        match self {
-            Self::Frames { frames, metrics, .. } => Self::Pumped(Pump::start(frames, metrics)),
-            other => other,
-        }
-    }
 }
 
 impl Shared {
     /// The frames for an ordinary body.
     fn pump(&self) -> Option<Pump> {
-        match mem::take(&mut *self.lock()).pumped() {
-            State::Pumped(pump) => Some(pump),
-            _ => None,
+        match mem::take(&mut *self.lock()) {
+            State::Frames { frames, metrics, .. } => Some(Pump::start(frames, metrics)),
+            State::Taken => None,
         }
     }
 

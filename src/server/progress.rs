@@ -64,13 +64,36 @@ struct State {
     since: Instant,
     /// How many bytes of the answer the socket has taken.
     written: u64,
+    /// How many requests are open at once, over HTTP/2.
+    streams: usize,
 }
 
 impl Progress {
     /// A connection that was accepted now.
     pub(super) fn new() -> Self {
-        let state = State { phase: Phase::Head, since: Instant::now(), written: 0 };
+        let state = State { phase: Phase::Head, since: Instant::now(), written: 0, streams: 0 };
         Self { state: Mutex::new(state), cut: Notify::new() }
+    }
+
+    /// The handshake is done: the first request may take its time from now on.
+    pub(super) fn begin(&self) {
+        self.lock().enter(Phase::Head);
+    }
+
+    /// One of many requests has come, over HTTP/2: how long each may take is its own affair.
+    pub(super) fn stream_opened(&self) {
+        let mut state = self.lock();
+        state.streams += 1;
+        state.enter(Phase::Handling);
+    }
+
+    /// One of them is done with.
+    pub(super) fn stream_closed(&self) {
+        let mut state = self.lock();
+        state.streams -= 1;
+        if state.streams == 0 {
+            state.enter(Phase::Idle);
+        }
     }
 
     /// The socket was read: so many bytes have come, or none yet.
@@ -162,7 +185,7 @@ impl Progress {
 
 impl State {
     fn enter(&mut self, phase: Phase) {
-        *self = Self { phase, since: Instant::now(), written: 0 };
+        *self = Self { phase, since: Instant::now(), written: 0, ..*self };
     }
 
     /// A body's is its handler's, which can say so.

@@ -1,4 +1,6 @@
-//! TCP sockets: their options, and a deadline for writes.
+//! Sockets: what they are, their options, and a deadline for writes.
+
+mod stream;
 
 use std::{
     io::{self, IoSlice},
@@ -17,6 +19,7 @@ use tokio::{
 };
 
 use crate::{metrics::Metrics, sink::Sink};
+pub(super) use stream::Socket;
 
 /// How long a peer may take nothing of what is to be written: time for a phone to come out of a
 /// tunnel. Who is cut comes back with its cursor, and has cost no more than the kernel's buffers.
@@ -41,12 +44,19 @@ const MAX_UNSENT_BYTES: u32 = 128 * 1024;
 const KEEP_ALIVE_PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Sets the options of an accepted socket: no delay, since a message is a packet of its own, and an
-/// end to peers that are gone.
+/// end to peers that are gone. One of Unix's has none of these: its peer is on this machine.
 ///
 /// # Errors
 ///
 /// The operating system's. The connection works without.
-pub(super) fn configure(socket: &TcpStream) -> io::Result<()> {
+pub(super) fn configure(socket: &Socket) -> io::Result<()> {
+    match socket {
+        Socket::Tcp(socket) => configure_tcp(socket),
+        Socket::Unix(_) => Ok(()),
+    }
+}
+
+fn configure_tcp(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
     let socket = SockRef::from(socket);
     let keep_alive = TcpKeepalive::new()
@@ -61,11 +71,11 @@ pub(super) fn configure(socket: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// A TCP socket that others may write to as well. Its halves know nothing of each other's writes:
+/// A socket that others may write to as well. Its halves know nothing of each other's writes:
 /// whoever writes next has to know that the other's are whole.
-pub(super) struct SharedSocket(Arc<TcpStream>);
+pub(super) struct SharedSocket(Arc<Socket>);
 
-impl DeadlineSocket<TcpStream> {
+impl DeadlineSocket<Socket> {
     /// Lets somebody else write to the socket as well.
     pub(super) fn share(self) -> (DeadlineSocket<SharedSocket>, Arc<dyn Sink>) {
         let socket = Arc::new(self.inner);
@@ -74,7 +84,7 @@ impl DeadlineSocket<TcpStream> {
     }
 }
 
-impl Sink for TcpStream {
+impl Sink for Socket {
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         // Past the runtime's note of whether it is writable: that would be one more look into memory
         // for each of thousands of sockets. Where it is full, whoever waits for it finds that out.
@@ -110,7 +120,7 @@ impl AsyncWrite for SharedSocket {
     ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.0.poll_write_ready(context))?;
-            match self.0.try_write(bytes) {
+            match Socket::try_write(&self.0, bytes) {
                 Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
                 written => return Poll::Ready(written),
             }
@@ -129,7 +139,7 @@ impl AsyncWrite for SharedSocket {
 /// A socket with a deadline for writes that make no progress.
 ///
 /// Under back-pressure hyper stops polling a body, so that a timeout inside of that would never
-/// fire: the deadline belongs here, for pages and streams alike. It wraps TCP itself, below any
+/// fire: the deadline belongs here, for pages and streams alike. It wraps the socket itself, below any
 /// encryption, where progress can be seen.
 pub(super) struct DeadlineSocket<S> {
     inner: S,

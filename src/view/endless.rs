@@ -2,11 +2,8 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::message;
-use crate::{
-    assets::href,
-    message::{Message, MessageId, RoomName},
-};
+use super::{href, message};
+use crate::message::{Message, MessageId, RoomName};
 
 /// WebKit paints nothing of a document that still loads before it has some 512 visible
 /// characters (`FrameView::visualCharacterThreshold` and its kin); these count and are not seen.

@@ -2,8 +2,9 @@
 
 use maud::{Markup, html};
 
+use super::href;
 use super::layout;
-use crate::{assets::href, message::RoomName, paths};
+use crate::{message::RoomName, paths};
 
 /// Why nobody can join whose browser keeps no cookies: they are what tells tabs apart.
 pub(crate) const COOKIES_BLOCKED: &str = "Your browser keeps no cookies for this site, and without one nobody can join. Please allow \

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use maud::{DOCTYPE, Markup, Render, html};
 
-use crate::assets::href;
+use super::href;
 
 /// What is in the head of every page. Rendered once, as [`SCRIPTS`] are: only a build changes them.
 static HEAD: LazyLock<Markup> = LazyLock::new(|| {

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
+use super::href;
 use super::{layout, message};
-use crate::assets::href;
 use crate::message::{Key, Message, MessageId, Name, RoomName};
 use crate::paths::{self, Path};
 

@@ -70,6 +70,8 @@ pub(crate) enum Error {
     Unsure(Arc<str>),
     /// 503: this node does not have yet what the reader has seen on another.
     NotYet,
+    /// 503: whether a name is free on other nodes cannot be known now. The cause is for the log.
+    Apart(Arc<str>),
     /// 500: a bug, or a disk that cannot be read. What it says of the cause is for the log.
     Internal(Arc<str>),
 }
@@ -93,7 +95,7 @@ impl Error {
     /// The cause, for the log only.
     pub(crate) fn internal_cause(&self) -> Option<Arc<str>> {
         match self {
-            Self::Unavailable(why) | Self::Unsure(why) | Self::Internal(why) => {
+            Self::Unavailable(why) | Self::Unsure(why) | Self::Apart(why) | Self::Internal(why) => {
                 Some(Arc::clone(why))
             }
             _ => None,
@@ -114,9 +116,10 @@ impl Error {
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::KeyReused | Self::NameTaken => StatusCode::CONFLICT,
             Self::TooMany(_) | Self::Behind => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable(_) | Self::Unsure(_) | Self::NotYet | Self::Full(_) => {
+            Self::Unavailable(_) | Self::Unsure(_) | Self::Apart(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
+            Self::NotYet | Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -127,7 +130,7 @@ impl Error {
             // Rounded up: a little too early would be refused again.
             Self::TooMany(wait) | Self::Full(wait) => wait.as_secs() + 1,
             Self::Behind | Self::NotYet => 1,
-            Self::Unavailable(_) | Self::Unsure(_) => 5,
+            Self::Unavailable(_) | Self::Unsure(_) | Self::Apart(_) => 5,
             _ => return None,
         };
         Some((header::RETRY_AFTER, seconds.into()))
@@ -163,6 +166,7 @@ impl Error {
             Self::Unavailable(_) => "unavailable",
             Self::Unsure(_) => "unsure",
             Self::NotYet => "not_yet",
+            Self::Apart(_) => "apart",
             Self::Internal(_) => "internal",
         }
     }
@@ -187,6 +191,7 @@ impl Error {
             Self::Full(_) => "It is full here right now",
             Self::Unavailable(_) | Self::Unsure(_) => "Nothing can be sent right now",
             Self::NotYet => "It is not here yet",
+            Self::Apart(_) => "Nobody can join right now",
             Self::Internal(_) => "Something went wrong",
         }
     }
@@ -243,6 +248,9 @@ impl Error {
             Self::NotYet => {
                 "This server does not have yet what you have seen. Please try again in a moment."
             }
+            Self::Apart(_) => {
+                "Nobody can join right now: whether the name is free cannot be known. Please try again."
+            }
             Self::Internal(_) => "This was not your doing. Please try again in a moment.",
         }
     }
@@ -280,6 +288,7 @@ impl From<Refusal> for Error {
             Refusal::Full(wait) => Self::Full(wait),
             Refusal::NameTaken(_) => Self::NameTaken,
             Refusal::Behind => Self::Behind,
+            Refusal::Apart(why) => Self::Apart(why.to_string().into()),
             Refusal::Lapsed(_) => Self::NotJoined,
             Refusal::Denied(_) => Self::Denied,
             Refusal::Append(AppendError::KeyReused) => Self::KeyReused,

@@ -1,9 +1,11 @@
 //! What handlers take out of a request: the room that a URL names, who asks, and the tab that the
 //! request proves.
 
+use std::convert::Infallible;
+
 use axum::{
     extract::{FromRequestParts, Query, RawPathParams},
-    http::{Extensions, HeaderMap, request::Parts},
+    http::{Extensions, HeaderMap, HeaderValue, request::Parts},
 };
 use serde::de::DeserializeOwned;
 
@@ -50,6 +52,23 @@ pub(super) fn caller(
 ) -> Option<Caller> {
     let peer = extensions.get::<ConnectionInfo>()?.peer.ip().to_canonical();
     Some(Caller { ip: client_ip::of(peer, headers, &state.trusted_proxies) })
+}
+
+/// Whether the browser reached us over TLS, which a proxy may have ended. The browser says so
+/// itself, in the Origin of its post, and the proxy to who says none, as curl does; a forged one
+/// could only harm the forger's own cookie.
+pub(super) struct OverTls(pub bool);
+
+impl<S: Send + Sync> FromRequestParts<S> for OverTls {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let direct = parts.extensions.get::<ConnectionInfo>().is_some_and(|info| info.tls);
+        let said = |name| parts.headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
+        let by_proxy = said("origin").starts_with(b"https://")
+            || said("x-forwarded-proto").eq_ignore_ascii_case(b"https");
+        Ok(Self(direct || by_proxy))
+    }
 }
 
 /// What stands behind the `?`, with errors that are ours.

@@ -16,9 +16,9 @@ use super::{
     host::{Hosts, is_local, is_plain, parted},
     state::AppState,
 };
-use crate::server::ConnectionInfo;
+use crate::{paths, server::ConnectionInfo};
 
-/// A scheme and an authority, such as `https://chat.example`. It holds nothing that a shell, a URL
+/// A scheme and an authority, and what stands before every address: `https://chat.example/chat`. It holds nothing that a shell, a URL
 /// or markup would take for something else.
 pub(super) struct Origin(pub String);
 
@@ -27,8 +27,9 @@ impl FromRequestParts<AppState> for Origin {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
         let tls = parts.extensions.get::<ConnectionInfo>().is_some_and(|info| info.tls);
-        Ok(Self::named(&state.hosts, &parts.uri, &parts.headers)
-            .unwrap_or_else(|| Self::of(&parts.uri, &parts.headers, tls, state.served.address)))
+        let Self(origin) = Self::named(&state.hosts, &parts.uri, &parts.headers)
+            .unwrap_or_else(|| Self::of(&parts.uri, &parts.headers, tls, state.served.address));
+        Ok(Self(origin + paths::base()))
     }
 }
 

@@ -22,7 +22,10 @@ use super::{
     route::{Route, Routes},
     state::AppState,
 };
-use crate::rooms::{AnswerPermit, Caller};
+use crate::{
+    rooms::{AnswerPermit, Caller},
+    server::ConnectionInfo,
+};
 
 /// Pico draws its icons with `data:` images; everything else comes from here. Nothing inline.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; \
@@ -78,6 +81,7 @@ pub(super) async fn finish(
     let wording = Wording::of(route, &request);
     let id = tracing::field::display(request_id);
     let span = tracing::debug_span!("request", %id, method, route = route.template);
+    let is_tls = request.extensions().get::<ConnectionInfo>().is_some_and(|info| info.tls);
     let caller = extract::caller(request.extensions(), request.headers(), &shared.state);
     let checked = check_host(&shared.hosts, &request).and_then(|()| check_query(route, &request));
     let mut response = match checked {
@@ -107,6 +111,12 @@ pub(super) async fn finish(
     let status = response.status();
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    // RFC 6797, section 7.2: over TLS only.
+    if let Some(hsts) = shared.state.served.hsts.filter(|_| is_tls)
+        && let Ok(said) = HeaderValue::from_str(&format!("max-age={}", hsts.as_secs()))
+    {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, said);
     }
     response.headers_mut().insert(HUBBUB, HeaderValue::from_static(word));
     if status.is_server_error()

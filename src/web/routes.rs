@@ -14,6 +14,7 @@ use tower_layer::Layer as _;
 use super::{
     api::{events, messages, presence, probes, submit},
     assets,
+    base::Based,
     error::{self, Error},
     host::Hosts,
     pages::{api, join, rooms, send, tab},
@@ -111,7 +112,7 @@ pub(crate) fn router(state: AppState) -> impl HttpService {
         most => DefaultBodyLimit::max(most),
     };
     let hosts = state.hosts.clone();
-    build(table(), Audience::Everybody, state, hosts, body_limit)
+    Based(build(table(), Audience::Everybody, state, hosts, body_limit))
 }
 
 /// What the operator's own address answers, and what that is called.

@@ -47,6 +47,8 @@ pub(crate) struct Served {
     pub allowed: Allowed,
     /// The largest body in bytes; 0 is any size.
     pub max_body: usize,
+    /// How long browsers take HTTPS only, if they are told.
+    pub hsts: Option<Duration>,
     /// How often an idle stream carries something that shows nothing.
     pub keep_alive_interval: Duration,
 }
@@ -68,6 +70,7 @@ impl Served {
                 rooms: 0,
             },
             max_body: 65_536,
+            hsts: None,
             keep_alive_interval: Duration::from_secs(15),
         }
     }

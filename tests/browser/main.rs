@@ -36,6 +36,7 @@ mod stream;
 mod talk;
 mod text;
 mod text_browsers;
+mod windows;
 mod write;
 
 /// Sends to the lobby as a script would, and returns once it is durable.

@@ -9,12 +9,16 @@ use scan::{Crate, Edges};
 
 /// Whom each module of the crate uses. `crate` is `lib.rs`.
 const CRATE: Table = &[
+    ("acme", &["server"]),
     (
         "app",
-        &["config", "delivery", "journal", "metrics", "nats", "rooms", "server", "shutdown", "web"],
+        &[
+            "acme", "config", "delivery", "journal", "metrics", "nats", "paths", "rooms", "server",
+            "shutdown", "web",
+        ],
     ),
     ("assets", &[]),
-    ("config", &["journal", "nats", "rooms", "web"]),
+    ("config", &["journal", "nats", "rooms", "server", "web"]),
     ("crate", &["app"]),
     ("delivery", &["fault", "journal", "message", "metrics", "sink", "view"]),
     ("fault", &[]),
@@ -26,7 +30,7 @@ const CRATE: Table = &[
     ("nats", &[]),
     ("paths", &["message"]),
     ("reload", &[]),
-    ("rooms", &["delivery", "journal", "message", "metrics", "subscriber"]),
+    ("rooms", &["delivery", "journal", "message", "metrics", "nats", "subscriber"]),
     ("server", &["metrics", "shutdown", "sink", "subscriber"]),
     ("shutdown", &[]),
     ("sink", &[]),
@@ -60,6 +64,7 @@ const WEB: Table = &[
         ],
     ),
     ("assets", &["error", "negotiate"]),
+    ("base", &[]),
     ("body", &["error"]),
     ("cache", &[]),
     ("client_ip", &[]),
@@ -88,13 +93,14 @@ const WEB: Table = &[
             "state",
         ],
     ),
+    ("redirect", &["host"]),
     ("request_id", &[]),
     ("respond", &["error", "extract", "fields", "host", "request_id", "route", "state"]),
     ("route", &[]),
-    ("routes", &["api", "assets", "error", "host", "pages", "respond", "route", "state"]),
+    ("routes", &["api", "assets", "base", "error", "host", "pages", "respond", "route", "state"]),
     ("session", &[]),
     ("state", &["cache", "host", "session"]),
-    ("web", &["cache", "host", "routes", "session", "state"]),
+    ("web", &["cache", "host", "redirect", "routes", "session", "state"]),
 ];
 
 /// A row for each module: who it uses.

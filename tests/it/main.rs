@@ -81,6 +81,9 @@
 //! | 26 | what nodes share is gone for a while | `with_nats_gone_one_reads_on_and_keeps_ones_draft_and_all_of_it_heals` |
 //! | 26 | a send is tried again on another node | `a_send_that_is_tried_again_on_another_node_is_stored_once` |
 //! | 26 | one key on two nodes at once | `one_key_on_two_nodes_at_once_is_one_message_and_another_text_is_refused` |
+//! | 26 | one name on two nodes at once | `a_name_that_is_raced_on_two_nodes_a_hundred_times_is_never_both_tabs` |
+//! | 26 | a dead node's people stay, or who moved flickers | `of_a_node_that_is_killed_the_people_are_gone_in_time_and_who_came_back_never_went` |
+//! | 26 | what a node says of its tabs is lost | `whatever_happens_and_whatever_is_lost_all_nodes_end_with_one_list` |
 //! | 26 | a reader comes to a node that is behind | `a_cursor_from_a_node_that_is_ahead_waits_and_is_told_of_no_gap` |
 //! | 27 | a stream is deleted, or restored without its newest | `a_stream_that_was_deleted_and_one_that_went_back_are_a_new_epoch` |
 //! | 27 | a password for what nodes share stands in a log | `a_start_that_nats_refuses_is_one_line_without_the_password` |
@@ -91,9 +94,12 @@ mod support;
 
 use support::{client, flood, wire};
 
+mod acme;
 mod api;
 mod audit;
+mod base;
 mod bodies;
+mod caddy;
 mod clock;
 mod crash;
 mod data;
@@ -105,7 +111,9 @@ mod house;
 mod join;
 mod journal;
 mod limits;
+mod listen;
 mod logs;
+mod manager;
 mod metrics;
 mod nginx;
 mod nodes;
@@ -122,4 +130,6 @@ mod start;
 mod stream;
 mod supervision;
 mod texts;
+mod tls;
+mod together;
 mod unread;

@@ -216,7 +216,8 @@ async fn with_no_more_permissions_than_the_readme_says_a_node_does_all_of_it() {
     let mut events = Events::open(&other, "/rooms/lobby/events", None).await;
     let sent = send(&one, "lobby", "ann", "hi").await;
     assert_eq!(events.message().await, (sent.id, "hi".into()));
-    for app in [&one, &other] {
+    for (app, name) in [(&one, "eve"), (&other, "ida")] {
+        Tab::join(app, "lobby", name).await;
         becomes(app, "/readyz/sends", StatusCode::OK).await;
         assert!(!app.log().contains("ermissions"), "{}", app.log());
     }

@@ -24,4 +24,5 @@ mod limits;
 mod long;
 mod many;
 mod page;
+mod tls;
 mod vanish;

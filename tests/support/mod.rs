@@ -3,14 +3,17 @@
 //! [`TestApp`] serves in the test's own process, which is what most tests want. [`App`] is the real
 //! binary in a process of its own, for what kills it, limits it, signals to it or measures it.
 
+pub mod caddy;
 pub mod chunks;
 pub mod client;
 pub mod flood;
 pub mod nats;
 pub mod nginx;
+pub mod pebble;
 pub mod process;
 pub mod shell;
 mod test_app;
+pub mod tls;
 pub mod wire;
 
 use std::time::{Duration, Instant};
@@ -28,13 +31,23 @@ pub trait Server {
 
     /// The address of `path` on it.
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address())
+        let scheme = if self.is_tls() { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.address())
+    }
+
+    /// Whether it speaks TLS there.
+    fn is_tls(&self) -> bool {
+        false
     }
 }
 
 impl Server for App {
     fn address(&self) -> &str {
         App::address(self)
+    }
+
+    fn is_tls(&self) -> bool {
+        self.scheme() == "https"
     }
 
     fn metrics_url(&self) -> &str {

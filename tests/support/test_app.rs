@@ -12,10 +12,9 @@ use std::{
 };
 
 use clap::Parser as _;
-use hubbub::{Hubbub, config::Config, server, shutdown::Shutdown};
+use hubbub::{Hubbub, Listeners, config::Config, shutdown::Shutdown};
 use tempfile::TempDir;
 use tokio::{
-    net::TcpListener,
     runtime::{Builder, Runtime},
     sync::oneshot,
 };
@@ -34,6 +33,7 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(5);
 /// A running hubbub. Dropped, it ends at once with all that it has open, as if it was killed, and
 /// its data with it; a thread of its that panicked before fails the test.
 pub struct TestApp {
+    scheme: String,
     address: String,
     admin: Option<String>,
     home: TempDir,
@@ -59,6 +59,11 @@ impl TestApp {
     /// Starts one on an address of another interface.
     pub fn listening(listen: &str) -> Self {
         Self::at(listen, &[])
+    }
+
+    /// Starts one on these addresses, the first of which is its own in the network.
+    pub fn with_listen(listen: &str, flags: &[&str]) -> Self {
+        Self::at(listen, flags)
     }
 
     fn at(listen: &str, flags: &[&str]) -> Self {
@@ -92,11 +97,13 @@ impl TestApp {
         };
         let name = thread::current().name().map_or("hubbub".into(), |test| format!("{test}: app"));
         let thread = thread::Builder::new().name(name).spawn(run).expect("a thread");
-        let Ok((address, admin)) = started.recv_timeout(PATIENCE) else {
+        let Ok((url, admin)) = started.recv_timeout(PATIENCE) else {
             panic!("it does not start: {}", said.log());
         };
         let (stop, thread) = (Some(stop), Some(thread));
-        Self { address, admin, home, said, stop, thread, ended }
+        let (scheme, address) = url.split_once("://").unwrap_or(("", &url));
+        let (scheme, address) = (scheme.to_owned(), address.to_owned());
+        Self { scheme, address, admin, home, said, stop, thread, ended }
     }
 
     /// Its data file.
@@ -113,6 +120,10 @@ impl TestApp {
 impl Server for TestApp {
     fn address(&self) -> &str {
         &self.address
+    }
+
+    fn is_tls(&self) -> bool {
+        self.scheme == "https"
     }
 
     fn metrics_url(&self) -> &str {
@@ -140,24 +151,21 @@ impl Drop for TestApp {
 /// Opened and bound, as `main` does it.
 struct Bound {
     hubbub: Hubbub,
-    listener: TcpListener,
-    admin: Option<TcpListener>,
+    listeners: Listeners,
     addresses: (String, Option<String>),
 }
 
 impl Bound {
     async fn new(config: &Config) -> Result<Self, Box<dyn std::error::Error>> {
         let hubbub = Hubbub::open(config).await?;
-        let listener = server::bind(config.listen)?;
-        let admin = config.admin.0.map(server::bind).transpose()?;
-        let address = listener.local_addr()?.to_string();
-        let metrics = admin.as_ref().map(TcpListener::local_addr).transpose()?;
-        let metrics = metrics.map(|address| format!("http://{address}/metrics"));
-        Ok(Self { hubbub, listener, admin, addresses: (address, metrics) })
+        let listeners = Listeners::bind(config)?;
+        let url = listeners.urls()?.swap_remove(0);
+        let addresses = (url, listeners.metrics_url()?);
+        Ok(Self { hubbub, listeners, addresses })
     }
 
     async fn serve(self) {
-        let served = self.hubbub.serve(self.listener, self.admin, Shutdown::new()).await;
+        let served = self.hubbub.serve(self.listeners, Shutdown::new()).await;
         served.unwrap_or_else(|why| panic!("{why}"));
     }
 }

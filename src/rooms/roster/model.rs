@@ -179,7 +179,7 @@ impl Run {
         let now = Instant::now();
         match step {
             Step::Join(at, tab) => {
-                let joined = self.roster.join(&room(at), &tab.to_string(), &name(tab), None);
+                let joined = self.roster.join(&room(at), &tab.to_string(), &name(tab), None, 0);
                 assert_eq!(joined.is_err(), self.model.is_taken(at, tab));
                 if joined.is_ok() {
                     self.model.find_or_add(at, tab, now);
@@ -204,7 +204,7 @@ impl Run {
                 self.model.watching.push((at, number));
             }
             Step::Hide(at, tab) => {
-                self.roster.hide(&room(at), &tab.to_string(), &name(tab));
+                self.roster.hide(&room(at), &tab.to_string(), &name(tab), 0);
                 self.model.hide(at, tab, now);
             }
             Step::Show(at, tab) => {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
+    hash::{BuildHasher as _, RandomState},
     mem,
     sync::Arc,
 };
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     MAX_LISTED_NAMES, TabId,
+    elsewhere::{Elsewhere, Shift, Word},
     skeleton::Skeleton,
     tab::{Standing, Tab},
 };
@@ -17,11 +19,18 @@ use crate::message::{Name, People, Person};
 
 pub(super) struct Room {
     tabs: HashMap<TabId, Tab>,
-    /// The names that are listed.
+    /// The names that are listed, of tabs here and on other nodes.
     names: BTreeMap<Name, Tally>,
-    /// How many tabs hold a name with this skeleton, those that have not come yet among them.
-    skeletons: HashMap<Arc<str>, usize>,
+    /// How many tabs, here and on other nodes, hold a name with this skeleton, those that have not
+    /// come yet among them.
+    ///
+    /// By a hash of it under a key that nobody knows: two of 64 bits are not the same by chance, and a
+    /// text for each would be a third of what a tab on another node costs.
+    skeletons: BTreeMap<u64, u32>,
+    hasher: RandomState,
     watching: usize,
+    /// What counts of other nodes' tabs.
+    elsewhere: Elsewhere,
     /// What was listed when somebody last asked, and whether that may have changed since.
     snapshot: Arc<People>,
     stale: bool,
@@ -32,8 +41,8 @@ pub(super) struct Room {
 /// The tabs under one name.
 #[derive(Default)]
 struct Tally {
-    tabs: usize,
-    away: usize,
+    tabs: u32,
+    away: u32,
 }
 
 impl Tally {
@@ -62,8 +71,10 @@ impl Room {
         Self {
             tabs: HashMap::new(),
             names: BTreeMap::new(),
-            skeletons: HashMap::new(),
+            skeletons: BTreeMap::new(),
+            hasher: RandomState::new(),
             watching: 0,
+            elsewhere: Elsewhere::default(),
             snapshot: Arc::clone(nobody),
             stale: false,
             announced: Arc::clone(nobody),
@@ -76,11 +87,20 @@ impl Room {
     }
 
     pub(super) fn lists_anybody(&self) -> bool {
-        !self.names.is_empty() || self.watching > 0
+        !self.names.is_empty() || self.watching() > 0
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.tabs.is_empty() && self.watching == 0
+        self.tabs.is_empty() && self.elsewhere.tabs == 0 && self.watching() == 0
+    }
+
+    /// Readers without a name on this node.
+    pub(super) fn watching_here(&self) -> usize {
+        self.watching
+    }
+
+    fn watching(&self) -> usize {
+        self.watching + self.elsewhere.watching
     }
 
     /// Whether what is listed may have changed since somebody last asked.
@@ -88,33 +108,41 @@ impl Room {
         self.stale
     }
 
-    pub(super) fn holds(&self, skeleton: &Skeleton) -> bool {
-        skeleton.each().any(|one| self.skeletons.contains_key(one))
+    /// Whether more than so many tabs have a name that looks like this.
+    pub(super) fn holds(&self, skeleton: &Skeleton, beside: u32) -> bool {
+        skeleton.each().any(|one| self.count_of(one) > beside)
+    }
+
+    fn count_of(&self, one: &Arc<str>) -> u32 {
+        self.skeletons.get(&self.hasher.hash_one(one)).copied().unwrap_or(0)
     }
 
     pub(super) fn tab(&self, id: &TabId) -> Option<&Tab> {
         self.tabs.get(id)
     }
 
-    /// Who bears a name with this skeleton. It looks at each tab of the room, and is asked only where
-    /// a browser wants a name that is taken.
-    pub(super) fn bearers(&self, skeleton: &Skeleton, browser: &str) -> Bearers {
+    /// Who bears a name with this skeleton; `elsewhere` of the browser's own tabs are on other nodes.
+    /// It looks at each tab of the room, and is asked only where a browser wants a name that is taken.
+    pub(super) fn bearers(&self, skeleton: &Skeleton, browser: &str, elsewhere: usize) -> Bearers {
         let mut bearers = Bearers { own: Vec::new(), others: false };
+        let mut known = u32::try_from(elsewhere).unwrap_or(u32::MAX);
         for (id, tab) in self.tabs.iter().filter(|(_, tab)| tab.skeleton.is_like(skeleton)) {
             if tab.browser.as_deref() == Some(browser) {
                 bearers.own.push((id.clone(), tab.is_idle()));
             } else {
                 bearers.others = true;
             }
+            known += 1;
         }
+        bearers.others |= self.holds(skeleton, known);
         bearers
     }
 
     /// Adds a tab, unless one is there under its id.
     pub(super) fn insert(&mut self, id: TabId, tab: Tab) {
         if let Entry::Vacant(place) = self.tabs.entry(id) {
-            for skeleton in tab.skeleton.each() {
-                *self.skeletons.entry(Arc::clone(skeleton)).or_default() += 1;
+            for one in tab.skeleton.each() {
+                *self.skeletons.entry(self.hasher.hash_one(one)).or_default() += 1;
             }
             place.insert(tab); // It has not come yet, so no name is to be counted.
         }
@@ -139,15 +167,50 @@ impl Room {
     pub(super) fn remove(&mut self, id: &TabId) -> Option<Tab> {
         let tab = self.tabs.remove(id)?;
         self.recount(&tab.name, tab.standing(), Standing::Unlisted);
-        for skeleton in tab.skeleton.each() {
-            if let Some(tabs) = self.skeletons.get_mut(skeleton) {
+        self.release(&tab.skeleton);
+        Some(tab)
+    }
+
+    /// A tab holds its skeleton.
+    fn hold(&mut self, skeleton: &Skeleton) {
+        for one in skeleton.each() {
+            *self.skeletons.entry(self.hasher.hash_one(one)).or_default() += 1;
+        }
+    }
+
+    /// A tab holds its skeleton no more.
+    fn release(&mut self, skeleton: &Skeleton) {
+        for one in skeleton.each() {
+            let hash = self.hasher.hash_one(one);
+            if let Some(tabs) = self.skeletons.get_mut(&hash) {
                 *tabs -= 1;
                 if *tabs == 0 {
-                    self.skeletons.remove(skeleton);
+                    self.skeletons.remove(&hash);
                 }
             }
         }
-        Some(tab)
+    }
+
+    /// A tab on another node came, changed, or went.
+    pub(super) fn shift(&mut self, shift: &Shift, skeleton: &Skeleton) {
+        if shift.before.is_none() && shift.after.is_some() {
+            self.elsewhere.tabs += 1;
+            self.hold(skeleton);
+        } else if shift.before.is_some() && shift.after.is_none() {
+            self.elsewhere.tabs -= 1;
+            self.release(skeleton);
+        }
+        let standing =
+            |word: &Option<Word>| word.as_ref().map_or(Standing::Unlisted, |word| word.standing);
+        if let Some(word) = shift.after.as_ref().or(shift.before.as_ref()) {
+            self.recount(&word.name, standing(&shift.before), standing(&shift.after));
+        }
+    }
+
+    /// Another number watches on other nodes.
+    pub(super) fn shift_watching(&mut self, before: usize, after: usize) {
+        self.elsewhere.watching = self.elsewhere.watching - before + after;
+        self.stale = true;
     }
 
     /// A reader without a name came.
@@ -189,7 +252,7 @@ impl Room {
             names: listed
                 .map(|(name, tally)| Person { name: name.clone(), away: tally.is_away() })
                 .collect(),
-            watching: self.watching,
+            watching: self.watching(),
         }
     }
 
@@ -200,10 +263,10 @@ impl Room {
         }
         let tally = self.names.entry(name.clone()).or_default();
         let (was_listed, was_away) = (tally.tabs > 0, tally.is_away());
-        tally.tabs -= usize::from(before != Standing::Unlisted);
-        tally.away -= usize::from(before == Standing::Away);
-        tally.tabs += usize::from(after != Standing::Unlisted);
-        tally.away += usize::from(after == Standing::Away);
+        tally.tabs -= u32::from(before != Standing::Unlisted);
+        tally.away -= u32::from(before == Standing::Away);
+        tally.tabs += u32::from(after != Standing::Unlisted);
+        tally.away += u32::from(after == Standing::Away);
         let is_listed = tally.tabs > 0;
         self.stale |= was_listed != is_listed || was_away != tally.is_away();
         if !is_listed {

@@ -10,7 +10,7 @@ use crate::message::{Name, is_ignorable};
 /// letters. A Greek capital beta looks like a B, and a small one like nothing else; a small alpha
 /// looks like an a.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Skeleton {
+pub(in crate::rooms) struct Skeleton {
     /// Of the name in small letters.
     small: Arc<str>,
     /// Of the name as it is written; nearly always the same.
@@ -19,7 +19,7 @@ pub(super) struct Skeleton {
 
 impl Skeleton {
     /// What `name` looks like.
-    pub(super) fn of(name: &Name) -> Self {
+    pub(in crate::rooms) fn of(name: &Name) -> Self {
         let seen: String = name.as_str().nfkc().filter(|c| !is_ignorable(*c)).collect();
         let lower = seen.to_lowercase();
         let small: Arc<str> = prototype(&lower).into();
@@ -31,12 +31,12 @@ impl Skeleton {
     }
 
     /// Whether two names look alike.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
+    pub(in crate::rooms) fn is_like(&self, other: &Self) -> bool {
         self.each().any(|one| other.each().any(|it| it == one))
     }
 
     /// What it is found by: names that have one of these in common look alike.
-    pub(super) fn each(&self) -> impl Iterator<Item = &Arc<str>> {
+    pub(in crate::rooms) fn each(&self) -> impl Iterator<Item = &Arc<str>> {
         let written = (self.small != self.written).then_some(&self.written);
         [&self.small].into_iter().chain(written)
     }

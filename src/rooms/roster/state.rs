@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{
     LEFT_TAB_TTL, Lapsed, NameTaken, Presence, TabId,
+    elsewhere::{Outbox, Shift},
     room::{Bearers, Room},
     skeleton::Skeleton,
     tab::Tab,
@@ -45,24 +46,33 @@ pub(super) struct State {
     generations: u64,
     /// What all empty rooms share.
     nobody: Arc<People>,
+    /// What other nodes are to be told, where there may be any.
+    pub(super) outbox: Option<Box<Outbox>>,
 }
 
 impl State {
     pub(super) fn check(&self, room: &RoomName, skeleton: &Skeleton) -> Result<(), NameTaken> {
-        let taken = self.rooms.get(room).is_some_and(|room| room.holds(skeleton));
+        let taken = self.rooms.get(room).is_some_and(|room| room.holds(skeleton, 0));
         if taken { Err(NameTaken { by_own: false }) } else { Ok(()) }
     }
 
     /// Whether a tab may go on under its name: it is here, or it neither left nor has somebody else
     /// its name by now.
-    pub(super) fn check_tab(&self, key: &Key, skeleton: &Skeleton) -> Result<(), Lapsed> {
+    /// `elsewhere` is on how many other nodes the tab itself is.
+    pub(super) fn check_tab(
+        &self,
+        key: &Key,
+        skeleton: &Skeleton,
+        elsewhere: u32,
+    ) -> Result<(), Lapsed> {
         if self.tab(key).is_some() {
             return Ok(());
         }
-        if self.left.contains_key(key) {
+        let holds = |room: &Room| room.holds(skeleton, elsewhere);
+        if self.left.contains_key(key) || self.rooms.get(&key.room).is_some_and(holds) {
             return Err(Lapsed);
         }
-        self.check(&key.room, skeleton).map_err(|NameTaken { .. }| Lapsed)
+        Ok(())
     }
 
     pub(super) fn join(
@@ -71,10 +81,12 @@ impl State {
         name: &Name,
         skeleton: Skeleton,
         browser: Option<&str>,
+        elsewhere: usize,
         now: Instant,
     ) -> Result<(), NameTaken> {
         if let (Err(taken), Some(browser)) = (self.check(&key.room, &skeleton), browser) {
-            let bearers = self.rooms.get(&key.room).map(|room| room.bearers(&skeleton, browser));
+            let room = self.rooms.get(&key.room);
+            let bearers = room.map(|room| room.bearers(&skeleton, browser, elsewhere));
             let Some(Bearers { own, others: false }) = bearers else { return Err(taken) };
             for (tab, _) in own.iter().filter(|(_, idle)| *idle) {
                 self.remove(&Key { room: key.room.clone(), tab: tab.clone() });
@@ -124,11 +136,22 @@ impl State {
 
     /// Also for a tab that is not known: after a restart of the server, or of a machine that slept
     /// for longer than the lease.
-    pub(super) fn hide(&mut self, key: &Key, name: &Name, skeleton: Skeleton, now: Instant) {
-        if self.check_tab(key, &skeleton).is_ok() {
+    pub(super) fn hide(
+        &mut self,
+        key: &Key,
+        name: &Name,
+        skeleton: Skeleton,
+        elsewhere: u32,
+        now: Instant,
+    ) {
+        if self.check_tab(key, &skeleton, elsewhere).is_ok() {
             self.insert(key, name, skeleton, now);
             self.update(key, |tab| tab.hide(now));
         }
+    }
+
+    pub(super) fn hide_known(&mut self, key: &Key, now: Instant) {
+        self.update(key, |tab| tab.hide(now));
     }
 
     pub(super) fn show(&mut self, key: &Key, now: Instant) {
@@ -144,13 +167,38 @@ impl State {
         self.due.insert((until, key));
     }
 
+    pub(super) fn has_left(&self, key: &Key) -> bool {
+        self.left.contains_key(key)
+    }
+
+    pub(super) fn give_up(&mut self, key: &Key) {
+        self.remove(key);
+    }
+
     pub(super) fn watch(&mut self, room: &RoomName) {
         self.open(room);
         self.change(room, Room::watch);
+        self.note_watching(room);
     }
 
     pub(super) fn unwatch(&mut self, room: &RoomName) {
         self.change(room, Room::unwatch);
+        self.note_watching(room);
+    }
+
+    pub(super) fn watching_here(&self, room: &RoomName) -> usize {
+        self.rooms.get(room).map_or(0, Room::watching_here)
+    }
+
+    /// A tab on another node came, changed, or went.
+    pub(super) fn shift(&mut self, shift: &Shift, skeleton: &Skeleton) {
+        self.open(&shift.room);
+        self.change(&shift.room, |room| room.shift(shift, skeleton));
+    }
+
+    pub(super) fn shift_watching(&mut self, room: &RoomName, before: usize, after: usize) {
+        self.open(room);
+        self.change(room, |room| room.shift_watching(before, after));
     }
 
     pub(super) fn people(&mut self, room: &RoomName) -> Arc<People> {
@@ -197,7 +245,7 @@ impl State {
         people
     }
 
-    fn tab(&self, key: &Key) -> Option<&Tab> {
+    pub(super) fn tab(&self, key: &Key) -> Option<&Tab> {
         self.rooms.get(&key.room)?.tab(&key.tab)
     }
 
@@ -219,11 +267,30 @@ impl State {
         self.open(&key.room);
         self.change(&key.room, |room| room.insert(key.tab.clone(), tab));
         self.update(key, |_| ()); // From here on it waits for its deadline.
+        self.note(key);
+    }
+
+    /// Notes for other nodes that a tab is another than it was.
+    fn note(&mut self, key: &Key) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.tabs.insert(key.clone());
+        }
+    }
+
+    fn note_watching(&mut self, room: &RoomName) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.watched.insert(room.clone());
+        }
     }
 
     /// Changes a tab, if it is there.
     fn update<R>(&mut self, key: &Key, change: impl FnOnce(&mut Tab) -> R) -> Option<R> {
+        let shared = self.outbox.is_some();
+        let before = if shared { self.tab(key).map(Tab::word) } else { None };
         let (result, due) = self.change(&key.room, |room| room.update(&key.tab, change))??;
+        if shared && before != self.tab(key).map(Tab::word) {
+            self.note(key);
+        }
         if due.before != due.after {
             if let Some(before) = due.before {
                 self.due.remove(&(before, key.clone()));
@@ -238,9 +305,11 @@ impl State {
     /// Removes a tab, if it is there.
     fn remove(&mut self, key: &Key) {
         let tab = self.change(&key.room, |room| room.remove(&key.tab)).flatten();
-        if let Some(due) = tab.and_then(|tab| tab.due) {
+        let Some(tab) = tab else { return };
+        if let Some(due) = tab.due {
             self.due.remove(&(due, key.clone()));
         }
+        self.note(key);
     }
 
     /// Changes a room, if it is there, and notes what came of it.

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{HIDDEN_LEASE, PRESENCE_GRACE, skeleton::Skeleton};
+use super::{
+    HIDDEN_LEASE, PRESENCE_GRACE,
+    elsewhere::{Hold, Word, browser_mark},
+    skeleton::Skeleton,
+};
 use crate::message::Name;
 
 /// A tab that has its name.
@@ -37,7 +41,7 @@ struct Hidden {
 
 /// How a tab counts in the list of its room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(in crate::rooms) enum Standing {
     /// It joined and has not come yet.
     Unlisted,
     Here,
@@ -63,6 +67,21 @@ impl Tab {
     /// Whether nothing but a grace keeps it here.
     pub(super) fn is_idle(&self) -> bool {
         self.streams == 0 && self.hidden.is_none()
+    }
+
+    /// What keeps it here.
+    pub(super) fn hold(&self) -> Hold {
+        match self.hidden {
+            _ if self.streams > 0 => Hold::Stream,
+            Some(_) => Hold::Hidden,
+            None => Hold::Grace,
+        }
+    }
+
+    /// What other nodes are told of it.
+    pub(super) fn word(&self) -> Word {
+        let (name, browser) = (self.name.clone(), browser_mark(self.browser.as_deref()));
+        Word { name, browser, standing: self.standing(), hold: self.hold() }
     }
 
     pub(super) fn standing(&self) -> Standing {

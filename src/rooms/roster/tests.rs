@@ -88,12 +88,12 @@ async fn a_hidden_tab_is_away_after_a_grace_and_back_at_once() {
     let ann = name("ann");
     let guard = roster.open(&room(), "1", &ann);
     assert_eq!(change(&roster).as_deref(), Some("ann"));
-    roster.hide(&room(), "1", &ann);
+    roster.hide(&room(), "1", &ann, 0);
     drop(guard);
     pass(PRESENCE_GRACE / 2).await;
     let guard = roster.open(&room(), "1", &ann);
     assert_eq!(change(&roster), None, "a look into another tab, and back");
-    roster.hide(&room(), "1", &ann);
+    roster.hide(&room(), "1", &ann, 0);
     drop(guard);
     pass(PRESENCE_GRACE.mul_f32(0.99)).await;
     assert_eq!(change(&roster), None);
@@ -103,12 +103,12 @@ async fn a_hidden_tab_is_away_after_a_grace_and_back_at_once() {
     // As long as it says so again, and no longer.
     for _ in 0..10 {
         pass(HIDDEN_LEASE / 2).await;
-        roster.hide(&room(), "1", &ann);
+        roster.hide(&room(), "1", &ann, 0);
         assert_eq!(change(&roster), None);
     }
     let guard = roster.open(&room(), "1", &ann);
     assert_eq!(change(&roster).as_deref(), Some("ann"));
-    roster.hide(&room(), "1", &ann);
+    roster.hide(&room(), "1", &ann, 0);
     drop(guard);
     pass(PRESENCE_GRACE).await;
     assert_eq!(change(&roster).as_deref(), Some("ann (away)"));
@@ -122,7 +122,7 @@ async fn a_hidden_tab_that_is_closed_is_gone_after_a_grace() {
     let roster = Roster::new();
     let ann = name("ann");
     drop(roster.open(&room(), "1", &ann));
-    roster.hide(&room(), "1", &ann);
+    roster.hide(&room(), "1", &ann, 0);
     pass(PRESENCE_GRACE * 3).await;
     assert_eq!(change(&roster).as_deref(), Some("ann (away)"));
     roster.show(&room(), "1");
@@ -141,12 +141,12 @@ async fn a_name_is_away_when_all_its_tabs_are_and_a_tab_is_looked_at_once() {
     let guards = [roster.open(&room(), "1", &ann), roster.open(&room(), "2", &ann)];
     change(&roster);
     for _ in 0..1000 {
-        roster.hide(&room(), "1", &ann);
+        roster.hide(&room(), "1", &ann, 0);
     }
     assert_eq!(roster.lock().deadlines(), 1, "word that is repeated takes no more memory");
     pass(PRESENCE_GRACE).await;
     assert_eq!(change(&roster), None);
-    roster.hide(&room(), "2", &ann);
+    roster.hide(&room(), "2", &ann, 0);
     pass(PRESENCE_GRACE).await;
     assert_eq!(change(&roster).as_deref(), Some("ann (away)"));
     pass(HIDDEN_LEASE * 2).await;
@@ -159,12 +159,12 @@ async fn a_name_is_away_when_all_its_tabs_are_and_a_tab_is_looked_at_once() {
 #[tokio::test(start_paused = true)]
 async fn names_that_look_alike_are_taken_while_somebody_is_here() {
     let roster = Roster::new();
-    roster.join(&room(), "1", &name("Ann"), None).unwrap();
+    roster.join(&room(), "1", &name("Ann"), None, 0).unwrap();
     assert_eq!(roster.people(&room()).count, 0, "joined, and not here yet");
     let guard = roster.open(&room(), "1", &name("Ann"));
     for alike in ["Ann", "ann", "ANN", "Ａｎｎ", "Аnn", "ɑnn"] {
         assert_eq!(
-            roster.join(&room(), "2", &name(alike), None),
+            roster.join(&room(), "2", &name(alike), None, 0),
             Err(NameTaken { by_own: false }),
             "{alike}"
         );
@@ -186,7 +186,7 @@ async fn names_that_look_alike_are_taken_while_somebody_is_here() {
 #[tokio::test(start_paused = true)]
 async fn who_joined_and_never_came_has_the_name_for_a_grace() {
     let roster = Roster::new();
-    roster.join(&room(), "1", &name("ann"), None).unwrap();
+    roster.join(&room(), "1", &name("ann"), None, 0).unwrap();
     assert_eq!(roster.check(&room(), &name("ann")), Err(NameTaken { by_own: false }));
     pass(PRESENCE_GRACE).await;
     assert_eq!(change(&roster), None, "nobody saw it come, nobody sees it go");
@@ -198,14 +198,14 @@ async fn who_joined_and_never_came_has_the_name_for_a_grace() {
 async fn a_tab_that_left_is_not_brought_back_by_word_that_it_is_hidden_and_its_name_is_free() {
     let roster = Roster::new();
     let ann = name("ann");
-    roster.join(&room(), "1", &ann, None).unwrap();
+    roster.join(&room(), "1", &ann, None, 0).unwrap();
     let guard = roster.open(&room(), "1", &ann);
     roster.leave(&room(), "1");
-    roster.hide(&room(), "1", &ann);
+    roster.hide(&room(), "1", &ann, 0);
     assert_eq!(here(&roster), "");
     assert_eq!(roster.check(&room(), &ann), Ok(()));
     drop(guard);
-    roster.hide(&room(), "1", &ann);
+    roster.hide(&room(), "1", &ann, 0);
     assert_eq!((here(&roster).as_str(), roster.check(&room(), &ann)), ("", Ok(())));
     pass(LEFT_TAB_TTL).await;
     change(&roster);
@@ -233,11 +233,11 @@ async fn a_tab_that_left_has_no_name_any_more_and_one_that_is_away_has_it_while_
     let roster = Roster::new();
     let ann = name("ann");
     let may = |tab: &str| {
-        let may = roster.check_tab(&room(), tab, &ann);
-        assert_eq!(roster.enter(&room(), tab, &ann).map(drop), may, "by its stream as well");
+        let may = roster.check_tab(&room(), tab, &ann, || 0);
+        assert_eq!(roster.enter(&room(), tab, &ann, 0).map(drop), may, "by its stream as well");
         may
     };
-    let guard = roster.enter(&room(), "1", &ann).unwrap();
+    let guard = roster.enter(&room(), "1", &ann, 0).unwrap();
     assert_eq!((may("1"), may("2")), (Ok(()), Err(Lapsed)), "somebody else bears it");
     drop(guard);
     pass(PRESENCE_GRACE).await;
@@ -245,9 +245,9 @@ async fn a_tab_that_left_has_no_name_any_more_and_one_that_is_away_has_it_while_
     assert_eq!(may("1"), Ok(()), "it comes back");
     pass(PRESENCE_GRACE).await;
     change(&roster);
-    roster.join(&room(), "2", &name("Аnn"), None).unwrap();
+    roster.join(&room(), "2", &name("Аnn"), None, 0).unwrap();
     assert_eq!(may("1"), Err(Lapsed), "another that looks like it came meanwhile");
-    roster.hide(&room(), "1", &ann);
+    roster.hide(&room(), "1", &ann, 0);
     assert_eq!(here(&roster), "");
     roster.leave(&room(), "2");
     assert_eq!((may("1"), may("2")), (Ok(()), Err(Lapsed)), "who left, left");
@@ -262,7 +262,7 @@ async fn a_tab_that_left_has_no_name_any_more_and_one_that_is_away_has_it_while_
 #[tokio::test(start_paused = true)]
 async fn a_hidden_tab_that_is_not_known_is_here_by_saying_so() {
     let roster = Roster::new(); // As after a restart.
-    roster.hide(&room(), "1", &name("ann"));
+    roster.hide(&room(), "1", &name("ann"), 0);
     assert_eq!(here(&roster), "ann");
     assert_eq!(roster.check(&room(), &name("ann")), Err(NameTaken { by_own: false }));
 }
@@ -273,7 +273,7 @@ async fn who_is_here_is_one_value_until_what_it_says_changes() {
     let same = |before: &Arc<People>| Arc::ptr_eq(before, &roster.people(&room()));
     let nobody = roster.people(&room());
     assert!(same(&nobody));
-    roster.join(&room(), "00", &name("n00"), None).unwrap();
+    roster.join(&room(), "00", &name("n00"), None, 0).unwrap();
     assert!(same(&nobody), "it has not come");
     let _guards: Vec<_> = (0..=MAX_LISTED_NAMES)
         .map(|n| roster.open(&room(), &format!("{n:02}"), &name(&format!("n{n:02}"))))
@@ -283,8 +283,8 @@ async fn who_is_here_is_one_value_until_what_it_says_changes() {
     let last = MAX_LISTED_NAMES.to_string();
     let (first, last_name) = (name("n00"), name(&format!("n{last}")));
     let _second = roster.open(&room(), "00", &first);
-    roster.hide(&room(), "00", &first);
-    roster.hide(&room(), &last, &last_name);
+    roster.hide(&room(), "00", &first, 0);
+    roster.hide(&room(), &last, &last_name, 0);
     pass(PRESENCE_GRACE).await;
     roster.sweep(Instant::now());
     assert!(!same(&many), "the first is away");

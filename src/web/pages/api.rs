@@ -32,7 +32,7 @@ pub(crate) async fn show(
 
 /// The numbers that a user meets.
 pub(crate) fn limits(served: &Served) -> Limits {
-    let Served { address: _, retention, allowed, max_body, keep_alive_interval } = *served;
+    let Served { address: _, retention, allowed, max_body, keep_alive_interval, hsts: _ } = *served;
     Limits {
         page: PAGE_MESSAGES,
         max_page: MAX_PAGE_MESSAGES,

@@ -2,13 +2,13 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
 
 use super::super::{
     error::{Error, invalid},
-    extract::Room,
+    extract::{OverTls, Room},
     form::PageForm,
     respond::not_stored,
     session::{self, Browser},
@@ -26,13 +26,14 @@ use crate::{
 pub(crate) async fn show(
     Room(room): Room,
     State(state): State<AppState>,
+    OverTls(over_tls): OverTls,
     headers: HeaderMap,
 ) -> Response {
     let page = (not_stored(), view::join::page(&room, "", None));
     if Browser::of(&headers, &state.secret).is_some() {
         return page.into_response();
     }
-    let cookie = Browser::fresh().cookie(&state.secret, over_tls(&headers));
+    let cookie = Browser::fresh().cookie(&state.secret, over_tls);
     ([(header::SET_COOKIE, cookie)], page).into_response()
 }
 
@@ -47,6 +48,7 @@ pub(crate) async fn create(
     Room(room): Room,
     caller: Caller,
     State(state): State<AppState>,
+    OverTls(over_tls): OverTls,
     headers: HeaderMap,
     form: PageForm,
 ) -> Response {
@@ -57,7 +59,7 @@ pub(crate) async fn create(
         // It got a cookie with the form, and sent none: it would be back here without a word.
         let sentence = Some(view::join::COOKIES_BLOCKED);
         let page = view::join::page(&room, form.entered("username"), sentence);
-        let cookie = Browser::fresh().cookie(&state.secret, over_tls(&headers));
+        let cookie = Browser::fresh().cookie(&state.secret, over_tls);
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return (status, [(header::SET_COOKIE, cookie)], not_stored(), page).into_response();
     }
@@ -71,7 +73,6 @@ pub(crate) async fn create(
     };
     match tab.map_err(Error::from) {
         Ok(tab) => {
-            let over_tls = over_tls(&headers);
             let page = paths::tab(&tab.room, &tab.id).to_string();
             let mut cookies = vec![session::give(&tab, &state.secret, over_tls)];
             if let Some(mut browser) = known {
@@ -91,7 +92,7 @@ fn refused(room: &RoomName, form: &PageForm, why: &Error) -> Response {
     let page = view::join::page(room, form.entered("username"), Some(why.sentence()));
     // A form that cannot be taken as it stands, whatever is wrong with it.
     let status = match why {
-        Error::TooMany(_) => why.status(),
+        Error::TooMany(_) | Error::Apart(_) => why.status(),
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     why.told_by((status, page).into_response())
@@ -102,13 +103,4 @@ fn refused(room: &RoomName, form: &PageForm, why: &Error) -> Response {
 fn came_from_our_page(headers: &HeaderMap) -> bool {
     let says = |name, what: &str| headers.get(name).is_some_and(|value| value == what);
     says("sec-fetch-site", "same-origin") && says("sec-fetch-mode", "navigate")
-}
-
-/// Whether the browser reached us over TLS, which a proxy may have ended. The browser says so
-/// itself, in the Origin of its post, and the proxy to who says none, as curl does; a forged one
-/// could only harm the forger's own cookie.
-pub(super) fn over_tls(headers: &HeaderMap) -> bool {
-    let origin = headers.get("origin").map_or(&b""[..], HeaderValue::as_bytes);
-    let proto = headers.get("x-forwarded-proto").map_or(&b""[..], HeaderValue::as_bytes);
-    origin.starts_with(b"https://") || proto.eq_ignore_ascii_case(b"https")
 }

@@ -32,7 +32,7 @@ pub(crate) const MAX_LISTED_ROOMS: usize = 200;
 
 /// `GET /`: everybody starts in the lobby.
 pub(crate) async fn lobby() -> Redirect {
-    Redirect::to(paths::LOBBY)
+    Redirect::to(&paths::LOBBY.to_string())
 }
 
 /// A room for scripts.

@@ -14,12 +14,11 @@ use super::super::{
     api::messages::PageQuery,
     cache::{PAGE_MESSAGES, Past},
     error::Error,
-    extract::{Params, Visitor},
+    extract::{OverTls, Params, Visitor},
     respond::not_stored,
     session::{self, Browser},
     state::AppState,
 };
-use super::join::over_tls;
 use crate::{
     message::{Key, MessageId, People, Person, Seq},
     paths,
@@ -151,6 +150,7 @@ fn with_own_name(people: &Arc<People>, tab: &Tab) -> Option<People> {
 pub(crate) async fn leave(
     Visitor { room, tab, .. }: Visitor,
     State(state): State<AppState>,
+    OverTls(over_tls): OverTls,
     headers: HeaderMap,
 ) -> Response {
     let door = Redirect::to(&paths::room(&room).to_string());
@@ -158,7 +158,7 @@ pub(crate) async fn leave(
     state.rooms.leave(&tab);
     let browser = Browser::of(&headers, &state.secret).map(|mut browser| {
         browser.remove(&tab);
-        browser.cookie(&state.secret, over_tls(&headers))
+        browser.cookie(&state.secret, over_tls)
     });
     let cookies = iter::once(session::take(&tab)).chain(browser);
     let cookies = AppendHeaders(cookies.map(|cookie| (header::SET_COOKIE, cookie)));

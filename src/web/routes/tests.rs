@@ -17,9 +17,9 @@ fn every_address_that_is_built_is_in_the_table() {
     let room = RoomName::parse("kitchen").unwrap();
     let tab = paths::tab(&room, "0123");
     for (path, template) in [
-        (paths::ROOMS.to_owned(), "/rooms"),
-        (paths::LOBBY.to_owned(), "/rooms/{room}"),
-        (paths::API.to_owned(), "/api"),
+        (paths::ROOMS.to_string(), "/rooms"),
+        (paths::LOBBY.to_string(), "/rooms/{room}"),
+        (paths::API.to_string(), "/api"),
         (paths::room(&room).to_string(), "/rooms/{room}"),
         (paths::join(&room).to_string(), "/rooms/{room}/join"),
         (paths::messages(&room).to_string(), "/rooms/{room}/messages"),

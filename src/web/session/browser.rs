@@ -97,7 +97,7 @@ impl Browser {
             value.extend([".", id, room.as_str()]);
         }
         let mut cookie = Cookie::new(COOKIE_NAME, value);
-        cookie.set_path(paths::ROOMS);
+        cookie.set_path(paths::ROOMS.to_string());
         cookie.set_http_only(true);
         cookie.set_same_site(SameSite::Lax);
         cookie.set_secure(over_tls);

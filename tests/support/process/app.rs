@@ -26,6 +26,7 @@ pub struct Launch {
     limit: String,
     listen: String,
     flags: Vec<String>,
+    variables: Vec<(String, OsString)>,
     home: Arc<TempDir>,
 }
 
@@ -38,6 +39,7 @@ impl Launch {
             limit: ":".into(),
             listen: "127.0.0.1:0".into(),
             flags: flags.iter().map(ToString::to_string).collect(),
+            variables: Vec::new(),
             home: Arc::new(directory()),
         }
     }
@@ -57,6 +59,12 @@ impl Launch {
         Self { limit: limit.into(), ..self }
     }
 
+    /// A variable of its environment.
+    pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
     /// Another address to listen on.
     pub fn at(self, listen: &str) -> Self {
         Self { listen: listen.into(), ..self }
@@ -69,11 +77,12 @@ impl Launch {
 
     /// Starts it, and waits until it listens.
     pub fn start(self) -> App {
-        let (process, address, admin) = self.spawn();
-        App { process, address, admin, launch: self }
+        let (process, address, admin, said) = self.spawn();
+        let (scheme, address) = parted(&address);
+        App { process, scheme, address, admin, said, launch: self }
     }
 
-    fn spawn(&self) -> (Process, String, Option<String>) {
+    fn spawn(&self) -> (Process, String, Option<String>, mpsc::Receiver<String>) {
         let log = File::options().create(true).append(true).open(log_in(self.home.path()));
         let shell = shell(&self.limit, &self.program);
         let mut command = match self.before.split_first() {
@@ -86,6 +95,7 @@ impl Launch {
         };
         let mut child = serve_over(&mut command, self.home.path(), &self.listen)
             .args(&self.flags)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(log.expect("a file for the log"))
             .spawn()
@@ -99,18 +109,24 @@ impl Launch {
                 panic!("it says where it listens, not {line:?}: {}", read_log(self.home.path()))
             })
         };
-        let address = next("hubbub listening on http://");
+        let address = next("hubbub listening on ");
+        for _ in self.listen.matches(',') {
+            next("hubbub listening on ");
+        }
         let observed = self.flags.iter().any(|flag| flag == "--admin");
         let admin = observed.then(|| next("hubbub metrics on "));
-        (process, address, admin)
+        (process, address, admin, said)
     }
 }
 
 /// A running hubbub. Dropped, it is killed, and its data goes with the last that holds it.
 pub struct App {
     process: Process,
+    scheme: String,
     address: String,
     admin: Option<String>,
+    /// What else it says on its standard output.
+    said: mpsc::Receiver<String>,
     launch: Launch,
 }
 
@@ -123,6 +139,11 @@ impl App {
     /// Starts one with more flags.
     pub fn with(flags: &[&str]) -> Self {
         Launch::new(flags).start()
+    }
+
+    /// Starts one on these addresses.
+    pub fn listening(listen: &str) -> Self {
+        Launch::new(&[]).at(listen).start()
     }
 
     /// Starts one over a directory that may hold data already.
@@ -142,7 +163,18 @@ impl App {
 
     /// The address of `path` on it.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
+    }
+
+    /// `http`, or `https`.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The next line of its standard output, which must begin like this: what follows.
+    pub fn said(&mut self, start: &str) -> String {
+        let line = self.said.recv_timeout(PATIENCE).expect("another line");
+        line.strip_prefix(start).unwrap_or_else(|| panic!("{line:?}")).to_owned()
     }
 
     /// Where it serves metrics, as it says itself.
@@ -208,7 +240,9 @@ impl App {
     /// Starts it again where it was: the same data, the same port.
     pub fn start_again(&mut self) {
         self.launch = self.launch.clone().at(&self.address);
-        (self.process, self.address, self.admin) = self.launch.spawn();
+        let url;
+        (self.process, url, self.admin, self.said) = self.launch.spawn();
+        (self.scheme, self.address) = parted(&url);
     }
 }
 
@@ -257,6 +291,12 @@ fn shell(limit: &str, program: &OsStr) -> Command {
 
 fn serve_over<'a>(command: &'a mut Command, home: &Path, listen: &str) -> &'a mut Command {
     command.arg("--listen").arg(listen).arg("--data").arg(data_in(home))
+}
+
+/// The scheme and the address of a URL.
+fn parted(url: &str) -> (String, String) {
+    let (scheme, address) = url.split_once("://").unwrap_or(("", url));
+    (scheme.to_owned(), address.to_owned())
 }
 
 fn data_in(home: &Path) -> PathBuf {

@@ -1,0 +1,63 @@
+//! Tabs that left by a node that does not have them. They are gone at once, and not only once the node
+//! that has them says so: who leaves and joins again is not to be in the own way.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    super::{
+        super::roster::{Hold, Word},
+        map::{Id, Shifts},
+    },
+    Peers, apply,
+};
+use crate::message::RoomName;
+
+/// How long the node that has a tab may take to say that it is gone, after it left by another.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) struct Leaving {
+    since: Instant,
+    node: u64,
+    room: RoomName,
+    id: Id,
+    before: Word,
+}
+
+impl Peers {
+    /// A tab left, whichever node it is on: that one will say so, and its name is free by now.
+    pub(super) fn leave(&mut self, room: &RoomName, id: Id, now: Instant) {
+        let mut shifts = Shifts::default();
+        for (node, peer) in &mut self.others {
+            if let Some(before) = peer.map.get(room, &id).filter(|word| word.hold != Hold::Left) {
+                let before = before.clone();
+                let left = Word { hold: Hold::Left, ..before.clone() };
+                peer.map.set(room, id, Some(left), &mut shifts);
+                self.leaving.push_back(Leaving {
+                    since: now,
+                    node: *node,
+                    room: room.clone(),
+                    id,
+                    before,
+                });
+            }
+        }
+        apply(&self.roster, &shifts);
+    }
+
+    /// Brings those back that have not left after all: their node was not told.
+    pub(super) fn bring_back(&mut self, now: Instant) {
+        let mut shifts = Shifts::default();
+        while self.leaving.front().is_some_and(|leaving| now - leaving.since > LEAVE_TIMEOUT) {
+            let Some(Leaving { node, room, id, before, .. }) = self.leaving.pop_front() else {
+                break;
+            };
+            let Some(peer) = self.others.get_mut(&node) else { continue };
+            if peer.map.get(&room, &id).is_some_and(|word| word.hold == Hold::Left) {
+                peer.map.set(&room, id, Some(before), &mut shifts);
+            }
+        }
+        apply(&self.roster, &shifts);
+    }
+}

@@ -1,0 +1,234 @@
+//! What nodes say to each other, in JSON: an operator can read along with `nats sub`.
+
+use std::{collections::BTreeMap, ops::Not};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    super::roster::{Hold, Standing, Word},
+    map::{Id, Map, id_text, parse_id},
+};
+use crate::message::{Name, RoomName};
+
+/// The form of what is said. Another one is another node's, which is newer or older by a lot; nothing
+/// of it is understood.
+const FORM: u8 = 1;
+
+/// The bytes of a message that rooms and tabs fill: servers take a megabyte.
+const MAX_BYTES: usize = 192 * 1024;
+
+/// What a tab's entry takes at most beside its name, and a room's beside its own: quotes, digits.
+const TAB_BYTES: usize = 64;
+
+/// One message of a node. They are numbered from 1 without a gap, so that who misses one knows.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Message {
+    #[serde(rename = "v")]
+    form: u8,
+    /// Whose: a random number of the process, in hexadecimal digits.
+    node: String,
+    #[serde(rename = "n")]
+    pub number: u64,
+    /// It is the regular one, which shows that the node lives and how far its numbers go.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub beat: bool,
+    /// The node has just come, or come back: others answer with a beat at once.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub hello: bool,
+    /// Nodes that are to say everything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ask: Vec<String>,
+    /// It is a part of everything: which, and of how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<(usize, usize)>,
+    /// What is new, or there, room by room.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    rooms: BTreeMap<String, RoomNews>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct RoomNews {
+    #[serde(default, rename = "w", skip_serializing_if = "Option::is_none")]
+    watching: Option<usize>,
+    /// Id, name, standing and hold in a number, and the browser's mark.
+    #[serde(default, rename = "t", skip_serializing_if = "Vec::is_empty")]
+    tabs: Vec<(String, String, u8, u32)>,
+    /// Ids.
+    #[serde(default, rename = "g", skip_serializing_if = "Vec::is_empty")]
+    gone: Vec<String>,
+    #[serde(default, rename = "a", skip_serializing_if = "Vec::is_empty")]
+    asides: Vec<(String, Aside)>,
+}
+
+/// What happened to a tab on a node that does not have it, for the one that has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::rooms) enum Aside {
+    /// It left.
+    Left,
+    /// It said that it is hidden.
+    Hidden,
+    /// It said that it is not.
+    Shown,
+}
+
+/// One thing that is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Tab(RoomName, Id, Option<Word>),
+    Watching(RoomName, usize),
+    Aside(RoomName, Id, Aside),
+}
+
+impl Message {
+    /// A message of `node` without a number.
+    pub(super) fn of(node: u64) -> Self {
+        Self { form: FORM, node: node_text(node), ..Self::default() }
+    }
+
+    /// Its regular word.
+    pub(super) fn beat(node: u64) -> Self {
+        Self { beat: true, ..Self::of(node) }
+    }
+
+    /// Its word that it has come.
+    pub(super) fn hello(node: u64) -> Self {
+        Self { hello: true, ..Self::of(node) }
+    }
+
+    /// Whose it is.
+    pub(super) fn node(&self) -> Option<u64> {
+        u64::from_str_radix(&self.node, 16).ok()
+    }
+
+    pub(super) fn ask(&mut self, nodes: impl Iterator<Item = u64>) {
+        self.ask.extend(nodes.map(node_text));
+    }
+
+    pub(super) fn asks(&self, node: u64) -> bool {
+        self.ask.contains(&node_text(node))
+    }
+
+    /// Messages with all of these changes: at least one, and as many as there must be.
+    pub(super) fn with(node: u64, changes: impl IntoIterator<Item = Change>) -> Vec<Self> {
+        let mut messages = vec![Self::of(node)];
+        let mut bytes = 0;
+        for change in changes {
+            if bytes > MAX_BYTES {
+                messages.push(Self::of(node));
+                bytes = 0;
+            }
+            if let Some(message) = messages.last_mut() {
+                bytes += message.add(change);
+            }
+        }
+        messages
+    }
+
+    /// Everything that a node has to say.
+    pub(super) fn everything(node: u64, map: &Map) -> Vec<Self> {
+        let changes = map.rooms().flat_map(|(room, place)| {
+            let watching =
+                (place.watching > 0).then(|| Change::Watching(room.clone(), place.watching));
+            let tabs = place.tabs.iter();
+            let tabs = tabs.map(|(id, word)| Change::Tab(room.clone(), *id, Some(word.clone())));
+            watching.into_iter().chain(tabs)
+        });
+        let mut messages = Self::with(node, changes);
+        let of = messages.len();
+        for (number, message) in messages.iter_mut().enumerate() {
+            message.part = Some((number, of));
+        }
+        messages
+    }
+
+    /// Gives how many bytes it takes, roughly and at most.
+    fn add(&mut self, change: Change) -> usize {
+        let (Change::Tab(room, ..) | Change::Watching(room, ..) | Change::Aside(room, ..)) =
+            &change;
+        let mut bytes = TAB_BYTES;
+        if !self.rooms.contains_key(room.as_str()) {
+            bytes += room.as_str().len() + TAB_BYTES;
+        }
+        let news = self.rooms.entry(room.as_str().to_owned()).or_default();
+        match change {
+            Change::Tab(_, id, Some(word)) => {
+                bytes += 2 * word.name.as_str().len(); // Some of it may be escaped.
+                let name = word.name.as_str().to_owned();
+                news.tabs.push((id_text(&id), name, flags(&word), word.browser));
+            }
+            Change::Tab(_, id, None) => news.gone.push(id_text(&id)),
+            Change::Watching(_, watching) => news.watching = Some(watching),
+            Change::Aside(_, id, aside) => news.asides.push((id_text(&id), aside)),
+        }
+        bytes
+    }
+
+    /// What it says, in no order that matters. What is not understood of it is passed over.
+    pub(super) fn changes(self) -> impl Iterator<Item = Change> {
+        self.rooms.into_iter().flat_map(|(room, news)| {
+            let room = RoomName::stored(&room);
+            let of = |change: fn(RoomName, Id) -> Change| {
+                let room = room.clone();
+                move |id: String| Some(change(room.clone(), parse_id(&id)?))
+            };
+            let watching = news.watching.map(|count| Change::Watching(room.clone(), count));
+            let gone = news.gone.into_iter().filter_map(of(|room, id| Change::Tab(room, id, None)));
+            let tabs = news.tabs.into_iter().filter_map({
+                let room = room.clone();
+                move |(id, name, flags, browser)| {
+                    let (standing, hold) = read_flags(flags)?;
+                    let word = Word { name: Name::stored(&name), browser, standing, hold };
+                    Some(Change::Tab(room.clone(), parse_id(&id)?, Some(word)))
+                }
+            });
+            let asides = news.asides.into_iter().filter_map(move |(id, aside)| {
+                Some(Change::Aside(room.clone(), parse_id(&id)?, aside))
+            });
+            watching.into_iter().chain(gone).chain(tabs).chain(asides)
+        })
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default() // Nothing in it can fail.
+    }
+
+    /// `None` where it is not understood.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok().filter(|message: &Self| message.form == FORM)
+    }
+}
+
+fn node_text(node: u64) -> String {
+    format!("{node:016x}")
+}
+
+fn flags(word: &Word) -> u8 {
+    let standing = match word.standing {
+        Standing::Unlisted => 0,
+        Standing::Here => 1,
+        Standing::Away => 2,
+    };
+    let hold = match word.hold {
+        Hold::Grace | Hold::Left => 0, // The latter is not for others.
+        Hold::Hidden => 1,
+        Hold::Stream => 2,
+    };
+    standing + 4 * hold
+}
+
+fn read_flags(flags: u8) -> Option<(Standing, Hold)> {
+    let standing = match flags % 4 {
+        0 => Standing::Unlisted,
+        1 => Standing::Here,
+        2 => Standing::Away,
+        _ => return None,
+    };
+    let hold = match flags / 4 {
+        0 => Hold::Grace,
+        1 => Hold::Hidden,
+        2 => Hold::Stream,
+        _ => return None,
+    };
+    Some((standing, hold))
+}

@@ -1,0 +1,56 @@
+//! Plain HTTP where HTTPS is served: who reads is sent there, and who sends is told.
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{Method, StatusCode, Uri, header, uri::Authority},
+    response::{IntoResponse as _, Response},
+};
+
+use super::host::{Hosts, is_plain, parted};
+use crate::server::HttpService;
+
+/// Answers everything with the way to HTTPS on `port`, for what is called one of `hosts`.
+pub(crate) fn redirect(hosts: Hosts, port: u16) -> impl HttpService {
+    Router::new().fallback(answer).with_state((hosts, port))
+}
+
+async fn answer(State((hosts, port)): State<(Hosts, u16)>, request: Request) -> Response {
+    let (uri, headers) = (request.uri(), request.headers());
+    if !hosts.answer(uri, headers) {
+        // A name that is not ours would make this a redirect to anywhere.
+        return (StatusCode::MISDIRECTED_REQUEST, "This server has another name.\n")
+            .into_response();
+    }
+    let said = uri.authority().map(Authority::as_str);
+    let said = said.or_else(|| headers.get(header::HOST)?.to_str().ok());
+    let Some(place) = said.filter(|said| is_plain(said)).map(|said| secure(said, port, uri)) else {
+        return (StatusCode::BAD_REQUEST, "This is served over HTTPS.\n").into_response();
+    };
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, place)]).into_response();
+    }
+    // What it sends has been in the clear: it must not go unnoticed that the address is wrong.
+    let sentence = format!("This is served over HTTPS only, and nothing was taken: {place}\n");
+    (StatusCode::FORBIDDEN, sentence).into_response()
+}
+
+/// The same address over HTTPS.
+fn secure(authority: &str, port: u16, uri: &Uri) -> String {
+    let (host, _) = parted(authority);
+    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    format!("https://{host}{port}{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_named_where_it_is_not_the_usual_one() {
+        let uri = Uri::from_static("/rooms/lobby?before=1");
+        assert_eq!(secure("a.example:80", 443, &uri), "https://a.example/rooms/lobby?before=1");
+        assert_eq!(secure("[::1]:80", 3000, &uri), "https://[::1]:3000/rooms/lobby?before=1");
+    }
+}
