@@ -136,8 +136,10 @@ impl Connection {
         let socket = DeadlineSocket::new(socket, metrics.clone());
         let socket = tokio::select! {
             biased;
-            shaken = tls.accept(socket) => match shaken {
-                Ok(Some(socket)) => socket,
+            // In boxes, this and what it gives: it would stand several times in what holds it, as long
+            // as the connection lasts.
+            shaken = Box::pin(tls.accept(socket)) => match shaken {
+                Ok(Some(socket)) => Box::new(socket),
                 Ok(None) => return,
                 Err(why) => return log_end(&why),
             },
