@@ -2,7 +2,7 @@
 //!
 //! A live response is an ordinary body here, of the frames that all readers share. hyper polls no
 //! body whose stream has no room, so that no deadline inside of one would fire. It hands each
-//! stream's future to an executor, though, and that is ours: [`Stream`] sees when a body gave
+//! stream's future to an executor, though, and that is ours: `stream` sees when a body gave
 //! something and was not asked again, and ends that stream alone.
 
 mod flushed;
