@@ -136,8 +136,10 @@ impl Connection {
         let socket = DeadlineSocket::new(socket, metrics.clone());
         let socket = tokio::select! {
             biased;
-            shaken = tls.accept(socket) => match shaken {
-                Ok(Some(socket)) => socket,
+            // In boxes, this and what it gives: it would stand several times in what holds it, as long
+            // as the connection lasts.
+            shaken = Box::pin(tls.accept(socket)) => match shaken {
+                Ok(Some(socket)) => Box::new(socket),
                 Ok(None) => return,
                 Err(why) => return log_end(&why),
             },
@@ -153,12 +155,14 @@ impl Connection {
         let info = ConnectionInfo { peer, tls: true, protocol };
         if protocol == Protocol::Http2 {
             let streams = http2::Streams { tasks, metrics, progress };
-            if let Err(why) = http2::serve(socket, info, service, streams, closing).await {
+            // In boxes again: what holds one of the two has no room for the other.
+            let served = Box::pin(http2::serve(socket, info, service, streams, closing)).await;
+            if let Err(why) = served {
                 log_end(&why);
             }
             return;
         }
-        match http1::serve(socket, info, service, progress, closing).await {
+        match Box::pin(http1::serve(socket, info, service, progress, closing)).await {
             Ok(None) => {}
             Ok(Some((socket, live))) => {
                 drop(registered);

@@ -2,9 +2,10 @@
 //!
 //! A live response is an ordinary body here, of the frames that all readers share. hyper polls no
 //! body whose stream has no room, so that no deadline inside of one would fire. It hands each
-//! stream's future to an executor, though, and that is ours: [`Stream`] sees when a body gave
+//! stream's future to an executor, though, and that is ours: `stream` sees when a body gave
 //! something and was not asked again, and ends that stream alone.
 
+mod flushed;
 mod stream;
 
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
@@ -29,6 +30,7 @@ use super::{
     progress::Progress,
 };
 use crate::metrics::Metrics;
+use flushed::Flushed;
 use stream::{Executor, Paced};
 
 /// Requests that a connection has open at once: more tabs than anybody has windows, and an end to
@@ -79,6 +81,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let progress = Arc::clone(&streams.progress);
+    let flushes = live::Flushes::default();
+    let socket = Flushed { socket, flushes: flushes.clone() };
     let executor = Executor::new(streams);
     let streams = executor.clone();
     let service = service_fn(move |request: Request<Incoming>| {
@@ -86,10 +90,11 @@ where
         // To HEAD the headers of a stream are the whole answer.
         let may_be_live = request.method() == Method::GET;
         let response = respond(service.clone(), request.map(Body::new), info);
+        let flushes = flushes.clone();
         async move {
             let mut response = response.await;
             if may_be_live {
-                live::unpumped(&mut response);
+                live::unpumped(&mut response, flushes);
             }
             stream.answered();
             let is_empty = response.body().is_end_stream();

@@ -37,6 +37,7 @@ use crate::{
     metrics::Metrics,
     sink::{Chunk, Framing, Sink},
 };
+pub(super) use body::Flushes;
 use body::FrameBody;
 use pump::Pump;
 
@@ -80,12 +81,13 @@ pub fn answer(
 }
 
 /// Makes a live response an ordinary one whose frames are taken when its body is polled, with no
-/// task between. The caller sees to it that a peer which takes none is cut. Others are left alone.
-pub(super) fn unpumped(response: &mut Response) {
+/// task between. The caller sees to it that a peer which takes none is cut, and counts how often all
+/// that was handed over is written. Others are left alone.
+pub(super) fn unpumped(response: &mut Response, flushes: Flushes) {
     if let Some(shared) = response.extensions_mut().remove::<Shared>()
         && let State::Frames { frames, .. } = mem::take(&mut *shared.lock())
     {
-        *response.body_mut() = Body::new(FrameBody::new(frames));
+        *response.body_mut() = Body::new(FrameBody::new(frames, flushes));
     }
 }
 

@@ -133,7 +133,8 @@ impl Body {
         self.read
     }
 
-    async fn next(&mut self) -> bool {
+    /// Reads on; `false` where it has ended.
+    pub async fn next(&mut self) -> bool {
         let Some(Ok(piece)) = self.body.data().await else { return false };
         let _ = self.body.flow_control().release_capacity(piece.len());
         self.read.push_str(str::from_utf8(&piece).expect("whole frames"));
