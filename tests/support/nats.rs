@@ -25,7 +25,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 const PROGRAM: &str = "HUBBUB_NATS_SERVER";
 
 /// With `required`, a test fails where there is no server.
-const REQUIRED: &str = "HUBBUB_NATS";
+const REQUIRED: &str = "HUBBUB_JETSTREAM";
 
 /// Servers that know each other. Dropped, they are killed, and what they stored goes.
 pub struct Nats {

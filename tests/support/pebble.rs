@@ -28,7 +28,7 @@ impl Pebble {
     pub fn start(hubbub: u16, valid_s: u64) -> Option<Self> {
         let programs = ["pebble", "pebble-challtestsrv"].map(find);
         let [Some(pebble), Some(_)] = programs else {
-            not_run("pebble and pebble-challtestsrv are not installed", "HUBBUB_ACME");
+            not_run("pebble and pebble-challtestsrv are not installed", "HUBBUB_PEBBLE");
             return None;
         };
         let home = directory();
