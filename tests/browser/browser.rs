@@ -1,8 +1,11 @@
 //! A browser of its own for each test, driven through a driver of its own; both gone with the test.
 
+use std::cell::Cell;
+
 use serde_json::json;
 use tempfile::TempDir;
 use thirtyfour::{WebDriver, WindowHandle};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{driver::Driver, engine::Engine, tab::Tab};
 
@@ -17,6 +20,37 @@ pub struct Browser {
     // In this order: the browser ends before its profile goes.
     _process: Driver,
     pub profile: TempDir,
+    _turn: Option<Turn>,
+}
+
+/// One test has browsers at a time: what people wait for, in fractions of a second, is measured, and
+/// two browsers that start are more than two processors.
+static TURNS: Semaphore = Semaphore::const_new(1);
+
+thread_local! {
+    /// Whether the test on this thread has its turn: it may start a second browser.
+    static HAS_TURN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A test's turn, until this is dropped.
+struct Turn(#[expect(dead_code, reason = "it is held")] SemaphorePermit<'static>);
+
+impl Turn {
+    /// `None` where the test has it already.
+    async fn take() -> Option<Self> {
+        if HAS_TURN.get() {
+            return None;
+        }
+        let permit = TURNS.acquire().await.expect("it is never closed");
+        HAS_TURN.set(true);
+        Some(Self(permit))
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        HAS_TURN.set(false);
+    }
 }
 
 /// How its tabs are.
@@ -49,6 +83,7 @@ impl Browser {
 
     async fn with(engine: Engine, kind: Kind) -> Option<Self> {
         let programs = engine.programs()?;
+        let turn = Turn::take().await;
         let profile = tempfile::tempdir().expect("a directory for the profile");
         let mut process = Driver::start(engine, &programs, profile.path());
         let wanted = engine.wanted(kind, &programs.other, profile.path());
@@ -60,7 +95,7 @@ impl Browser {
         driver.clone().leak().expect("it runs");
         let first = driver.window().await.expect("it opens with a window");
         let (first, cover) = (Some(first), None);
-        Some(Self { engine, driver, kind, first, cover, _process: process, profile })
+        Some(Self { engine, driver, kind, first, cover, _process: process, profile, _turn: turn })
     }
 
     /// An empty tab.
