@@ -106,7 +106,11 @@ impl Browser {
             (None, _) => self.driver.new_window().await.expect("a window"),
         };
         let tab = Tab::new(self.driver.clone(), window);
-        if self.kind == Kind::OneWindow || self.engine != Engine::Chromium {
+        if self.engine != Engine::Chromium {
+            return tab;
+        }
+        if self.kind == Kind::OneWindow {
+            tab.driver().await; // Which hides the others.
             return tab;
         }
         let cdp = tab.driver().await.cdp();

@@ -219,14 +219,20 @@ async fn without_scripts_the_messages_are_seen_while_the_stream_takes_over() {
     let ann = join(&mut chromium, &app, "ann").await;
     ann.frame(LIVE).until("document.querySelectorAll('.message').length === 40").await;
     let picture = async || ann.driver().await.screenshot_as_png().await.expect("a picture");
-    let shown = picture().await;
+    let mut shown = picture().await;
+    until("all of it is painted", async || {
+        let before = std::mem::replace(&mut shown, picture().await);
+        (before == shown).then_some(())
+    })
+    .await;
     // As a document is that has painted nothing yet.
     ann.frame(LIVE)
         .run("document.documentElement.style = 'visibility: hidden; background: none'")
         .await;
     let hidden = "getComputedStyle(document.querySelector('.message')).visibility === 'hidden'";
     ann.frame(LIVE).until(hidden).await;
-    assert!(picture().await == shown, "what is behind it shows the same");
+    until("what is behind it shows the same", async || (picture().await == shown).then_some(()))
+        .await;
     ann.frame("iframe.first").run("document.body.remove()").await;
     assert!(picture().await != shown, "and it is that what is seen");
     // Nobody who goes by keyboard or by ear meets it.
