@@ -1,7 +1,7 @@
 //! Several nodes with one list of who is where, and one bearer of a name.
 //!
 //! Each node tells the others of its tabs ([`peers`]) and counts theirs in its own
-//! [`Roster`](super::Roster), which pages and announcements read as they do on one node. Whoever joins
+//! [`Roster`], which pages and announcements read as they do on one node. Whoever joins
 //! claims the name first ([`names`]). A tab may come to any node: by its stream there it is there, and
 //! what it does on a node that does not have it is told to the one that has.
 

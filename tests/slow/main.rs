@@ -7,8 +7,17 @@
 mod support;
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
+#[path = "../browser/browser.rs"]
+mod browser;
+#[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../browser/chromium.rs"]
 mod chromium;
+#[allow(dead_code, reason = "each test binary uses its part of it")]
+#[path = "../browser/driver.rs"]
+mod driver;
+#[allow(dead_code, reason = "each test binary uses its part of it")]
+#[path = "../browser/engine.rs"]
+mod engine;
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../browser/proxy.rs"]
 mod proxy;
