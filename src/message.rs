@@ -149,10 +149,12 @@ impl Serialize for Message {
     }
 }
 
-/// The time. Where the clock shows what no calendar here has, it is the last time (or the first) that
-/// one has: in the year 9999, to ask for it otherwise would be a panic.
+/// The time, to the millisecond that is stored. Where the clock shows what no calendar here has, it is
+/// the last time (or the first) that one has: in the year 9999, to ask for it otherwise would be a
+/// panic.
 pub(crate) fn now() -> Timestamp {
-    within(SystemTime::now())
+    let now = within(SystemTime::now());
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
 fn end() -> Timestamp {

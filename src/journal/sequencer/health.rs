@@ -4,7 +4,11 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
+
+use super::super::store::Writer;
+use crate::message;
 
 /// Whether drafts can be stored. The log has one line each time that this changes, however many
 /// drafts were refused in between.
@@ -35,8 +39,37 @@ impl Health {
         }
     }
 
+    /// Does a little of what is to be done beside the sends, or tries a disk that had failed; answers
+    /// whether there is more of it.
+    pub(super) fn tend(&self, writer: &mut Writer) -> bool {
+        let outcome = if self.is_good() {
+            writer.tend(message::now(), Instant::now())
+        } else {
+            writer.probe().map(|()| false)
+        };
+        match outcome {
+            Ok(more) => {
+                self.recover();
+                more
+            }
+            Err(why) => {
+                self.fail(&why);
+                false
+            }
+        }
+    }
+
     /// Nothing is stored any more, and whoever ends it says so.
-    pub(super) fn end(&self) {
+    fn end(&self) {
         self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Dropped, also by a panic, it says that nothing is written any more.
+pub(super) struct Running(pub(super) Health);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }

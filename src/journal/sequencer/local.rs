@@ -17,7 +17,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
 use tokio::{
     sync::{oneshot, watch},
     time::timeout,
@@ -30,7 +29,7 @@ use super::{
         tail::Tail,
     },
     AppendError,
-    health::Health,
+    health::{Health, Running},
 };
 use crate::{
     fault,
@@ -84,15 +83,6 @@ enum Command {
 struct Waiting {
     draft: Draft,
     answer: oneshot::Sender<Result<Appended, AppendError>>,
-}
-
-/// Dropped, also by a panic, it says that nothing is written any more.
-struct Running(Health);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.end();
-    }
 }
 
 impl Local {
@@ -292,7 +282,7 @@ impl Sequence {
         &mut self,
         drafts: &[Waiting],
     ) -> Result<(Seq, Vec<Result<Appended, AppendError>>), WriteError> {
-        let now = now();
+        let now = message::now();
         let mut last = self.last;
         let mut batch = self.writer.batch()?;
         let mut outcomes = Vec::with_capacity(drafts.len());
@@ -330,26 +320,6 @@ impl Sequence {
     /// answers whether there is more of it.
     fn tend(&mut self) -> bool {
         self.mark.sync();
-        let outcome = if self.health.is_good() {
-            self.writer.tend(now(), Instant::now())
-        } else {
-            self.writer.probe().map(|()| false)
-        };
-        match outcome {
-            Ok(more) => {
-                self.health.recover();
-                more
-            }
-            Err(why) => {
-                self.health.fail(&why);
-                false
-            }
-        }
+        self.health.tend(&mut self.writer)
     }
-}
-
-/// The time, to the millisecond that is stored.
-fn now() -> Timestamp {
-    let now = message::now();
-    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }

@@ -8,11 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{super::health::Health, engine::Newest};
+use super::{
+    super::health::{Health, Running},
+    engine::Newest,
+};
 use crate::{
     fault,
     journal::{
@@ -20,7 +22,7 @@ use crate::{
         store::{Applied, Standing, WriteError, Writer},
         tail::Tail,
     },
-    message::{self, Entry, Key, RoomName, Seq},
+    message::{Entry, Key, RoomName, Seq},
     metrics::Metrics,
 };
 
@@ -112,15 +114,6 @@ pub(super) struct Applier {
     pub _ended: DropGuard,
 }
 
-/// Dropped, also by a panic, it says that nothing is written any more.
-struct Running(Health);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
 impl Applier {
     pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Writer {
         let mut batch = Vec::with_capacity(MAX_BATCH);
@@ -145,7 +138,7 @@ impl Applier {
                 thread::sleep(RETRY_INTERVAL);
             }
             batch.clear();
-            while tend && self.tend() && commands.is_empty() {}
+            while tend && self.health.tend(&mut self.writer) && commands.is_empty() {}
         }
         self.writer
     }
@@ -226,29 +219,4 @@ impl Applier {
             }
         }
     }
-
-    /// Does a little of what is to be done beside; answers whether there is more of it.
-    fn tend(&mut self) -> bool {
-        let outcome = if self.health.is_good() {
-            self.writer.tend(message_time(), Instant::now())
-        } else {
-            self.writer.probe().map(|()| false)
-        };
-        match outcome {
-            Ok(more) => {
-                self.health.recover();
-                more
-            }
-            Err(why) => {
-                self.health.fail(&why);
-                false
-            }
-        }
-    }
-}
-
-/// The time, as messages have it.
-pub(super) fn message_time() -> Timestamp {
-    let now = message::now();
-    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }

@@ -19,11 +19,11 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 
 use super::{
-    apply::{Command, Delivered, message_time},
+    apply::{Command, Delivered},
     engine::{Identity, Seen},
     stream,
 };
-use crate::message::{Entry, Key, MessageId, Seq};
+use crate::message::{self, Entry, Key, MessageId, Seq};
 
 /// How often a consumer that has nothing says so.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
@@ -184,7 +184,7 @@ impl Follower {
             let passed = Command::Apply(Delivered { seq, entry: None, gapless });
             self.commands.send(passed).await.map_err(|why| why.to_string())?;
         }
-        self.complete_at = Some(message_time());
+        self.complete_at = Some(message::now());
         Ok(())
     }
 
@@ -192,7 +192,7 @@ impl Follower {
     /// stream may have dropped in between: neither beyond the slack in number, nor too old.
     fn is_gapless(&self, pending: u64) -> bool {
         let young = |sent_at: Timestamp| {
-            let age = message_time().duration_since(sent_at);
+            let age = message::now().duration_since(sent_at);
             self.ttl.is_none_or(|ttl| age.unsigned_abs() <= ttl)
         };
         pending < stream::SLACK_MESSAGES && self.complete_at.is_some_and(young)

@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{
     Inner,
-    apply::{Told, message_time},
+    apply::Told,
     stream::{self, DUPLICATE_WINDOW},
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
         AppendError, Appended,
         store::{Applied, Wanted},
     },
-    message::{Draft, Entry, Message, MessageId, Seq},
+    message::{self, Draft, Entry, Message, MessageId, Seq},
     nats::{Ack, Refused},
 };
 
@@ -59,7 +59,7 @@ impl Inner {
             room: draft.room.clone(),
             name: draft.name.clone(),
             text: draft.text.clone(),
-            sent_at: message_time(),
+            sent_at: message::now(),
         });
         let mut pending = self.begin(&draft)?;
         if !draft.key.is_younger_than(FRESH)
