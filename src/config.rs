@@ -2,6 +2,7 @@
 
 mod address;
 mod base;
+mod file;
 mod nats;
 mod networks;
 mod tls;
@@ -14,11 +15,11 @@ use clap::{
 };
 use jiff::SignedDuration;
 
-pub use nats::NatsFlags;
-
 use crate::{journal::Retention, rooms::Allowed, web::PublicUrls};
 pub use address::{Listen, SocketMode};
 pub use base::Base;
+pub use file::File;
+pub use nats::NatsFlags;
 pub use networks::Networks;
 pub use tls::{Contact, Names, Redirect, Tls};
 

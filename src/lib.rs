@@ -46,7 +46,7 @@
 //! A sender never touches the hub, and a reader never waits for a sender: between them stands the
 //! journal, and a reader's cursor in it. Every task is watched over: when one ends before its time,
 //! the process says which, stops, and exits with status 1, so that a restart heals it.
-
+//!
 //! # Several nodes
 //!
 //! ```text

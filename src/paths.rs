@@ -32,6 +32,9 @@ pub(crate) fn base() -> &'static str {
 #[derive(Clone, Copy)]
 pub(crate) struct Fixed(&'static str);
 
+/// Where everybody comes in: it leads to the lobby.
+pub(crate) const FRONT: Fixed = Fixed("/");
+
 /// The list of rooms.
 pub(crate) const ROOMS: Fixed = Fixed("/rooms");
 

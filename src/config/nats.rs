@@ -1,9 +1,8 @@
 //! The knobs of several nodes.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
+use super::file::{self, File};
 use crate::nats::{LinkError, Options, Replicas, Servers};
 
 /// What an operator can set of NATS, which several nodes share.
@@ -44,9 +43,10 @@ pub struct NatsFlags {
         long = "nats-creds",
         env = "HUBBUB_NATS_CREDS",
         value_name = "FILE",
-        default_value = "none"
+        default_value = "none",
+        value_parser = file::parse
     )]
-    pub creds: PathBuf,
+    pub creds: File,
 
     /// File with the seed of an nkey for NATS, or none
     #[arg(
@@ -54,9 +54,10 @@ pub struct NatsFlags {
         long = "nats-nkey",
         env = "HUBBUB_NATS_NKEY",
         value_name = "FILE",
-        default_value = "none"
+        default_value = "none",
+        value_parser = file::parse
     )]
-    pub nkey: PathBuf,
+    pub nkey: File,
 
     /// File with the certificates that sign those of NATS (PEM), or none for the system's
     #[arg(
@@ -64,9 +65,10 @@ pub struct NatsFlags {
         long = "nats-ca",
         env = "HUBBUB_NATS_CA",
         value_name = "FILE",
-        default_value = "none"
+        default_value = "none",
+        value_parser = file::parse
     )]
-    pub ca: PathBuf,
+    pub ca: File,
 
     /// File with a certificate for NATS (PEM), or none
     #[arg(
@@ -74,9 +76,10 @@ pub struct NatsFlags {
         long = "nats-cert",
         env = "HUBBUB_NATS_CERT",
         value_name = "FILE",
-        default_value = "none"
+        default_value = "none",
+        value_parser = file::parse
     )]
-    pub cert: PathBuf,
+    pub cert: File,
 
     /// File with that certificate's key (PEM), or none
     #[arg(
@@ -84,9 +87,10 @@ pub struct NatsFlags {
         long = "nats-key",
         env = "HUBBUB_NATS_KEY",
         value_name = "FILE",
-        default_value = "none"
+        default_value = "none",
+        value_parser = file::parse
     )]
-    pub key: PathBuf,
+    pub key: File,
 
     /// JetStream domain that the stream is in, or none
     #[arg(
@@ -106,10 +110,9 @@ impl NatsFlags {
     ///
     /// Where a certificate has no key, or a key no certificate.
     pub fn options(&self) -> Result<Options, LinkError> {
-        let file = |path: &PathBuf| (path.as_os_str() != "none").then(|| path.clone());
         let missing =
             |flag| LinkError::Flag { flag, why: "a certificate and its key go together".into() };
-        let identity = match (file(&self.cert), file(&self.key)) {
+        let identity = match (self.cert.0.clone(), self.key.0.clone()) {
             (Some(cert), Some(key)) => Some((cert, key)),
             (None, None) => None,
             (Some(_), None) => return Err(missing("--nats-key")),
@@ -119,9 +122,9 @@ impl NatsFlags {
             servers: self.servers.clone(),
             stream: self.stream.clone(),
             replicas: self.replicas,
-            creds: file(&self.creds),
-            nkey: file(&self.nkey),
-            ca: file(&self.ca),
+            creds: self.creds.0.clone(),
+            nkey: self.nkey.0.clone(),
+            ca: self.ca.0.clone(),
             identity,
             domain: Some(self.domain.clone()).filter(|domain| domain != "none"),
         })

@@ -1,14 +1,13 @@
 //! How connections are encrypted.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
 use clap::Args;
 
-use super::address;
+use super::{
+    address,
+    file::{self, File},
+};
 
 /// How connections are encrypted, if they are.
 #[derive(Clone, Debug, Args)]
@@ -16,14 +15,14 @@ pub struct Tls {
     /// Certificate in PEM, with what leads to its authority behind it; none for plain HTTP
     #[arg(
         long, env = "HUBBUB_TLS_CERT", value_name = "FILE", default_value = "none",
-        value_parser = file
+        value_parser = file::parse
     )]
     pub tls_cert: File,
 
     /// The certificate's private key in PEM; both files are read again when they change
     #[arg(
         long, env = "HUBBUB_TLS_KEY", value_name = "FILE", default_value = "none",
-        value_parser = file
+        value_parser = file::parse
     )]
     pub tls_key: File,
 
@@ -63,10 +62,6 @@ pub struct Tls {
     pub redirect: Redirect,
 }
 
-/// A file, if there is one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File(pub Option<PathBuf>);
-
 /// What an authority certifies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names(pub Vec<String>);
@@ -92,14 +87,6 @@ impl Tls {
             (Some(_), None) => Err("--tls-key: it is missing, beside --tls-cert".into()),
             (None, Some(_)) => Err("--tls-cert: it is missing, beside --tls-key".into()),
         }
-    }
-}
-
-fn file(raw: &str) -> Result<File, String> {
-    match raw {
-        "none" => Ok(File(None)),
-        "" => Err("try the path of a file, or none".into()),
-        path => Ok(File(Some(path.into()))),
     }
 }
 

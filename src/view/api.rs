@@ -11,7 +11,10 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use super::layout;
-use crate::message::{Message, MessageId, Name, RoomName, Seq, Text};
+use crate::{
+    message::{Message, MessageId, Name, RoomName, Seq, Text},
+    paths,
+};
 
 /// What the page is made of.
 pub(crate) struct Api<'a> {
@@ -90,7 +93,7 @@ pub(crate) fn page(api: &Api<'_>) -> Markup {
                 (rest::pages(api))
                 (rest::errors())
                 (rest::limits(&api.limits))
-                p { a href="/" { "Go to the lobby" } }
+                p { a href=(paths::FRONT) { "Go to the lobby" } }
             }
         },
     )

@@ -2,8 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::href;
-use super::layout;
+use super::{href, layout};
 use crate::{message::RoomName, paths};
 
 /// Why nobody can join whose browser keeps no cookies: they are what tells tabs apart.

@@ -2,8 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::href;
-use super::{layout, message};
+use super::{href, layout, message};
 use crate::message::{Key, Message, MessageId, Name, RoomName};
 use crate::paths::{self, Path};
 

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{paths, server::ConnectionInfo};
 
-/// A scheme and an authority, and what stands before every address: `https://chat.example/chat`. It holds nothing that a shell, a URL
-/// or markup would take for something else.
+/// A scheme and an authority, and what stands before every address: `https://chat.example/chat`. It
+/// holds nothing that a shell, a URL or markup would take for something else.
 pub(super) struct Origin(pub String);
 
 impl FromRequestParts<AppState> for Origin {

@@ -25,6 +25,22 @@ impl Server for Below {
     }
 }
 
+/// How many addresses of ours a page has; all of them must stand below the base.
+fn links_below(page: &str) -> usize {
+    let mut rest = page;
+    let mut seen = 0;
+    while let Some(at) = ["href=\"/", "src=\"/", "action=\"/", "hx-post=\"/", "hx-get=\"/"]
+        .iter()
+        .filter_map(|name| Some(rest.find(name)? + name.len() - 1))
+        .min()
+    {
+        rest = &rest[at..];
+        assert!(rest.starts_with("/chat/"), "{}", rest.lines().next().unwrap());
+        seen += 1;
+    }
+    seen
+}
+
 #[tokio::test]
 async fn below_a_path_pages_cookies_redirects_assets_and_streams_stand_below_it() {
     let app = Below(App::with(&["--base", "/chat/"]));
@@ -43,17 +59,7 @@ async fn below_a_path_pages_cookies_redirects_assets_and_streams_stand_below_it(
         client().get(app.0.url(&place)).header(header::COOKIE, cookie.split(';').next().unwrap());
     let page = page.send().await.unwrap().text().await.unwrap();
     assert!(page.contains("Posting as"), "{page}");
-    let mut rest = &*page;
-    let mut seen = 0;
-    while let Some(at) = ["href=\"/", "src=\"/", "action=\"/", "hx-post=\"/", "hx-get=\"/"]
-        .iter()
-        .filter_map(|name| Some(rest.find(name)? + name.len() - 1))
-        .min()
-    {
-        rest = &rest[at..];
-        assert!(rest.starts_with("/chat/"), "{}", rest.lines().next().unwrap());
-        seen += 1;
-    }
+    let seen = links_below(&page);
     assert!(seen > 10, "{page}");
     let script = page.split("src=\"").nth(1).unwrap().split('"').next().unwrap();
     assert_eq!(client().get(app.0.url(script)).send().await.unwrap().status(), 200);
@@ -66,6 +72,11 @@ async fn below_a_path_pages_cookies_redirects_assets_and_streams_stand_below_it(
     }
     let api = client().get(app.url("/api")).send().await.unwrap().text().await.unwrap();
     assert!(api.contains(&app.url("/rooms/")), "lines to copy: {api}");
+    assert!(links_below(&api) > 0);
+    for path in ["/rooms", "/rooms/lobby", "/nothing"] {
+        let page = client().get(app.url(path)).header(header::ACCEPT, "text/html").send();
+        assert!(links_below(&page.await.unwrap().text().await.unwrap()) > 0, "{path}");
+    }
     for (path, status) in
         [("/rooms/lobby", 404), ("/chatter", 404), ("/healthz", 200), ("/readyz", 200)]
     {
