@@ -7,7 +7,7 @@ mod renewal;
 mod supervisor;
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::Ipv4Addr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -25,9 +25,9 @@ use crate::{
     nats::LinkError,
     paths,
     rooms::{Limits, Rooms, Roster},
-    server::{self, Listener},
+    server,
     shutdown::Shutdown,
-    web::{self, AppState, Hosts, PageCache, Parts, Secret, SecretError, Served},
+    web::{self, AppState, PageCache, Parts, Secret, SecretError, Served},
 };
 #[cfg(feature = "nats")]
 use crate::{nats::Link, rooms::Nodes};
@@ -171,7 +171,7 @@ impl Hubbub {
             secret,
             metrics: metrics.clone(),
             trusted_proxies: config.trusted_proxies.0.clone(),
-            hosts: hosts(&listeners.served, &config),
+            public_urls: config.public_url.clone(),
             shutdown: shutdown.clone(),
             served,
         });
@@ -248,13 +248,13 @@ fn listen(
         tasks.spawn("certificate", ends(async move { acme.lock().await.run().await }));
     }
     if let Some(admin) = admin.map(|admin| vec![admin]) {
-        let service = web::admin(state.clone(), hosts(&admin, config));
+        let service = web::admin(state.clone());
         let (most, metrics) = (MAX_ADMIN_CONNECTIONS, Metrics::new());
         let run = server::run(admin, service, most, metrics, shutdown.clone());
         tasks.spawn(ADMIN_SERVER, async { run.await.map_err(|why| why.to_string()) });
     }
     if let Some(redirect) = redirect.map(|redirect| vec![redirect]) {
-        let service = web::redirect(hosts(&redirect, config), port);
+        let service = web::redirect(config.public_url.clone(), port);
         let (most, metrics) = (MAX_REDIRECT_CONNECTIONS, Metrics::new());
         let run = server::run(redirect, service, most, metrics, shutdown.clone());
         tasks.spawn(REDIRECT_SERVER, async { run.await.map_err(|why| why.to_string()) });
@@ -314,23 +314,6 @@ fn max_connections(config: &Config, listeners: &Listeners) -> usize {
         tracing::warn!("there are file descriptors for {most} connections only");
     }
     most
-}
-
-/// What the server is called on these listeners.
-fn hosts(listeners: &[Listener], config: &Config) -> Hosts {
-    // One that cannot say where it listens is not known to be loopback, nor is what a proxy brings
-    // through a socket of the file system.
-    let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    let mut each = listeners.iter().map(|listener| listener.tcp_address().unwrap_or(anywhere));
-    let first = each.next().unwrap_or(anywhere);
-    let widest =
-        each.fold(
-            first,
-            |widest, other| {
-                if widest.ip().to_canonical().is_loopback() { other } else { widest }
-            },
-        );
-    Hosts::of(config.public_url.clone(), widest)
 }
 
 /// The one clock of all streams.

@@ -27,7 +27,7 @@ mod session;
 mod state;
 
 pub(crate) use cache::PageCache;
-pub(crate) use host::{Hosts, PublicUrls};
+pub(crate) use host::PublicUrls;
 pub(crate) use redirect::redirect;
 pub(crate) use routes::{admin, router};
 pub(crate) use session::{Secret, SecretError};

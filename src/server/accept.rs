@@ -110,6 +110,7 @@ impl<S: HttpService> Acceptor<S> {
     /// The listener's, where it will not work again.
     pub(super) async fn run(self) -> io::Result<()> {
         let Self { listener, service, permits, connections, metrics, shutdown } = self;
+        let is_local = listener.is_local();
         let mut stopped = pin!(async {
             shutdown.begun().await;
             sleep(DRAIN_DELAY).await;
@@ -125,6 +126,7 @@ impl<S: HttpService> Acceptor<S> {
                     let connection = Connection {
                         socket,
                         peer,
+                        is_local,
                         tls: listener.tls().cloned(),
                         held: (permit, metrics.connection()),
                         // Made before the task first runs: what is told until then counts as well.

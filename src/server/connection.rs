@@ -33,6 +33,8 @@ use crate::metrics::{GaugeGuard, Metrics};
 pub struct ConnectionInfo {
     /// The other end of the socket; a proxy, where there is one.
     pub peer: SocketAddr,
+    /// Whether it came by an address that only this machine reaches.
+    pub is_local: bool,
     /// Whether it is encrypted up to here.
     pub tls: bool,
     /// What is spoken on it.
@@ -82,6 +84,7 @@ pub(super) async fn respond(
 pub(super) struct Connection {
     pub(super) socket: Socket,
     pub(super) peer: SocketAddr,
+    pub(super) is_local: bool,
     /// What it is encrypted with, where it is.
     pub(super) tls: Option<Tls>,
     /// Held as long as the socket is open.
@@ -110,9 +113,9 @@ impl Connection {
             // In a box: what is not encrypted needs no room for it.
             return Box::pin(self.serve_encrypted(tls, service, tasks)).await;
         }
-        let Self { socket, peer, held, closing, registered, metrics, .. } = self;
+        let Self { socket, peer, is_local, held, closing, registered, metrics, .. } = self;
         let socket = DeadlineSocket::new(socket, metrics);
-        let info = ConnectionInfo { peer, tls: false, protocol: Protocol::Http1 };
+        let info = ConnectionInfo { peer, is_local, tls: false, protocol: Protocol::Http1 };
         let progress = Arc::clone(&registered.progress);
         match http1::serve(socket, info, service, progress, closing).await {
             Ok(None) => {}
@@ -130,7 +133,7 @@ impl Connection {
     /// The same over TLS. Nobody else writes to a socket that is taken over here: what is written
     /// to it has to be encrypted in order.
     async fn serve_encrypted(self, tls: Tls, service: impl HttpService, tasks: TaskTracker) {
-        let Self { socket, peer, held, closing, registered, metrics, .. } = self;
+        let Self { socket, peer, is_local, held, closing, registered, metrics, .. } = self;
         let progress = Arc::clone(&registered.progress);
         let mut closing = pin!(closing);
         let socket = DeadlineSocket::new(socket, metrics.clone());
@@ -152,7 +155,7 @@ impl Connection {
         } else {
             Protocol::Http1
         };
-        let info = ConnectionInfo { peer, tls: true, protocol };
+        let info = ConnectionInfo { peer, is_local, tls: true, protocol };
         if protocol == Protocol::Http2 {
             let streams = http2::Streams { tasks, metrics, progress };
             // In boxes again: what holds one of the two has no room for the other.

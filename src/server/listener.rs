@@ -154,6 +154,12 @@ impl Listener {
         }
     }
 
+    /// Whether only this machine reaches it. A socket of the file system is not known to be so: through
+    /// it comes what a proxy brings.
+    pub(super) fn is_local(&self) -> bool {
+        self.tcp_address().is_some_and(|address| address.ip().to_canonical().is_loopback())
+    }
+
     /// What is encrypted here, and how.
     pub(super) fn tls(&self) -> Option<&Tls> {
         self.tls.as_ref()

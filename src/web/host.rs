@@ -3,9 +3,11 @@
 //! A page of a foreign site can have its own name resolve to this machine (DNS rebinding), and is
 //! then of the same origin as what is served here. What tells the two apart is the name.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::http::{HeaderMap, Uri, header};
+use axum::{extract::Request, http::header};
+
+use crate::server::ConnectionInfo;
 
 /// The addresses under which people reach this server, as the operator names them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +44,39 @@ impl PublicUrls {
     pub(super) fn origins(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|url| url.origin.as_str())
     }
+
+    /// Whether a request is for this server. One that does not say is no browser's.
+    ///
+    /// Where there are names, these are answered, and addresses: no page of another site has an
+    /// address for its name, and a proxy or a health check may. Where there are none, what came by an
+    /// address that only this machine reaches is for loopback names and addresses, and the rest for
+    /// anything.
+    pub(super) fn answer(&self, request: &Request) -> bool {
+        let is_local = request.extensions().get::<ConnectionInfo>().is_some_and(|it| it.is_local);
+        let is_for_us = |authority: &str| self.is_called(authority, is_local);
+        let lines = request.headers().get_all(header::HOST);
+        let mut said = lines.iter().map(|line| line.to_str().ok());
+        let uri = request.uri().authority().is_none_or(|authority| is_for_us(authority.as_str()));
+        lines.iter().count() <= 1 && uri && said.all(|one| one.is_some_and(is_for_us))
+    }
+
+    fn is_called(&self, authority: &str, is_local: bool) -> bool {
+        let authority = authority.to_ascii_lowercase();
+        let (host, _) = parted(&authority);
+        let is_ours = is_machines_own(host);
+        if !self.0.is_empty() {
+            let address = address(host);
+            return is_ours || address.is_some() || self.origin_of(&authority).is_some();
+        }
+        !is_local || is_ours
+    }
+
+    /// The origin of the name that this is, where the operator gave it.
+    pub(super) fn origin_of(&self, authority: &str) -> Option<&str> {
+        let authority = authority.to_ascii_lowercase();
+        let url = self.0.iter().find(|url| url.is_called(&authority))?;
+        Some(&url.origin)
+    }
 }
 
 impl PublicUrl {
@@ -74,61 +109,12 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Which `Host` is answered on a listener.
-#[derive(Clone, Debug)]
-pub(crate) struct Hosts {
-    public: PublicUrls,
-    is_loopback: bool,
-}
-
-impl Hosts {
-    /// On a listener with this address, by the names that the operator gave.
-    ///
-    /// Where there are names, these are answered, and addresses: no page of another site has an
-    /// address for its name, and a proxy or a health check may. Where there are none, a listener that
-    /// only this machine reaches is called by loopback names and addresses, and any other by anything.
-    pub(crate) fn of(public: PublicUrls, listener: SocketAddr) -> Self {
-        Self { public, is_loopback: listener.ip().to_canonical().is_loopback() }
-    }
-
-    /// The names that the operator gave.
-    pub(super) fn public(&self) -> &PublicUrls {
-        &self.public
-    }
-
-    /// Whether a request is for this server. One that does not say is no browser's.
-    pub(super) fn answer(&self, uri: &Uri, headers: &HeaderMap) -> bool {
-        let lines = headers.get_all(header::HOST);
-        let mut said = lines.iter().map(|line| line.to_str().ok());
-        let uri = uri.authority().is_none_or(|authority| self.is_called(authority.as_str()));
-        lines.iter().count() <= 1 && uri && said.all(|one| one.is_some_and(|it| self.is_called(it)))
-    }
-
-    fn is_called(&self, authority: &str) -> bool {
-        let authority = authority.to_ascii_lowercase();
-        let (host, _) = parted(&authority);
-        let is_ours = is_local(host);
-        if !self.public.0.is_empty() {
-            let address = address(host);
-            return is_ours || address.is_some() || self.origin_of(&authority).is_some();
-        }
-        !self.is_loopback || is_ours
-    }
-
-    /// The origin of the name that this is, where the operator gave it.
-    pub(super) fn origin_of(&self, authority: &str) -> Option<&str> {
-        let authority = authority.to_ascii_lowercase();
-        let url = self.public.0.iter().find(|url| url.is_called(&authority))?;
-        Some(&url.origin)
-    }
-}
-
 fn address(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 /// Whether this is a name or an address of the machine itself, which no name service gives to others.
-pub(super) fn is_local(host: &str) -> bool {
+pub(super) fn is_machines_own(host: &str) -> bool {
     host == "localhost"
         || host.ends_with(".localhost")
         || address(host).is_some_and(|address| address.to_canonical().is_loopback())
@@ -159,9 +145,29 @@ pub(super) fn is_plain(authority: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
+    use std::net::SocketAddr;
+
+    use axum::{
+        body::Body,
+        http::{HeaderMap, HeaderValue},
+    };
 
     use super::*;
+    use crate::server::Protocol;
+
+    /// A request that came by a listener.
+    fn request(uri: &str, listener: SocketAddr, headers: HeaderMap) -> Request {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = uri.parse().unwrap();
+        *request.headers_mut() = headers;
+        request.extensions_mut().insert(ConnectionInfo {
+            peer: listener,
+            is_local: listener.ip().is_loopback(),
+            tls: false,
+            protocol: Protocol::Http1,
+        });
+        request
+    }
 
     fn answers(public: &str, listener: &str, hosts: &[&str]) -> bool {
         let hosts = hosts.iter().map(|host| HeaderValue::from_str(host).unwrap());
@@ -169,8 +175,8 @@ mod tests {
         for host in hosts {
             headers.append(header::HOST, host);
         }
-        let public = PublicUrls::parse(public).unwrap();
-        Hosts::of(public, listener.parse().unwrap()).answer(&Uri::from_static("/"), &headers)
+        let listener: SocketAddr = listener.parse().unwrap();
+        PublicUrls::parse(public).unwrap().answer(&request("/", listener, headers))
     }
 
     #[test]
@@ -220,10 +226,11 @@ mod tests {
                 assert!(!answers(public, listener, &[host]), "{host}");
             }
         }
-        let hosts = Hosts::of(PublicUrls::parse(public).unwrap(), "0.0.0.0:1".parse().unwrap());
-        let foreign = Uri::from_static("http://evil.example/");
-        assert!(!hosts.answer(&foreign, &HeaderMap::new()));
-        let origins: Vec<_> = hosts.public().origins().collect();
+        let public = PublicUrls::parse(public).unwrap();
+        let anywhere = "0.0.0.0:1".parse().unwrap();
+        let foreign = request("http://evil.example/", anywhere, HeaderMap::new());
+        assert!(!public.answer(&foreign));
+        let origins: Vec<_> = public.origins().collect();
         assert_eq!(origins, ["https://chat.example", "http://chat.internal:8080"]);
     }
 

@@ -13,7 +13,7 @@ use axum::{
 };
 
 use super::{
-    host::{Hosts, is_local, is_plain, parted},
+    host::{PublicUrls, is_machines_own, is_plain, parted},
     state::AppState,
 };
 use crate::{paths, server::ConnectionInfo};
@@ -27,7 +27,7 @@ impl FromRequestParts<AppState> for Origin {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
         let tls = parts.extensions.get::<ConnectionInfo>().is_some_and(|info| info.tls);
-        let Self(origin) = Self::named(&state.hosts, &parts.uri, &parts.headers)
+        let Self(origin) = Self::named(&state.public_urls, &parts.uri, &parts.headers)
             .unwrap_or_else(|| Self::of(&parts.uri, &parts.headers, tls, state.served.address));
         Ok(Self(origin + paths::base()))
     }
@@ -35,11 +35,11 @@ impl FromRequestParts<AppState> for Origin {
 
 impl Origin {
     /// As the operator says; under several names, as the one that was asked for.
-    fn named(hosts: &Hosts, uri: &Uri, headers: &HeaderMap) -> Option<Self> {
+    fn named(public: &PublicUrls, uri: &Uri, headers: &HeaderMap) -> Option<Self> {
         let said = uri.authority().map(Authority::as_str);
         let said = said.or_else(|| headers.get(header::HOST)?.to_str().ok());
-        let asked = said.and_then(|said| hosts.origin_of(said));
-        asked.or_else(|| hosts.public().origins().next()).map(|origin| Self(origin.to_owned()))
+        let asked = said.and_then(|said| public.origin_of(said));
+        asked.or_else(|| public.origins().next()).map(|origin| Self(origin.to_owned()))
     }
 
     /// `listen` is where the server itself listens: it stands where the request does not say how it
@@ -83,7 +83,7 @@ fn proxy_had_tls(headers: &HeaderMap, authority: &str) -> bool {
         return scheme == "https";
     }
     let (host, _) = parted(authority);
-    said(&SEC_FETCH_SITE).is_some() && !is_local(host)
+    said(&SEC_FETCH_SITE).is_some() && !is_machines_own(host)
 }
 
 #[cfg(test)]

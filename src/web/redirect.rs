@@ -7,17 +7,17 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::host::{Hosts, is_plain, parted};
+use super::host::{PublicUrls, is_plain, parted};
 use crate::server::HttpService;
 
-/// Answers everything with the way to HTTPS on `port`, for what is called one of `hosts`.
-pub(crate) fn redirect(hosts: Hosts, port: u16) -> impl HttpService {
-    Router::new().fallback(answer).with_state((hosts, port))
+/// Answers everything with the way to HTTPS on `port`, for what is called by a name of ours.
+pub(crate) fn redirect(public: PublicUrls, port: u16) -> impl HttpService {
+    Router::new().fallback(answer).with_state((public, port))
 }
 
-async fn answer(State((hosts, port)): State<(Hosts, u16)>, request: Request) -> Response {
+async fn answer(State((public, port)): State<(PublicUrls, u16)>, request: Request) -> Response {
     let (uri, headers) = (request.uri(), request.headers());
-    if !hosts.answer(uri, headers) {
+    if !public.answer(&request) {
         // A name that is not ours would make this a redirect to anywhere.
         return (StatusCode::MISDIRECTED_REQUEST, "This server has another name.\n")
             .into_response();

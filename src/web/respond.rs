@@ -17,7 +17,6 @@ use super::{
     error::{self, Error, Refused, Wording},
     extract,
     fields::{Fields, Noun},
-    host::Hosts,
     request_id::RequestId,
     route::{Route, Routes},
     state::AppState,
@@ -61,8 +60,6 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) struct Respond {
     /// The table of URLs.
     pub routes: Routes,
-    /// What this server is called.
-    pub hosts: Hosts,
     /// What may be asked for, and where requests are counted.
     pub state: AppState,
 }
@@ -83,7 +80,7 @@ pub(super) async fn finish(
     let span = tracing::debug_span!("request", %id, method, route = route.template);
     let is_tls = request.extensions().get::<ConnectionInfo>().is_some_and(|info| info.tls);
     let caller = extract::caller(request.extensions(), request.headers(), &shared.state);
-    let checked = check_host(&shared.hosts, &request).and_then(|()| check_query(route, &request));
+    let checked = check_host(&shared.state, &request).and_then(|()| check_query(route, &request));
     let mut response = match checked {
         Ok(()) => next.run(request).instrument(span.clone()).await,
         Err(why) => why.into_response(),
@@ -204,9 +201,8 @@ impl AsRef<[u8]> for Counted {
 }
 
 /// Refuses what was meant for another server, or comes from a page that only seems to be ours.
-fn check_host(hosts: &Hosts, request: &Request) -> Result<(), Error> {
-    let is_for_us = hosts.answer(request.uri(), request.headers());
-    if is_for_us { Ok(()) } else { Err(Error::Misdirected) }
+fn check_host(state: &AppState, request: &Request) -> Result<(), Error> {
+    if state.public_urls.answer(request) { Ok(()) } else { Err(Error::Misdirected) }
 }
 
 /// Refuses parameters that the URL does not take: whoever wrote one believes that it does something.

@@ -16,7 +16,6 @@ use super::{
     assets,
     base::Based,
     error::{self, Error},
-    host::Hosts,
     pages::{api, join, rooms, send, tab},
     respond::{self, Respond},
     route::{Audience, ParamNames, Route, Routes},
@@ -111,27 +110,25 @@ pub(crate) fn router(state: AppState) -> impl HttpService {
         0 => DefaultBodyLimit::disable(),
         most => DefaultBodyLimit::max(most),
     };
-    let hosts = state.hosts.clone();
-    Based(build(table(), Audience::Everybody, state, hosts, body_limit))
+    Based(build(table(), Audience::Everybody, state, body_limit))
 }
 
-/// What the operator's own address answers, and what that is called.
-pub(crate) fn admin(state: AppState, hosts: Hosts) -> impl HttpService {
-    build(admin_table(), Audience::Script, state, hosts, DefaultBodyLimit::max(0))
+/// What the operator's own address answers.
+pub(crate) fn admin(state: AppState) -> impl HttpService {
+    build(admin_table(), Audience::Script, state, DefaultBodyLimit::max(0))
 }
 
 fn build(
     table: Vec<Entry>,
     others: Audience,
     state: AppState,
-    hosts: Hosts,
     body_limit: DefaultBodyLimit,
 ) -> impl HttpService {
     let routes = Routes::of(table.iter().map(|entry| entry.route), others);
-    let csrf = hosts.public().origins().fold(CsrfLayer::new(), |csrf, origin| {
+    let csrf = state.public_urls.origins().fold(CsrfLayer::new(), |csrf, origin| {
         csrf.add_trusted_origin(origin).expect("it was parsed as one")
     });
-    let respond = Arc::new(Respond { routes, hosts, state: state.clone() });
+    let respond = Arc::new(Respond { routes, state: state.clone() });
     let handlers = table
         .into_iter()
         .fold(Router::new(), |router, Entry { route, methods }| {

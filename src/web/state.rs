@@ -4,7 +4,7 @@ use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use super::{cache::PageCache, host::Hosts, session::Secret};
+use super::{cache::PageCache, host::PublicUrls, session::Secret};
 use crate::{
     journal::Retention,
     metrics::Metrics,
@@ -29,7 +29,7 @@ pub(crate) struct Parts {
     /// Proxies whose word on a client's address is taken; see [`client_ip`](super::client_ip).
     pub trusted_proxies: Vec<IpNet>,
     /// What this server is called.
-    pub hosts: Hosts,
+    pub public_urls: PublicUrls,
     /// Whether it is time to stop.
     pub shutdown: Shutdown,
     /// What the operator allows.

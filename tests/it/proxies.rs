@@ -101,6 +101,15 @@ async fn a_foreign_name_for_this_machine_is_refused_in_words_that_name_the_knob(
         200,
         "who knows what it is called"
     );
+    // Wider ones beside it make a loopback address no wider.
+    let home = tempfile::tempdir().unwrap();
+    let socket = home.path().join("hubbub.sock");
+    let app = TestApp::listening(&format!("127.0.0.1:0,0.0.0.0:0,unix:{}", socket.display()));
+    let refused = get(&app, "/rooms", "evil.example").await;
+    assert_eq!(refused.status(), StatusCode::MISDIRECTED_REQUEST);
+    let by_file = reqwest::Client::builder().unix_socket(socket).build().unwrap();
+    let brought = by_file.get("http://chat.example/rooms").send().await.unwrap();
+    assert_eq!(brought.status(), 200, "a proxy says what it was asked for");
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use crate::{metrics::Metrics, server::live, sink::Chunk};
 
 const INFO: ConnectionInfo = ConnectionInfo {
     peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4711),
+    is_local: true,
     tls: false,
     protocol: Protocol::Http1,
 };

@@ -27,6 +27,7 @@ use crate::{
 
 const INFO: ConnectionInfo = ConnectionInfo {
     peer: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4711),
+    is_local: true,
     tls: true,
     protocol: Protocol::Http2,
 };

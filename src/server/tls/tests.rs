@@ -54,7 +54,7 @@ async fn flooded() -> (ClientStream<DuplexStream>, JoinHandle<io::Result<()>>, M
         let router = Router::new().route("/", frames);
         let socket = tls.accept(DeadlineSocket::new(theirs, counted)).await?.unwrap();
         let peer = (Ipv4Addr::LOCALHOST, 4711).into();
-        let info = ConnectionInfo { peer, tls: true, protocol: Protocol::Http1 };
+        let info = ConnectionInfo { peer, is_local: true, tls: true, protocol: Protocol::Http1 };
         let served = http1::serve(socket, info, router, Arc::new(Progress::new()), pending()).await;
         let (socket, live) = served.map_err(io::Error::other)?.expect("it is live");
         live.into_writer(socket).await

@@ -6,7 +6,7 @@ use crate::{
     message::Name,
     rooms::model,
     shutdown::Shutdown,
-    web::{Hosts, PageCache, Parts, PublicUrls, Secret, Served},
+    web::{PageCache, Parts, PublicUrls, Secret, Served},
 };
 
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn where_a_rooms_readers_are_behind_the_draft_and_its_key_stay_in_the_form
         secret: Secret::load(&home.path().join("hubbub.db")).unwrap(),
         metrics: metrics(),
         trusted_proxies: Vec::new(),
-        hosts: Hosts::of(PublicUrls::default(), ([127, 0, 0, 1], 0).into()),
+        public_urls: PublicUrls::default(),
         shutdown: Shutdown::new(),
         served: Served::model(),
     });
