@@ -23,9 +23,10 @@ pub struct Browser {
     _turn: Option<Turn>,
 }
 
-/// One test has browsers at a time: what people wait for, in fractions of a second, is measured, and
-/// two browsers that start are more than two processors.
-static TURNS: Semaphore = Semaphore::const_new(1);
+/// Turns that there are: two tests have a Chromium at a time, or one has a Firefox or WebKit, which keep
+/// two processors busy while they start. Pages that wait for those would miss their deadlines.
+const ALL_TURNS: u32 = 2;
+static TURNS: Semaphore = Semaphore::const_new(ALL_TURNS as usize);
 
 thread_local! {
     /// Whether the test on this thread has its turn: it may start a second browser.
@@ -37,11 +38,12 @@ struct Turn(#[expect(dead_code, reason = "it is held")] SemaphorePermit<'static>
 
 impl Turn {
     /// `None` where the test has it already.
-    async fn take() -> Option<Self> {
+    async fn take(engine: Engine) -> Option<Self> {
         if HAS_TURN.get() {
             return None;
         }
-        let permit = TURNS.acquire().await.expect("it is never closed");
+        let turns = if engine == Engine::Chromium { 1 } else { ALL_TURNS };
+        let permit = TURNS.acquire_many(turns).await.expect("it is never closed");
         HAS_TURN.set(true);
         Some(Self(permit))
     }
@@ -83,7 +85,7 @@ impl Browser {
 
     async fn with(engine: Engine, kind: Kind) -> Option<Self> {
         let programs = engine.programs()?;
-        let turn = Turn::take().await;
+        let turn = Turn::take(engine).await;
         let profile = tempfile::tempdir().expect("a directory for the profile");
         let mut process = Driver::start(engine, &programs, profile.path());
         let wanted = engine.wanted(kind, &programs.other, profile.path());
