@@ -113,22 +113,17 @@ impl Map {
     /// Takes another in its place, and says how they differ.
     pub(super) fn replace(&mut self, fresh: Self) -> Shifts {
         let mut shifts = Shifts::default();
-        let before = mem::take(&mut self.rooms);
-        for (room, place) in before {
-            let now = fresh.rooms.get(&room);
-            for (id, word) in place.tabs {
-                if now.is_none_or(|now| !now.tabs.contains_key(&id)) {
-                    let before = Some(word).filter(counts);
-                    shifts.tabs.push(Shift { room: room.clone(), before, after: None });
-                } else {
-                    self.place(&room).tabs.insert(id, word);
-                }
-            }
-            if now.is_none_or(|now| now.watching == 0) && place.watching > 0 {
-                shifts.watching.push((room, place.watching, 0));
-            } else if place.watching > 0 {
-                self.place(&room).watching = place.watching;
-            }
+        let gone = self.rooms.iter().flat_map(|(room, place)| {
+            let now = fresh.rooms.get(room);
+            let is_gone = move |id: &&Id| now.is_none_or(|now| !now.tabs.contains_key(*id));
+            place.tabs.keys().filter(is_gone).map(|id| (room.clone(), *id))
+        });
+        for (room, id) in gone.collect::<Vec<_>>() {
+            self.set(&room, id, None, &mut shifts);
+        }
+        let unwatched = self.rooms.keys().filter(|room| !fresh.rooms.contains_key(*room));
+        for room in unwatched.cloned().collect::<Vec<_>>() {
+            self.watch(&room, 0, &mut shifts);
         }
         for (room, place) in fresh.rooms {
             for (id, word) in place.tabs {
