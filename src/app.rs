@@ -283,6 +283,7 @@ async fn log_start(journal: &Journal, config: &Config, max_connections: usize) {
         address_sends = config.address_sends,
         address_joins = config.address_joins,
         address_streams = config.address_streams,
+        address_rooms = config.address_rooms,
         max_rooms = config.max_rooms,
         max_body = config.max_body,
         "started"

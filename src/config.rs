@@ -159,7 +159,13 @@ pub struct Config {
     pub address_streams: usize,
 
     /// Rooms a minute that one address may make by sending there; 0 for any number
-    #[arg(long, env = "HUBBUB_ADDRESS_ROOMS", value_name = "N", default_value_t = 60)]
+    #[arg(
+        long,
+        env = "HUBBUB_ADDRESS_ROOMS",
+        value_name = "N",
+        default_value_t = 60,
+        allow_hyphen_values = true
+    )]
     pub address_rooms: u32,
 
     /// Rooms that have readers at once; 0 for any number
@@ -194,14 +200,14 @@ pub struct Config {
     /// What people reach the server as, such as `https://chat.example`; further ones behind commas
     #[arg(
         long, env = "HUBBUB_PUBLIC_URL", value_name = "URLS", default_value = "none",
-        value_parser = PublicUrls::parse
+        value_parser = PublicUrls::parse, allow_hyphen_values = true
     )]
     pub public_url: PublicUrls,
 
     /// Path that everything is served below, such as /chat, behind a proxy that passes it on
     #[arg(
         long, env = "HUBBUB_BASE", value_name = "PATH", default_value = "/",
-        value_parser = base::parse
+        value_parser = base::parse, allow_hyphen_values = true
     )]
     pub base: Base,
 

@@ -75,5 +75,13 @@ fn read(filter: &str) -> Result<EnvFilter, String> {
         Some(file) => fs::read_to_string(file).map_err(|why| wrong(&why))?,
         None => filter.to_owned(),
     };
-    EnvFilter::try_new(directives.trim()).map_err(|why| wrong(&why))
+    let directives = directives.trim();
+    // It would be taken for the name of a part that does not exist, and nothing would be logged.
+    if directives
+        .split(',')
+        .any(|one| !one.contains('[') && one.trim().contains(char::is_whitespace))
+    {
+        return Err(wrong(&"commas part what is to be logged, and no spaces; try hubbub=info"));
+    }
+    EnvFilter::try_new(directives).map_err(|why| wrong(&why))
 }

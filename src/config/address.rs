@@ -2,7 +2,7 @@
 
 use std::{
     fmt::{self, Display},
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
 use super::Admin;
@@ -41,7 +41,7 @@ pub(super) fn mode(raw: &str) -> Result<SocketMode, String> {
 }
 
 /// An address with a port; or, for this machine alone, `localhost:3000` or the port by itself; or,
-/// for every network, `:3000`, as in most other servers.
+/// for every network of either family, `:3000`, as in most other servers.
 ///
 /// Any other name is not taken: it may have several addresses, and which of them is served must not
 /// depend on an answer of the moment.
@@ -56,7 +56,7 @@ pub(super) fn address(raw: &str) -> Result<SocketAddr, String> {
     }
     match raw.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
         Some(("localhost", Ok(port))) => Ok(loopback(port)),
-        Some(("" | "*", Ok(port))) => Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
+        Some(("" | "*", Ok(port))) => Ok(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))),
         _ if raw.parse::<IpAddr>().is_ok() => {
             let host = if raw.contains(':') { format!("[{raw}]") } else { raw.to_owned() };
             Err(format!("try {host}:3000, with a port"))
@@ -85,8 +85,8 @@ mod tests {
             ("localhost:3000", "127.0.0.1:3000"),
             ("3000", "127.0.0.1:3000"),
             (" 3000 ", "127.0.0.1:3000"),
-            (":3000", "0.0.0.0:3000"),
-            ("*:3000", "0.0.0.0:3000"),
+            (":3000", "[::]:3000"),
+            ("*:3000", "[::]:3000"),
             ("3000, [::1]:3001,unix:/run/a.sock", "127.0.0.1:3000,[::1]:3001,unix:/run/a.sock"),
         ] {
             assert_eq!(listen(raw).map(|address| address.to_string()), Ok(meant.into()), "{raw}");

@@ -4,7 +4,7 @@
 use std::{
     fmt::{self, Display},
     fs, io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::{
         fs::{FileTypeExt as _, PermissionsExt as _},
         net::UnixStream as StdUnixStream,
@@ -16,6 +16,7 @@ use std::{
 #[cfg(feature = "nats")]
 use std::os::{fd::AsFd as _, unix::net::UnixListener as StdUnixListener};
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
 use super::{socket::Socket, tls::Tls};
@@ -194,7 +195,22 @@ impl Listener {
 }
 
 fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let every = address.ip() == Ipv6Addr::UNSPECIFIED;
+    match bind_one(address) {
+        // A machine may have no IPv6 at all.
+        Err(_) if every && bind_one((Ipv6Addr::LOCALHOST, 0).into()).is_err() => {
+            bind_one((Ipv4Addr::UNSPECIFIED, address.port()).into())
+        }
+        bound => bound,
+    }
+}
+
+fn bind_one(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if address.ip() == Ipv6Addr::UNSPECIFIED {
+        // Whatever the system's default is: who listens everywhere is reached by IPv4 as well.
+        SockRef::from(&socket).set_only_v6(false)?;
+    }
     // A restart can bind the port while connections of the process before linger.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;

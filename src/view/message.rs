@@ -14,6 +14,9 @@ use crate::{
 /// desktop's width. A longer one would push everything else out of sight, and is folded.
 const MAX_UNFOLDED: (usize, usize) = (800, 12);
 
+/// What ends a sentence in Chinese and Japanese: three bytes of UTF-8.
+const IDEOGRAPHIC_FULL_STOP: char = '\u{3002}';
+
 /// The fragment of a message. No whitespace of ours stands inside the text, which is shown with
 /// its own line breaks. Its time is whole, for whom no script writes it by the reader's own clock.
 #[must_use]
@@ -61,12 +64,20 @@ fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     let mut in_host = false;
+    let mut has_dot = false;
     while let Some(c) = rest.chars().next() {
-        let begins = plain.ends_with("://");
+        // Before the host a user may be named (RFC 3986, section 3.2.1).
+        let begins = plain.ends_with("://") || (in_host && plain.ends_with('@'));
         in_host = (in_host || begins) && !(c.is_whitespace() || matches!(c, '/' | '?' | '#'));
+        has_dot = !begins && (has_dot || c == '.');
         let number = if begins { ipv6_host(rest) } else { None };
         let length = number.unwrap_or(c.len_utf8());
-        if ends_address(c) {
+        if in_host && !has_dot && !begins && c == IDEOGRAPHIC_FULL_STOP {
+            // Browsers take it for a dot (UTS #46, section 2.3): where a host has none yet it is no
+            // sentence's end.
+            has_dot = true;
+            plain.push_str("xx.");
+        } else if ends_address(c) {
             in_host = false;
             plain.extend(iter::repeat_n(' ', length));
         } else if number.is_some() || (in_host && c.is_alphanumeric() && !c.is_ascii()) {
@@ -243,7 +254,10 @@ mod tests {
             ("（https://a.example/x）", "https://a.example/x"),
             ("https://a.example/x，然后", "https://a.example/x"),
             ("http://[::1]:3000/x y", "http://[::1]:3000/x"),
+            ("http://ann@[::1]:3000/x y", "http://ann@[::1]:3000/x"),
             ("http://bücher.example/ä", "http://bücher.example/ä"),
+            ("https://例え。テスト/。", "https://例え。テスト/"),
+            ("https://a.example。好", "https://a.example"),
             ("https://例え.テスト/x", "https://例え.テスト/x"),
             ("https://a.example/\u{202e}gpj", "https://a.example/"),
             ("https://a.example/x\u{200b}y", "https://a.example/x"),

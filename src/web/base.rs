@@ -19,7 +19,7 @@ use crate::{paths, server::HttpService};
 const NOWHERE: &str = "/-";
 
 /// What whoever watches over the process asks without a proxy between.
-const PROBES: [&str; 2] = ["/healthz", "/readyz"];
+const PROBES: [&str; 3] = ["/healthz", "/readyz", "/readyz/sends"];
 
 /// A service below the path that the process was started with.
 #[derive(Clone)]

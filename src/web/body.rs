@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{
-    body::{BodyDataStream, Bytes},
+    body::{BodyDataStream, Bytes, HttpBody as _},
     extract::{FromRequest as _, Request},
     http::{HeaderMap, StatusCode, header},
 };
@@ -64,6 +64,10 @@ impl Body {
             [MediaType::Form] => Error::NotAForm,
             _ => Error::NotABody,
         })?;
+        // Before a byte of it is asked for (RFC 9110, section 10.1.1).
+        if max_body > 0 && request.body().size_hint().lower() > max_body as u64 {
+            return Err(Error::too_large(max_body));
+        }
         let was_slow = Arc::new(AtomicBool::new(false));
         let request = request.map(|body| {
             axum::body::Body::from_stream(paced(body.into_data_stream(), Arc::clone(&was_slow)))

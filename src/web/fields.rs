@@ -86,6 +86,12 @@ impl Fields {
         Ok(Self { noun: Noun::Field, pairs })
     }
 
+    /// Those whose name is not unwanted.
+    pub(super) fn without(mut self, unwanted: impl Fn(&str) -> bool) -> Self {
+        self.pairs.retain(|(name, _)| !unwanted(name));
+        self
+    }
+
     /// Refuses what is none of `known`, what came twice, and names that are not text.
     ///
     /// # Errors

@@ -34,7 +34,13 @@ impl PublicUrls {
         let each = raw.split(',').map(|one| {
             let one = one.trim();
             PublicUrl::parse(one).ok_or_else(|| {
-                format!("{one:?} is not the URL of a server; try https://chat.example, or none")
+                let hint = match one.split_once("://").and_then(|(_, rest)| rest.split_once('/')) {
+                    Some((_, path)) if !path.is_empty() => " (a path goes into --base)",
+                    _ => "",
+                };
+                format!(
+                    "{one:?} is not the URL of a server{hint}; try https://chat.example, or none"
+                )
             })
         });
         each.collect::<Result<_, _>>().map(Self)
@@ -96,6 +102,7 @@ impl PublicUrl {
 
     fn is_called(&self, authority: &str) -> bool {
         let (host, port) = parted(authority);
+        let host = host.strip_suffix('.').unwrap_or(host);
         let default = self.origin.split_once("://").and_then(|(scheme, _)| default_port(scheme));
         host == self.host && port.map_or(default, |port| port.parse().ok()) == Some(self.port)
     }
@@ -115,6 +122,8 @@ fn address(host: &str) -> Option<IpAddr> {
 
 /// Whether this is a name or an address of the machine itself, which no name service gives to others.
 pub(super) fn is_machines_own(host: &str) -> bool {
+    // A name that ends in the root's dot is whole (RFC 1034, section 3.1): the same name.
+    let host = host.strip_suffix('.').unwrap_or(host);
     host == "localhost"
         || host.ends_with(".localhost")
         || address(host).is_some_and(|address| address.to_canonical().is_loopback())
@@ -185,6 +194,7 @@ mod tests {
             for host in [
                 "localhost",
                 "localhost:3000",
+                "localhost.:3000",
                 "A.LocalHost:80",
                 "127.0.0.1:3000",
                 "127.9.9.9",
@@ -215,6 +225,7 @@ mod tests {
             for host in [
                 "chat.example",
                 "CHAT.example:443",
+                "chat.example.",
                 "chat.internal:8080",
                 "localhost:3000",
                 "10.0.0.7:3000",
@@ -232,6 +243,12 @@ mod tests {
         assert!(!public.answer(&foreign));
         let origins: Vec<_> = public.origins().collect();
         assert_eq!(origins, ["https://chat.example", "http://chat.internal:8080"]);
+    }
+
+    #[test]
+    fn a_url_with_a_path_is_refused_with_a_word_on_where_that_goes() {
+        assert!(PublicUrls::parse("https://a.example/chat").unwrap_err().contains("--base"));
+        assert!(!PublicUrls::parse("a.example").unwrap_err().contains("--base"));
     }
 
     #[test]

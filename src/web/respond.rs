@@ -18,7 +18,7 @@ use super::{
     extract,
     fields::{Fields, Noun},
     request_id::RequestId,
-    route::{Route, Routes},
+    route::{Audience, Route, Routes},
     state::AppState,
 };
 use crate::{
@@ -206,13 +206,26 @@ fn check_host(state: &AppState, request: &Request) -> Result<(), Error> {
 }
 
 /// Refuses parameters that the URL does not take: whoever wrote one believes that it does something.
+/// What others hang on links is passed over on a page: who followed one did not write it.
 fn check_query(route: Route, request: &Request) -> Result<(), Error> {
     match (request.uri().query(), route.params(request.method())) {
         (Some(query), Some(known)) => {
-            Fields::urlencoded(Noun::Parameter, query.as_bytes()).only(known, &[])
+            let is_link = route.audience == Audience::Page && request.method().is_safe();
+            let fields = Fields::urlencoded(Noun::Parameter, query.as_bytes());
+            fields.without(|name| is_link && is_tracking(name)).only(known, &[])
         }
         _ => Ok(()),
     }
+}
+
+/// Whether sites, mails and advertisements hang this on the links that lead out of them: the usual
+/// campaign's `utm_…`, and what browsers that strip such parameters strip.
+fn is_tracking(name: &str) -> bool {
+    const TRACKING: [&str; 12] = [
+        "_hsenc", "dclid", "fbclid", "gbraid", "gclid", "igshid", "mc_cid", "mc_eid", "mkt_tok",
+        "msclkid", "twclid", "wbraid",
+    ];
+    name.starts_with("utm_") || TRACKING.contains(&name)
 }
 
 /// The method as it stands in the log: what a client made up does not.

@@ -6,6 +6,7 @@ use reqwest::{RequestBuilder, Response, header};
 use crate::{
     client::{Events, Message, Tab, client, fields, ids_on, post, send},
     support::{App, Server, TestApp},
+    wire::Wire,
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -378,4 +379,15 @@ async fn json_is_there_by_its_name_and_ends_its_line() {
     }
     let got = get("/rooms?format=xml", browser).await;
     assert_eq!((got.0, got.1.as_str()), (406, html), "in the form that was asked for");
+}
+
+#[tokio::test]
+async fn who_asks_before_sending_a_body_is_told_at_once_that_it_is_too_large() {
+    let app = TestApp::with(&["--max-body", "1000"]);
+    let mut wire = Wire::to(&app).await;
+    let head = "POST /rooms/lobby/messages HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\
+                content-type: text/plain\r\ncontent-length: 1001\r\n\r\n";
+    wire.say(head).await.unwrap();
+    let answer = wire.until("\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 }

@@ -305,6 +305,18 @@ async fn a_browsers_cookies_of_tabs_are_bounded_and_the_oldest_go_but_for_open_o
 }
 
 #[tokio::test]
+async fn a_cookie_of_another_secret_keeps_nobody_out() {
+    let (before, app) = (TestApp::start(), TestApp::start());
+    let cookie = browser(&before).await;
+    let form = client().post(app.url("/rooms/lobby/join")).form(&[("username", "ann")]);
+    let form = form.header(header::COOKIE, cookie).header("sec-fetch-site", "same-origin");
+    let joined = form.header("sec-fetch-mode", "navigate").send().await.unwrap();
+    assert_eq!(joined.status(), 303);
+    let given = joined.headers().get_all(header::SET_COOKIE).iter();
+    assert!(given.into_iter().any(|line| line.to_str().unwrap().starts_with("hubbub-tabs=")));
+}
+
+#[tokio::test]
 async fn a_form_with_a_key_and_no_script_is_not_kept_by_a_browser() {
     let app = TestApp::start();
     let tab = Tab::join(&app, "lobby", "ann").await;

@@ -5,7 +5,7 @@ use std::fs;
 use crate::{
     client::{client, send},
     support::{
-        App, TestApp,
+        App, Server as _, TestApp,
         process::{
             app::{hubbub, run_to_end},
             directory,
@@ -32,6 +32,16 @@ async fn several_addresses_and_a_socket_of_the_file_system_are_served_at_once() 
         shell.run(&format!("{curl} -d username=bob -d text=local http://x/rooms/lobby/messages"));
     assert!(sent.contains("\"bob\""), "{sent}");
     drop(app);
+}
+
+#[tokio::test]
+async fn a_port_of_every_network_is_reached_by_both_families() {
+    let app = TestApp::with_listen(":0", &[]);
+    let port = app.url("").rsplit_once(':').unwrap().1.to_owned();
+    for host in ["127.0.0.1", "[::1]"] {
+        let answer = client().get(format!("http://{host}:{port}/healthz")).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{host}");
+    }
 }
 
 #[tokio::test]

@@ -64,6 +64,24 @@ async fn a_parameter_that_is_not_known_is_named_by_every_address_in_its_own_form
 }
 
 #[tokio::test]
+async fn what_others_hang_on_a_link_to_a_page_is_passed_over_and_nowhere_else() {
+    let app = TestApp::start();
+    for tracking in ["utm_source=mail&utm_medium=x", "fbclid=1", "gclid=1&msclkid=2", "mc_eid=1"] {
+        let page = client().get(app.url(&format!("/rooms/lobby?{tracking}")));
+        let page = page.send().await.unwrap();
+        assert_eq!(page.status(), 200, "{tracking}");
+        assert!(page.text().await.unwrap().contains("name=\"username\""), "{tracking}");
+        for path in ["/rooms/lobby/messages", "/rooms/lobby/events"] {
+            let asked = client().get(app.url(&format!("{path}?{tracking}")));
+            assert_eq!(asked.send().await.unwrap().status(), 422, "{path} {tracking}");
+        }
+        let form = [("username", "ann")];
+        let posted = client().post(app.url(&format!("/rooms/lobby/join?{tracking}"))).form(&form);
+        assert_eq!(posted.send().await.unwrap().status(), 422, "{tracking}");
+    }
+}
+
+#[tokio::test]
 async fn a_parameter_that_comes_twice_or_is_not_text_is_named_in_the_form_of_the_address() {
     let app = TestApp::start();
     for (path, media_type, sentence) in [

@@ -52,7 +52,10 @@ pub(crate) async fn create(
     headers: HeaderMap,
     form: PageForm,
 ) -> Response {
-    let known = Browser::of(&headers, &state.secret);
+    let known = Browser::of(&headers, &state.secret).or_else(|| {
+        // It keeps cookies, and this one is of another secret: it is a browser that was never here.
+        Browser::has_cookie(&headers).then(Browser::fresh)
+    });
     // A tab whose cookie is gone, which joins again: what it holds is its own.
     let earlier = session::proven(&state.secret, form.entered("again"), &room);
     if known.is_none() && earlier.is_none() && came_from_our_page(&headers) {

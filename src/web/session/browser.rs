@@ -49,6 +49,11 @@ impl Browser {
         ours.filter_map(|cookie| secret.verify(cookie)).find_map(|it| Self::parse(it.value()))
     }
 
+    /// Whether the request has such a cookie, ours or not.
+    pub(in crate::web) fn has_cookie(headers: &HeaderMap) -> bool {
+        cookies(headers).any(|cookie| cookie.name() == COOKIE_NAME)
+    }
+
     /// What begins with a dot is no tab's cookie, which begins with a room.
     fn parse(value: &str) -> Option<Self> {
         let mut parts = value.strip_prefix('.')?.split('.');
