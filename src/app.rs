@@ -24,7 +24,7 @@ use crate::{
     metrics::Metrics,
     nats::LinkError,
     paths,
-    rooms::{Limits, Rooms, Roster},
+    rooms::{LeftTabs, Limits, Rooms, Roster},
     server,
     shutdown::Shutdown,
     web::{self, AppState, PageCache, Parts, Secret, SecretError, Served},
@@ -164,7 +164,8 @@ impl Hubbub {
         let source =
             Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
         let limits = Limits::new(allowed);
-        let rooms = Rooms::new(nodes, source, roster.clone(), limits, metrics.clone());
+        let left = LeftTabs::open(journal.path());
+        let rooms = Rooms::new(nodes, source, roster.clone(), left, limits, metrics.clone());
         let state = AppState::new(Parts {
             rooms: rooms.clone(),
             cache: PageCache::default(),

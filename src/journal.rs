@@ -44,6 +44,7 @@ use followers::Followers;
 use holds::Holds;
 use sequencer::{Local, Sequencer};
 pub(crate) use sequencer::{Reach, Readiness};
+pub(crate) use store::PRIVATE;
 use store::{Lane, Store, Writer};
 use tail::Tail;
 

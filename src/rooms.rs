@@ -9,6 +9,7 @@ mod access;
 mod alone;
 mod join;
 mod known;
+mod left;
 mod limits;
 mod listen;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use crate::{
 pub(crate) use access::Denied;
 #[cfg(not(feature = "nats"))]
 pub(crate) use alone::Nodes;
+pub(crate) use left::LeftTabs;
 pub(crate) use limits::{Allowed, AnswerPermit, Limits, TooMuch};
 pub(crate) use listen::{Cursor, Listen};
 #[cfg(feature = "nats")]
@@ -53,6 +55,7 @@ pub(crate) struct Rooms(Arc<Parts>);
 struct Parts {
     source: Source,
     roster: Roster,
+    left: LeftTabs,
     limits: Limits,
     access: Access,
     known: Known,
@@ -121,11 +124,21 @@ impl Rooms {
         nodes: Option<Nodes>,
         source: Source,
         roster: Roster,
+        left: LeftTabs,
         limits: Limits,
         metrics: Metrics,
     ) -> Self {
         let known = Known::default();
-        Self(Arc::new(Parts { source, roster, limits, access: Access, known, nodes, metrics }))
+        Self(Arc::new(Parts {
+            source,
+            roster,
+            left,
+            limits,
+            access: Access,
+            known,
+            nodes,
+            metrics,
+        }))
     }
 
     /// Tells the other nodes who is here and hears who is there, for ever; `None` where there are none.

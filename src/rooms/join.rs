@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Action, Aside, Caller, NameTaken, Presence, Refusal, Rooms, Tab};
+use super::{Action, Aside, Caller, Lapsed, NameTaken, Presence, Refusal, Rooms, Tab};
 use crate::message::{Name, RoomName};
 
 /// How long a join waits for the end of the stream of its own browser's earlier tab: who goes back and
@@ -78,6 +78,9 @@ impl Rooms {
     ///
     /// [`Refusal::Lapsed`] where it left, or somebody else has its name by now.
     pub(crate) fn check_tab(&self, tab: &Tab) -> Result<(), Refusal> {
+        if self.0.left.contains(&tab.id) {
+            return Err(Lapsed.into());
+        }
         Ok(self.0.roster.check_tab(&tab.room, &tab.id, &tab.name, || self.elsewhere(tab))?)
     }
 
@@ -102,6 +105,7 @@ impl Rooms {
     }
 
     fn has_left(&self, room: &RoomName, id: &str) {
+        self.0.left.add(id);
         self.0.roster.leave(room, id);
         self.evict(room, |reader| reader.tab.as_deref() == Some(id));
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tokio::task::yield_now;
 
-use super::{Allowed, Limits, Nodes, Rooms, Roster};
+use super::{Allowed, LeftTabs, Limits, Nodes, Rooms, Roster};
 use crate::{
     delivery::{
         hub::{ReaderTag, Subscription},
@@ -35,7 +35,7 @@ pub fn among(home: &Path, tasks: &Tasks, roster: Roster, nodes: Option<Nodes>) -
         rooms: 10,
     };
     let source = Source { journal, hub, metrics: metrics() };
-    Rooms::new(nodes, source, roster, Limits::new(allowed), metrics())
+    Rooms::new(nodes, source, roster, LeftTabs::in_memory(), Limits::new(allowed), metrics())
 }
 
 /// A reader of a room.

@@ -140,6 +140,25 @@ async fn an_old_cookie_proves_nothing_after_leaving_or_once_somebody_else_bears_
 }
 
 #[tokio::test]
+async fn a_tab_that_left_has_left_over_a_restart_too() {
+    let mut app = App::start();
+    let (left, stays) =
+        (Tab::join(&app, "lobby", "ann").await, Tab::join(&app, "lobby", "bob").await);
+    assert_eq!(left.post("/leave", &[]).send().await.unwrap().status(), 303);
+    for killed in [false, true] {
+        if killed {
+            app.kill();
+        } else {
+            assert!(app.stop().success());
+        }
+        app.start_again();
+        let sent = left.post("/send", &[("text", "me?"), ("key", "")]).send().await.unwrap();
+        assert_eq!(sent.status(), 403);
+        assert_eq!(stays.get("").send().await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_comes_late_is_not_sent_under_a_name_that_was_lost_meanwhile() {
     let app = TestApp::start();
     let ann = Tab::join(&app, "lobby", "ann").await;
