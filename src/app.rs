@@ -27,7 +27,7 @@ use crate::{
     rooms::{LeftTabs, Limits, Rooms, Roster},
     server,
     shutdown::Shutdown,
-    web::{self, AppState, PageCache, Parts, Secret, SecretError, Served},
+    web::{self, AppState, Operator, PageCache, Parts, Secret, SecretError, Served, TokenError},
 };
 #[cfg(feature = "nats")]
 use crate::{nats::Link, rooms::Nodes};
@@ -53,6 +53,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Hubbub {
     journal: Journal,
     secret: Secret,
+    operator: Operator,
     metrics: Metrics,
     config: Config,
     #[cfg(feature = "nats")]
@@ -77,6 +78,9 @@ pub enum StartError {
     /// The signing secret.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The operator's token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// NATS, which nodes share.
     #[error(transparent)]
     Nats(#[from] LinkError),
@@ -100,10 +104,12 @@ impl Hubbub {
         }
         // First: its lock shows whether the data is another process's.
         let journal = Journal::open(&config.data, config.retention(), metrics.clone())?;
-        match Secret::load(journal.path()) {
-            Ok(secret) => Ok(Self {
+        let secret = Secret::load(journal.path()).map_err(StartError::from);
+        match secret.and_then(|secret| with_operator(&journal, secret, config)) {
+            Ok((secret, operator)) => Ok(Self {
                 journal,
                 secret,
+                operator,
                 metrics,
                 config: config.clone(),
                 #[cfg(feature = "nats")]
@@ -111,13 +117,14 @@ impl Hubbub {
             }),
             Err(why) => {
                 journal.abandon();
-                Err(why.into())
+                Err(why)
             }
         }
     }
 
     /// Closes it again unserved, and leaves no file behind that was not there before. Blocks.
     pub fn abandon(self) {
+        self.operator.discard();
         self.secret.discard();
         self.journal.abandon();
     }
@@ -146,7 +153,7 @@ impl Hubbub {
         let nodes = self.link.map(|link| Nodes::new(link, roster.clone()));
         #[cfg(not(feature = "nats"))]
         let nodes = None;
-        let Self { journal, secret, metrics, config, .. } = self;
+        let Self { journal, secret, operator, metrics, config, .. } = self;
         let published = journal.last();
         let hub = Hub::new(Arc::new(journal.clone()), published, metrics.clone());
         let max_connections = max_connections(&config, &listeners);
@@ -160,7 +167,7 @@ impl Hubbub {
             hsts: config.hsts(),
             keep_alive_interval: KEEP_ALIVE_INTERVAL,
         };
-        log_start(&journal, &config, max_connections).await;
+        log_start(&journal, &operator, &config, max_connections).await;
         let source =
             Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
         let limits = Limits::new(allowed);
@@ -170,6 +177,7 @@ impl Hubbub {
             rooms: rooms.clone(),
             cache: PageCache::default(),
             secret,
+            operator,
             metrics: metrics.clone(),
             trusted_proxies: config.trusted_proxies.0.clone(),
             public_urls: config.public_url.clone(),
@@ -265,8 +273,28 @@ fn listen(
     tasks.spawn(SERVER, async { run.await.map_err(|why| why.to_string()) });
 }
 
+/// The secret, and the operator's token with it.
+fn with_operator(
+    journal: &Journal,
+    secret: Secret,
+    config: &Config,
+) -> Result<(Secret, Operator), StartError> {
+    match Operator::load(journal.path(), &secret, config.operator_token_file.0.as_deref()) {
+        Ok(operator) => Ok((secret, operator)),
+        Err(why) => {
+            secret.discard();
+            Err(why.into())
+        }
+    }
+}
+
 /// The one line on what was started, and with what.
-async fn log_start(journal: &Journal, config: &Config, max_connections: usize) {
+async fn log_start(
+    journal: &Journal,
+    operator: &Operator,
+    config: &Config,
+    max_connections: usize,
+) {
     let totals = journal.totals().await.ok();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -279,6 +307,7 @@ async fn log_start(journal: &Journal, config: &Config, max_connections: usize) {
         checked_ms = journal.checked().map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
         keep = config.keep,
         ttl_s = config.ttl.as_secs_f64(),
+        operator_token_file = %operator.path().display(),
         max_connections,
         tab_sends = config.tab_sends,
         address_sends = config.address_sends,

@@ -44,6 +44,12 @@ pub(crate) const LOBBY: Fixed = Fixed("/rooms/lobby");
 /// What scripts can do here.
 pub(crate) const API: Fixed = Fixed("/api");
 
+/// Where the operator proves to be that, and what he can do.
+pub(crate) const OPERATOR: Fixed = Fixed("/operator");
+
+/// Where he ends that.
+pub(crate) const OPERATOR_LEAVE: Fixed = Fixed("/operator/leave");
+
 /// An embedded file, by the address that it has in the table of URLs.
 pub(crate) fn file(href: &'static str) -> Fixed {
     Fixed(href)

@@ -156,6 +156,19 @@ impl Rooms {
         self.0.limits.answer(caller.ip, bytes).map_err(|TooMuch(wait)| Refusal::Full(wait))
     }
 
+    /// Whether a token that somebody gave is the right one.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooMany`] after too many wrong ones.
+    pub(crate) fn try_token(
+        &self,
+        caller: &Caller,
+        is_right: impl FnOnce() -> bool,
+    ) -> Result<bool, Refusal> {
+        Ok(self.0.limits.try_token(caller.ip, is_right)?)
+    }
+
     /// The journal behind them.
     pub(crate) fn journal(&self) -> &Journal {
         &self.0.source.journal

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{End, Hubbub, Listeners, SERVER, StartError, TaskFailed};
+use super::{End, Hubbub, Listeners, SERVER, StartError, TaskFailed, with_operator};
 use crate::{
     config::Config, journal::Journal, metrics::Metrics, nats::Link, shutdown::Shutdown, web::Secret,
 };
@@ -24,10 +24,11 @@ impl Hubbub {
         let opening =
             Journal::open_shared(&config.data, config.retention(), &link, metrics.clone());
         let journal = opening.await?;
-        match secret(&journal, &link).await {
-            Ok(secret) => {
+        let secret = secret(&journal, &link).await;
+        match secret.and_then(|secret| with_operator(&journal, secret, config)) {
+            Ok((secret, operator)) => {
                 let config = config.clone();
-                Ok(Self { journal, secret, metrics, config, link: Some(link) })
+                Ok(Self { journal, secret, operator, metrics, config, link: Some(link) })
             }
             Err(why) => {
                 journal.close().await;

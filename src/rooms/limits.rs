@@ -4,6 +4,7 @@
 //! little.
 
 mod answers;
+mod failures;
 
 use std::{
     collections::HashMap,
@@ -24,6 +25,7 @@ use governor::{
 
 pub(crate) use answers::AnswerPermit;
 use answers::Answers;
+use failures::Failures;
 
 use crate::subscriber::subscriber;
 
@@ -65,6 +67,7 @@ struct Inner {
     joins: Option<Rate<IpAddr>>,
     new_rooms: Option<Rate<IpAddr>>,
     answers: Answers,
+    failures: Failures,
     streams: AtomicUsize,
     /// A std mutex: it is held to change one number, never across an await.
     by_address: Mutex<HashMap<IpAddr, usize>>,
@@ -90,6 +93,7 @@ impl Limits {
             joins: Rate::per_minute(allowed.joins),
             new_rooms: Rate::per_minute(allowed.new_rooms),
             answers: Answers::default(),
+            failures: Failures::default(),
             streams: AtomicUsize::new(0),
             by_address: Mutex::default(),
         }))
@@ -129,6 +133,25 @@ impl Limits {
     /// [`TooMuch`] says when it may.
     pub(crate) fn new_room(&self, address: Option<IpAddr>) -> Result<(), TooMuch> {
         take(self.0.new_rooms.as_ref(), address)
+    }
+
+    /// Whether a token that an address gave is the right one. Without an address it is counted as well:
+    /// guessing from the machine itself is guessing.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMuch`] where it has given as many wrong ones as it may; then nothing is compared.
+    pub(crate) fn try_token(
+        &self,
+        address: Option<IpAddr>,
+        is_right: impl FnOnce() -> bool,
+    ) -> Result<bool, TooMuch> {
+        self.0.failures.check(address).map_err(TooMuch)?;
+        let right = is_right();
+        if !right {
+            self.0.failures.add(address);
+        }
+        Ok(right)
     }
 
     /// Takes a permit for an answer of so many bytes.

@@ -30,6 +30,8 @@ pub(crate) enum Error {
     MethodNotAllowed,
     /// 403: the tab has no cookie, or one that is not its own.
     NotJoined,
+    /// 401: a token that is none.
+    BadToken,
     /// 403: the form was posted by a page of another site.
     Foreign,
     /// 421: the server is not called what the request says.
@@ -108,6 +110,7 @@ impl Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotJoined | Self::Foreign | Self::Denied => StatusCode::FORBIDDEN,
+            Self::BadToken => StatusCode::UNAUTHORIZED,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::NotAcceptable | Self::NoSuchFormat => StatusCode::NOT_ACCEPTABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -151,6 +154,7 @@ impl Error {
             Self::MethodNotAllowed => "method",
             Self::NotJoined => "not_joined",
             Self::Denied => "denied",
+            Self::BadToken => "bad_token",
             Self::Foreign => "foreign",
             Self::Misdirected => "misdirected",
             Self::NotAcceptable | Self::NoSuchFormat => "not_acceptable",
@@ -177,6 +181,7 @@ impl Error {
             Self::MethodNotAllowed => "That is not how this works",
             Self::NotJoined => "You have not joined here",
             Self::Denied => "You may not do that here",
+            Self::BadToken => "That is not the token",
             Self::Foreign => "That came from another site",
             Self::Misdirected => "This server has another name",
             Self::NotAcceptable | Self::NoSuchFormat => "There is no such form of it",
@@ -205,6 +210,7 @@ impl Error {
             Self::MethodNotAllowed => "This address does not answer to that method.",
             Self::NotJoined => "This tab has not joined the room, or left it. Join to send.",
             Self::Denied => "The rules of this room do not allow it.",
+            Self::BadToken => "That is not the token. It stands in a file beside the data.",
             Self::Foreign => {
                 "A page of another site sent this. Only hubbub's own pages may, and programs. If this is \
                  one, a proxy changes the name that it asks for: its operator can give hubbub the right \
@@ -276,6 +282,11 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response<Body> {
         let mut response = self.status().into_response();
         response.headers_mut().extend(self.retry_after());
+        if matches!(self, Self::BadToken) {
+            // RFC 9110, section 11.6.1: a 401 says how to do better.
+            let how = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, how);
+        }
         response.extensions_mut().insert(self);
         response
     }

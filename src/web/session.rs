@@ -2,8 +2,10 @@
 //! tab's cookie.
 
 mod browser;
+mod private_file;
 mod secret;
 pub(super) mod sent;
+mod token;
 
 use axum::http::{HeaderMap, header};
 use cookie::{Cookie, SameSite};
@@ -16,6 +18,7 @@ use crate::{
 
 pub(super) use browser::Browser;
 pub(crate) use secret::{Secret, SecretError};
+pub(crate) use token::{Operator, TokenError};
 
 /// The cookie's name.
 const COOKIE_NAME: &str = "hubbub";

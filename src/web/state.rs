@@ -4,7 +4,11 @@ use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 
 use ipnet::IpNet;
 
-use super::{cache::PageCache, host::PublicUrls, session::Secret};
+use super::{
+    cache::PageCache,
+    host::PublicUrls,
+    session::{Operator, Secret},
+};
 use crate::{
     journal::Retention,
     metrics::Metrics,
@@ -24,6 +28,8 @@ pub(crate) struct Parts {
     pub cache: PageCache,
     /// Signs the tabs' cookies.
     pub secret: Secret,
+    /// Who may take back what others said.
+    pub operator: Operator,
     /// What is counted.
     pub metrics: Metrics,
     /// Proxies whose word on a client's address is taken; see [`client_ip`](super::client_ip).

@@ -117,6 +117,7 @@ mod manager;
 mod metrics;
 mod nginx;
 mod nodes;
+mod operator;
 mod pages;
 mod presence;
 mod proxies;

@@ -1,11 +1,13 @@
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use cookie::{Cookie, CookieJar, Key};
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
+
+use super::private_file::{Found, PrivateFile};
 
 /// The signing secret's length: what [`Key::from`] takes.
 const SECRET_BYTES: usize = 64;
@@ -45,36 +47,34 @@ impl Secret {
     ///
     /// [`SecretError`] names the file and what is wrong with it.
     pub(crate) fn load(data: &Path) -> Result<Self, SecretError> {
-        let mut path = data.as_os_str().to_owned();
-        path.push(".secret");
-        let path = PathBuf::from(path);
-        let io = |why| SecretError::Io { path: path.clone(), why };
+        let file = PrivateFile::beside(data, ".secret", "signing secret", "all join anew");
+        let io = |(path, why)| SecretError::Io { path, why };
         let mut made = None;
-        // To open a pipe would wait for who writes into it.
-        if fs::metadata(&path).is_ok_and(|known| !known.is_file()) {
-            return Err(SecretError::NotASecret(path));
-        }
-        let bytes = match File::open(&path) {
-            Ok(file) => {
-                // One more than is due shows a file that is too long, whatever its size.
-                let mut bytes = Vec::with_capacity(SECRET_BYTES + 1);
-                (&file).take(SECRET_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(io)?;
-                if bytes.len() == SECRET_BYTES {
-                    tell_whose(&file, &path, data).map_err(io)?;
-                    close_to_others(&file, &path).map_err(io)?;
-                }
+        let bytes = match file.read(SECRET_BYTES as u64).map_err(io)? {
+            Found::Bytes(bytes, opened) if bytes.len() == SECRET_BYTES => {
+                file.guard(&opened).map_err(io)?;
                 bytes
             }
-            Err(why) if why.kind() == io::ErrorKind::NotFound => {
-                made = Some(path.clone());
-                make(&path)?
+            Found::Bytes(..) | Found::NoFile => return Err(SecretError::NotASecret(file.path)),
+            Found::Nothing => {
+                let mut fresh = [0; SECRET_BYTES];
+                for part in fresh.chunks_mut(16) {
+                    part.copy_from_slice(&rand::random::<[u8; 16]>());
+                }
+                file.make(&fresh).map_err(io)?;
+                made = Some(file.path.clone());
+                fresh.to_vec()
             }
-            Err(why) => return Err(io(why)),
         };
-        if bytes.len() != SECRET_BYTES {
-            return Err(SecretError::NotASecret(path));
-        }
         Ok(Self { key: Key::from(&bytes), made })
+    }
+
+    /// What follows from it for one use, and tells nothing of it or of what follows for others.
+    pub(super) fn derive(&self, what: &str) -> [u8; 32] {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.key.master()).expect("a key of any length");
+        mac.update(what.as_bytes());
+        mac.finalize().into_bytes().into()
     }
 
     /// What it is made of, for nodes that share it.
@@ -100,67 +100,14 @@ impl Secret {
     }
 
     /// The cookie with its signature, as an answer carries it.
-    pub(super) fn sign(&self, cookie: Cookie<'static>) -> String {
+    pub(in crate::web) fn sign(&self, cookie: Cookie<'static>) -> String {
         let mut jar = CookieJar::new();
         jar.signed_mut(&self.key).add(cookie);
         jar.iter().map(|cookie| cookie.encoded().to_string()).collect()
     }
 
     /// What a request's cookie says, where its signature is ours.
-    pub(super) fn verify(&self, cookie: Cookie<'_>) -> Option<Cookie<'static>> {
+    pub(in crate::web) fn verify(&self, cookie: Cookie<'_>) -> Option<Cookie<'static>> {
         CookieJar::new().signed(&self.key).verify(cookie.into_owned())
     }
-}
-
-/// Says where the secret is another user's than the data: whoever put it there can be anybody.
-fn tell_whose(file: &File, path: &Path, data: &Path) -> io::Result<()> {
-    let (owner, due) = (file.metadata()?.uid(), fs::metadata(data).map(|data| data.uid()));
-    if due.as_ref().is_ok_and(|due| *due != owner) {
-        tracing::warn!(
-            file = %path.display(),
-            "the signing secret belongs to another user (uid {owner}) than the data, who knows it: \
-             move it away, and a new one is made; all join anew"
-        );
-    }
-    Ok(())
-}
-
-/// Takes a secret that others can read away from them, and says so: by it they can be anybody.
-fn close_to_others(file: &File, path: &Path) -> io::Result<()> {
-    let known = file.metadata()?;
-    let mut permissions = known.permissions();
-    let mode = permissions.mode() & 0o7777;
-    if known.is_file() && mode & 0o077 != 0 {
-        permissions.set_mode(mode & 0o700);
-        file.set_permissions(permissions)?;
-        tracing::warn!(
-            file = %path.display(),
-            "others could read the signing secret (mode {mode:o}); they cannot any more. Where \
-             somebody may have read it, move it away: a new one is made, and all join anew"
-        );
-    }
-    Ok(())
-}
-
-/// Writes a fresh secret: whole under another name first, so that a crash leaves all or nothing.
-fn make(path: &Path) -> Result<Vec<u8>, SecretError> {
-    let mut fresh = [0; SECRET_BYTES];
-    for part in fresh.chunks_mut(16) {
-        part.copy_from_slice(&rand::random::<[u8; 16]>());
-    }
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(".new");
-    let draft = PathBuf::from(draft);
-    let io = |why| SecretError::Io { path: draft.clone(), why };
-    // What lies there is a crash's, or was put there by somebody who would own what is written, or
-    // have it written elsewhere: it goes, and a file is made that was not there.
-    match fs::remove_file(&draft) {
-        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(io(why)),
-        _ => {}
-    }
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft);
-    let mut file = file.map_err(io)?;
-    file.write_all(&fresh).and_then(|()| file.sync_all()).map_err(io)?;
-    fs::rename(&draft, path).map_err(io)?;
-    Ok(fresh.to_vec())
 }

@@ -6,7 +6,7 @@ use crate::{
     message::Name,
     rooms::model,
     shutdown::Shutdown,
-    web::{PageCache, Parts, PublicUrls, Secret, Served},
+    web::{Operator, PageCache, Parts, PublicUrls, Secret, Served},
 };
 
 #[tokio::test]
@@ -15,10 +15,13 @@ async fn where_a_rooms_readers_are_behind_the_draft_and_its_key_stay_in_the_form
     let rooms = model::rooms(home.path(), &tasks);
     let _reader = model::reader(&rooms, &room());
     model::publish(&rooms, 0, 200);
+    let data = home.path().join("hubbub.db");
+    let secret = Secret::load(&data).unwrap();
     let state = AppState::new(Parts {
         rooms,
         cache: PageCache::default(),
-        secret: Secret::load(&home.path().join("hubbub.db")).unwrap(),
+        operator: Operator::load(&data, &secret, None).unwrap(),
+        secret,
         metrics: metrics(),
         trusted_proxies: Vec::new(),
         public_urls: PublicUrls::default(),

@@ -1,0 +1,100 @@
+//! The operator: the token, the form for it and its cookie.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use reqwest::{RequestBuilder, header};
+
+use crate::{client::client, support::App};
+
+/// The token of a server.
+fn token(app: &App) -> String {
+    let file = app.home().path().join("hubbub.db.operator");
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    std::fs::read_to_string(file).unwrap().trim().to_owned()
+}
+
+fn form(app: &App, token: &str) -> RequestBuilder {
+    client().post(app.url("/operator")).form(&[("token", token)])
+}
+
+async fn page(request: RequestBuilder) -> (u16, String) {
+    let answer = request.send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn the_token_beside_the_data_makes_a_browser_the_operators_until_it_leaves() {
+    let mut app = App::start();
+    let token = token(&app);
+    let asked = |cookie: &str| client().get(app.url("/operator")).header(header::COOKIE, cookie);
+    let (status, door) = page(asked("")).await;
+    assert_eq!(status, 200);
+    assert!(door.contains("type=\"password\""), "{door}");
+
+    let entered = form(&app, &token).send().await.unwrap();
+    assert_eq!(entered.status(), 303);
+    assert_eq!(entered.headers()[header::LOCATION], "/operator");
+    let cookie = entered.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
+    for attribute in ["HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"] {
+        assert!(cookie.split("; ").any(|one| one == attribute), "{attribute}: {cookie}");
+    }
+    assert!(!cookie.contains(&token), "the cookie is not the token");
+    let pair = cookie.split(';').next().unwrap().to_owned();
+    let (status, inside) = page(asked(&pair)).await;
+    assert!(status == 200 && inside.contains("You are the operator"), "{inside}");
+    for forged in
+        [pair.replace("hubbub-operator=", "hubbub-operator=9"), "hubbub-operator=1".into()]
+    {
+        assert!(!page(asked(&forged)).await.1.contains("You are the operator"), "{forged}");
+    }
+
+    let left = client().post(app.url("/operator/leave")).header(header::COOKIE, &pair);
+    let left = left.send().await.unwrap();
+    let taken = left.headers()[header::SET_COOKIE].to_str().unwrap();
+    assert!(taken.starts_with("hubbub-operator=;") && taken.contains("Max-Age=0"), "{taken}");
+
+    // It stays the same over a restart, and the log says where it is and never what.
+    assert!(app.stop().success());
+    let log = app.log();
+    assert!(log.contains("hubbub.db.operator") && !log.contains(&token), "{log}");
+    app.start_again();
+    let again = client().get(app.url("/operator")).header(header::COOKIE, &pair);
+    assert!(page(again).await.1.contains("You are the operator"));
+
+    // With another token it ends.
+    assert!(app.stop().success());
+    std::fs::write(app.home().path().join("hubbub.db.operator"), "another-token-of-ones-own\n")
+        .unwrap();
+    app.start_again();
+    let again = client().get(app.url("/operator")).header(header::COOKIE, &pair);
+    assert!(!page(again).await.1.contains("You are the operator"));
+    assert_eq!(form(&app, "another-token-of-ones-own").send().await.unwrap().status(), 303);
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_refused_in_words_and_after_ten_even_the_right_one_has_to_wait() {
+    let app = App::start();
+    let token = token(&app);
+    let foreign = form(&app, &token).header("sec-fetch-site", "cross-site");
+    assert_eq!(foreign.send().await.unwrap().status(), 403, "login by another site's page");
+    let bearer = |token: &str| client().get(app.url("/operator")).bearer_auth(token);
+    assert!(page(bearer(&token)).await.1.contains("You are the operator"));
+    for number in 0..10 {
+        if number % 2 == 0 {
+            let (status, said) = page(form(&app, &token[1..])).await;
+            assert_eq!(status, 403);
+            assert!(said.contains("That is not the token"), "{said}");
+        } else {
+            let refused = bearer("x").send().await.unwrap();
+            assert_eq!(refused.status(), 401);
+            assert_eq!(refused.headers()[header::WWW_AUTHENTICATE], "Bearer");
+        }
+    }
+    for last in [form(&app, &token), bearer(&token)] {
+        let refused = last.send().await.unwrap();
+        assert_eq!(refused.status(), 429);
+        let wait: u64 = refused.headers()[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
+        assert!((1..=60).contains(&wait), "{wait}");
+    }
+}
