@@ -75,6 +75,7 @@ const WEB: Table = &[
     ("host", &[]),
     ("json", &[]),
     ("negotiate", &[]),
+    ("operator", &["error", "extract", "session", "state"]),
     ("origin", &["host", "state"]),
     (
         "pages",
@@ -87,6 +88,7 @@ const WEB: Table = &[
             "form",
             "json",
             "negotiate",
+            "operator",
             "origin",
             "respond",
             "session",
