@@ -181,6 +181,7 @@ impl Hubbub {
             metrics: metrics.clone(),
             trusted_proxies: config.trusted_proxies.0.clone(),
             public_urls: config.public_url.clone(),
+            embedders: config.embed_from.clone(),
             shutdown: shutdown.clone(),
             served,
         });

@@ -175,6 +175,13 @@ pub struct Config {
     )]
     pub public_url: PublicUrls,
 
+    /// Whose pages may show these in a frame, such as `https://intranet.example`; none for nobody else's
+    #[arg(
+        long, env = "HUBBUB_EMBED_FROM", value_name = "ORIGINS", default_value = "none",
+        value_parser = PublicUrls::parse, allow_hyphen_values = true
+    )]
+    pub embed_from: PublicUrls,
+
     /// Path that everything is served below, such as /chat, behind a proxy that passes it on
     #[arg(
         long, env = "HUBBUB_BASE", value_name = "PATH", default_value = "/",

@@ -26,15 +26,13 @@ use crate::{
     server::ConnectionInfo,
 };
 
-/// Pico draws its icons with `data:` images; everything else comes from here. Nothing inline.
+/// Pico draws its icons with `data:` images; everything else comes from here. Nothing inline. Whose
+/// pages may hold ours in a frame comes last.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; \
-     form-action 'self'; frame-ancestors 'self'; object-src 'none'";
+     form-action 'self'; object-src 'none'; frame-ancestors 'self'";
 
-const SECURITY_HEADERS: [(HeaderName, &str); 3] = [
-    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::REFERRER_POLICY, "same-origin"),
-];
+const SECURITY_HEADERS: [(HeaderName, &str); 2] =
+    [(header::X_CONTENT_TYPE_OPTIONS, "nosniff"), (header::REFERRER_POLICY, "same-origin")];
 
 /// Asked every few seconds: what it answers is in the log when it changes.
 const READY: &str = "/readyz";
@@ -59,9 +57,19 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What [`finish`] works with.
 pub(super) struct Respond {
     /// The table of URLs.
-    pub routes: Routes,
+    routes: Routes,
     /// What may be asked for, and where requests are counted.
-    pub state: AppState,
+    state: AppState,
+    policy: HeaderValue,
+}
+
+impl Respond {
+    pub(super) fn new(routes: Routes, state: AppState) -> Self {
+        let embedders = state.embedders.origins().map(|origin| format!(" {origin}"));
+        let policy = CONTENT_SECURITY_POLICY.to_owned() + &embedders.collect::<String>();
+        let policy = policy.try_into().expect("origins are parsed, and visible");
+        Self { routes, state, policy }
+    }
 }
 
 /// Finishes every answer. Neither the span nor a line holds a text, a name, a cookie or a query.
@@ -109,6 +117,7 @@ pub(super) async fn finish(
     for (name, value) in SECURITY_HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, shared.policy.clone());
     // RFC 6797, section 7.2: over TLS only.
     if let Some(hsts) = shared.state.served.hsts.filter(|_| is_tls)
         && let Ok(said) = HeaderValue::from_str(&format!("max-age={}", hsts.as_secs()))

@@ -130,7 +130,7 @@ fn build(
     let csrf = state.public_urls.origins().fold(CsrfLayer::new(), |csrf, origin| {
         csrf.add_trusted_origin(origin).expect("it was parsed as one")
     });
-    let respond = Arc::new(Respond { routes, state: state.clone() });
+    let respond = Arc::new(Respond::new(routes, state.clone()));
     let handlers = table
         .into_iter()
         .fold(Router::new(), |router, Entry { route, methods }| {

@@ -36,6 +36,8 @@ pub(crate) struct Parts {
     pub trusted_proxies: Vec<IpNet>,
     /// What this server is called.
     pub public_urls: PublicUrls,
+    /// Whose pages may hold ours in a frame, beside our own.
+    pub embedders: PublicUrls,
     /// Whether it is time to stop.
     pub shutdown: Shutdown,
     /// What the operator allows.

@@ -73,6 +73,24 @@ async fn the_token_beside_the_data_makes_a_browser_the_operators_until_it_leaves
 }
 
 #[tokio::test]
+async fn only_pages_of_an_origin_that_is_named_may_show_ours_in_a_frame() {
+    for (flags, ancestors) in [
+        (&[][..], "frame-ancestors 'self'"),
+        (
+            &["--embed-from", "https://Intranet.example, http://a.example:8080"],
+            "frame-ancestors 'self' https://intranet.example http://a.example:8080",
+        ),
+    ] {
+        let app = App::with(flags);
+        for path in ["/rooms/lobby", "/nowhere", "/rooms/lobby/messages"] {
+            let answer = client().get(app.url(path)).send().await.unwrap();
+            let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+            assert_eq!(policy.rsplit_once("; ").unwrap().1, ancestors, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_token_is_refused_in_words_and_after_ten_even_the_right_one_has_to_wait() {
     let app = App::start();
     let token = token(&app);
