@@ -67,11 +67,22 @@ impl Pebble {
         Some(pebble)
     }
 
+    /// Sends it a signal, such as `STOP` and `CONT`.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
     /// Whether names are answered: each is this machine's.
     pub fn name_service(&mut self, runs: bool) {
+        self.names_at("127.0.0.1", runs);
+    }
+
+    /// Each name is of this address from now on, if any are answered.
+    pub fn names_at(&mut self, address: &str, runs: bool) {
+        self.names = None; // Its port is free then.
         self.names = runs.then(|| {
             let mut names = Command::new(find("pebble-challtestsrv").expect("it was there"));
-            names.args(["-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""]);
+            names.args(["-defaultIPv4", address, "-defaultIPv6", ""]);
             names.args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", ""]);
             names.arg("-dnsserver").arg(format!("127.0.0.1:{}", self.dns));
             let management = format!("127.0.0.1:{}", self.management);
