@@ -2,6 +2,7 @@
 
 mod challenge;
 mod files;
+mod opening;
 mod pem;
 
 use std::{
@@ -19,7 +20,7 @@ use tokio::{
     sync::Semaphore,
 };
 use tokio_rustls::{
-    LazyConfigAcceptor,
+    LazyConfigAcceptor, StartHandshake,
     rustls::{
         self, ServerConfig,
         crypto::ring,
@@ -32,6 +33,7 @@ use tokio_rustls::{
 use challenge::Challenges;
 pub use challenge::{Challenge, Lookup, server_name};
 pub use files::{CertificateError, CertificateFiles};
+use opening::Opening;
 pub use pem::{Leaf, PemError};
 
 /// What is agreed on within the handshake (ALPN, RFC 7301 and RFC 9113, section 3.2).
@@ -154,7 +156,18 @@ impl Tls {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
+        let mut opening = LazyConfigAcceptor::new(Acceptor::default(), Opening::new(socket));
+        let hello = match (&mut opening).await {
+            Ok(StartHandshake { accepted, io, .. }) => {
+                StartHandshake::from_parts(accepted, io.socket)
+            }
+            Err(why) => {
+                if let Some(opening) = opening.take_io() {
+                    opening.refuse().await;
+                }
+                return Err(why);
+            }
+        };
         let is_challenge = challenge::is_asked_for(&hello.client_hello());
         let config = if is_challenge { &self.0.challenge_config } else { &self.0.config };
         let config = Arc::clone(config);
