@@ -52,7 +52,7 @@ audit readers="20" senders="8" messages="5000" deaths="3" seed="":
 # The load benches for some seconds each: for what they assert, not for their figures
 smoke:
     cargo bench --locked --bench cores --bench fanout --bench flood --bench idle --bench isolation --bench page \
-        --bench reconnect --bench rooms --bench slow --bench small -- --quick
+        --bench reconnect --bench rooms --bench slow --bench small --bench tls -- --quick
 
 # A binary that needs no library, for x86_64-unknown-linux-musl or aarch64-unknown-linux-musl
 release target:

@@ -141,7 +141,10 @@ impl Hubbub {
     /// [`TaskFailed`] names that task.
     pub async fn serve(self, listeners: Listeners, shutdown: Shutdown) -> Result<(), TaskFailed> {
         #[cfg(feature = "nats")]
-        if self.link.is_some() {
+        if let Some(link) = &self.link {
+            if let Some(acme) = &listeners.acme {
+                acme.lock().await.share(link);
+            }
             return self.serve_and_renew(listeners, shutdown).await;
         }
         self.serve_once(listeners, shutdown).await.map(|_| ())

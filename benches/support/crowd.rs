@@ -8,6 +8,8 @@
 //! Frames may stand in chunks or bare, as an older build has them: a chunk holds whole events, and
 //! what is around it is neither a mark nor a part of a gap.
 
+mod encrypted;
+
 use std::{
     collections::VecDeque,
     io::{self, Read as _, Write as _},
@@ -16,6 +18,8 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
+
+use super::tls::Wire;
 
 /// Stands before a message's number, and nowhere else in what is read.
 pub const MARK: u8 = b'~';
@@ -76,7 +80,7 @@ pub struct Arrival {
 }
 
 struct Reader {
-    socket: TcpStream,
+    socket: Wire,
     /// What it still has to ask, when its connection is there.
     request: Option<Vec<u8>>,
     opened: bool,
@@ -90,7 +94,7 @@ struct Reader {
 }
 
 struct Sender {
-    socket: TcpStream,
+    socket: Wire,
     asked: Option<Instant>,
     answer: Vec<u8>,
 }
@@ -146,7 +150,7 @@ impl Crowd {
         let address: SocketAddr = address.parse().expect("an address");
         for request in requests {
             let socket = TcpStream::connect(address)?;
-            self.register(socket, Some(request))?;
+            self.register(Wire::Plain(socket), Some(request))?;
         }
         self.until("answers", |crowd| crowd.opened == crowd.readers.len())
     }
@@ -154,16 +158,16 @@ impl Crowd {
     /// Takes a reader that has asked.
     fn add(&mut self, socket: std::net::TcpStream) -> io::Result<()> {
         socket.set_nonblocking(true)?;
-        self.register(TcpStream::from_std(socket), None)
+        self.register(Wire::Plain(TcpStream::from_std(socket)), None)
     }
 
-    fn register(&mut self, mut socket: TcpStream, request: Option<Vec<u8>>) -> io::Result<()> {
+    fn register(&mut self, mut socket: Wire, request: Option<Vec<u8>>) -> io::Result<()> {
         let token = Token(self.readers.len());
         let interest = match request {
             Some(_) => Interest::READABLE | Interest::WRITABLE,
             None => Interest::READABLE,
         };
-        self.poll.registry().register(&mut socket, token, interest)?;
+        self.poll.registry().register(socket.source(), token, interest)?;
         self.readers.push(Reader {
             socket,
             request,
@@ -182,9 +186,13 @@ impl Crowd {
         let socket = std::net::TcpStream::connect(address)?;
         socket.set_nodelay(true)?;
         socket.set_nonblocking(true)?;
-        let mut socket = TcpStream::from_std(socket);
+        self.register_sender(Wire::Plain(TcpStream::from_std(socket)))
+    }
+
+    fn register_sender(&mut self, mut socket: Wire) -> io::Result<usize> {
         let sender = self.senders.len();
-        self.poll.registry().register(&mut socket, Token(SENDERS + sender), Interest::READABLE)?;
+        let token = Token(SENDERS + sender);
+        self.poll.registry().register(socket.source(), token, Interest::READABLE)?;
         self.senders.push(Sender { socket, asked: None, answer: Vec::new() });
         Ok(sender)
     }
@@ -282,8 +290,9 @@ impl Crowd {
                         reader.take(part, |reader| self.ended += usize::from(reader.number == end))
                     }
                 };
-                // Less than there was room for: that was all, epoll(7) says so.
-                if read < buffer.len() {
+                // Less than there was room for: that was all, epoll(7) says so. Of what is encrypted
+                // a record at most is read at once.
+                if read < buffer.len() && !reader.socket.is_encrypted() {
                     break read;
                 }
             };
@@ -354,10 +363,19 @@ impl Reader {
 impl Sender {
     /// How long the answer took, when it is whole.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<Duration>> {
-        let read = match self.socket.read(buffer) {
-            Err(why) if why.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            other => other?,
-        };
+        let mut read = 0;
+        loop {
+            match self.socket.read(&mut buffer[read..]) {
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => break,
+                other => read += other?,
+            }
+            if read == 0 || !self.socket.is_encrypted() {
+                break;
+            }
+        }
+        if read == 0 && self.socket.is_encrypted() {
+            return Ok(None); // A session ticket.
+        }
         if read == 0 {
             // An idle connection is not kept for ever.
             assert!(self.asked.is_none(), "a send is answered");

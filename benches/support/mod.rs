@@ -11,6 +11,7 @@ pub mod process;
 pub mod quiet;
 pub mod side;
 pub mod tabs;
+pub mod tls;
 
 use std::{env, io, time::Duration};
 

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::{
     directory,
     process::{self, Process, free_port},
+    tls::Identity,
 };
 
 /// Where Debian's packages put them.
@@ -24,6 +25,18 @@ pub struct Nchan {
 impl Nchan {
     /// Starts one; `None` where it is not installed.
     pub fn start() -> io::Result<Option<Self>> {
+        Self::listening("")
+    }
+
+    /// Starts one over TLS; `None` where it is not installed.
+    pub fn encrypted(identity: &Identity) -> io::Result<Option<Self>> {
+        let [certificate, key] = identity.files().map(|file| file.display().to_string());
+        Self::listening(&format!(
+            " ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.3"
+        ))
+    }
+
+    fn listening(tls: &str) -> io::Result<Option<Self>> {
         if !Path::new(NGINX).exists() || !Path::new(MODULE).exists() {
             return Ok(None);
         }
@@ -31,7 +44,7 @@ impl Nchan {
         // A port that is free now: nginx does not say which one it got.
         let address = format!("127.0.0.1:{}", free_port()?);
         let settings = home.path().join("nginx.conf");
-        fs::write(&settings, configuration(&address))?;
+        fs::write(&settings, configuration(&address, tls))?;
         let child = process::on_server(NGINX)
             .arg("-p")
             .arg(home.path())
@@ -64,7 +77,7 @@ impl Drop for Nchan {
 }
 
 /// What matters here: a buffer as long as a hub's ring, and no limit in the way.
-fn configuration(address: &str) -> String {
+fn configuration(address: &str, tls: &str) -> String {
     format!(
         "load_module {MODULE};
         daemon off;
@@ -82,7 +95,7 @@ fn configuration(address: &str) -> String {
             keepalive_requests 1000000;
             nchan_shared_memory_size 64M;
             server {{
-                listen {address} backlog=4096;
+                listen {address} backlog=4096{tls};
                 location = /publish {{
                     nchan_publisher;
                     nchan_channel_id lobby;

@@ -8,8 +8,7 @@ use instant_acme::{
 };
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::Wanted;
-use crate::server::tls::Tls;
+use super::{Acme, Wanted};
 
 /// How often an order is looked at, and for how long.
 const LOOK_DELAY: Duration = Duration::from_millis(500);
@@ -38,11 +37,11 @@ pub(super) async fn account(wanted: &Wanted) -> Result<(Account, AccountCredenti
 /// Orders a certificate, and answers what the authority asks meanwhile.
 pub(super) async fn issue(
     account: &Account,
-    wanted: &Wanted,
     replaced: Option<&CertificateDer<'_>>,
-    tls: &Tls,
+    acme: &mut Acme,
 ) -> Result<Issued, String> {
-    let identifiers: Vec<Identifier> = wanted.names.iter().map(|name| identifier(name)).collect();
+    let identifiers: Vec<Identifier> =
+        acme.wanted.names.iter().map(|name| identifier(name)).collect();
     let mut order = begin(account, &identifiers, replaced).await.map_err(|why| told(&why))?;
     let mut answers = Vec::new();
     let mut authorizations = order.authorizations();
@@ -57,7 +56,11 @@ pub(super) async fn issue(
         let challenge = authorization.challenge(ChallengeType::TlsAlpn01);
         let mut challenge = challenge.ok_or("the authority does not do TLS-ALPN-01")?;
         let digest = challenge.key_authorization().digest();
-        answers.push(tls.answer(&name, digest.as_ref())?);
+        answers.push(acme.tls.answer(&name, digest.as_ref())?);
+        acme.kept.answers.insert(name, digest.as_ref().to_vec());
+        if !acme.keep().await {
+            return Err("the other nodes cannot be told, or one has begun to order".into());
+        }
         challenge.set_ready().await.map_err(|why| told(&why))?;
     }
     let looks = RetryPolicy::new().initial_delay(LOOK_DELAY).timeout(LOOK_TIMEOUT);

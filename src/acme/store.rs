@@ -1,6 +1,7 @@
 //! What is kept of an authority: one file beside the data, for nobody else to read.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
@@ -31,12 +32,28 @@ pub(super) struct Kept {
     pub(super) names: Vec<String>,
     pub(super) chain: Option<String>,
     pub(super) key: Option<String>,
+    /// Since when it holds, in seconds since 1970 and by the authority's clock.
+    pub(super) begins: i64,
     /// When it is renewed, in seconds since 1970.
     pub(super) renew_at: Option<i64>,
     /// Orders that failed since the last that did not, or that nobody knows the end of.
     pub(super) failures: u32,
     /// No order before, in seconds since 1970.
     pub(super) not_before: i64,
+    /// Which of several nodes orders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lease: Option<Lease>,
+    /// What each of them answers the authority meanwhile, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) answers: BTreeMap<String, Vec<u8>>,
+}
+
+/// A node orders, and the others do not.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub(super) struct Lease {
+    pub(super) node: String,
+    /// In seconds since 1970.
+    pub(super) until: i64,
 }
 
 impl Kept {
@@ -56,15 +73,21 @@ impl Kept {
     }
 
     /// There is a certificate.
-    pub(super) fn issued(&mut self, wanted: &Wanted, chain: String, key: String) {
+    pub(super) fn issued(&mut self, wanted: &Wanted, chain: String, key: String, begins: i64) {
         *self = Self {
             directory: wanted.directory.clone(),
             account: self.account.take(),
             names: wanted.names.clone(),
             chain: Some(chain),
             key: Some(key),
+            begins,
             ..Self::default()
         };
+    }
+
+    /// Without what is the business of all nodes.
+    pub(super) fn alone(&self) -> Self {
+        Self { lease: None, answers: BTreeMap::new(), ..self.clone() }
     }
 }
 

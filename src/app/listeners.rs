@@ -71,6 +71,13 @@ impl Listeners {
                 served.push(listen("--listen", address)?);
             }
         }
+        if tls.is_some() && !served.iter().any(|listener| listener.tcp_address().is_some()) {
+            let knob = if acme.is_some() { "--acme" } else { "--tls-cert" };
+            return Err(format!(
+                "{knob}: nothing would be encrypted: what is listened on is sockets of the file \
+                 system, where a proxy is spoken to in plain HTTP"
+            ));
+        }
         if let Some(tls) = &tls {
             served = served.into_iter().map(|listener| listener.with_tls(tls)).collect();
         }

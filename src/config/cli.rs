@@ -99,6 +99,18 @@ mod tests {
             ("--max-body", "16KB"),
             ("--max-body", "-1"),
             ("--log-format", "xml"),
+            ("--log-format", "-1"),
+            ("--address-rooms", "-1"),
+            ("--public-url", "-x"),
+            ("--base", "-x"),
+            ("--tls-cert", "-x"),
+            ("--tls-key", "--tls-cert"),
+            ("--acme", "-1"),
+            ("--acme-directory", "-x"),
+            ("--acme-contact", "-x"),
+            ("--redirect", "-1"),
+            ("--nats-replicas", "-1"),
+            ("--nats-ca", "-x"),
         ] {
             let why = Cli::try_parse_from(["hubbub", flag, value]).unwrap_err();
             let line = one_line(&why);

@@ -16,7 +16,8 @@ pub struct NatsFlags {
         env = "HUBBUB_NATS",
         value_name = "URLS",
         default_value = "none",
-        hide_env_values = true
+        hide_env_values = true,
+        allow_hyphen_values = true
     )]
     pub servers: Servers,
 
@@ -26,14 +27,15 @@ pub struct NatsFlags {
         long = "nats-stream",
         env = "HUBBUB_NATS_STREAM",
         value_name = "NAME",
-        default_value = "hubbub"
+        default_value = "hubbub",
+        allow_hyphen_values = true
     )]
     pub stream: String,
 
     /// NATS servers that keep each message: 1, 3 or 5; auto for 3 where there are three
     #[arg(
         id = "nats-replicas", long = "nats-replicas", env = "HUBBUB_NATS_REPLICAS", value_name = "N",
-        default_value = "auto", value_parser = replicas
+        default_value = "auto", value_parser = replicas, allow_hyphen_values = true
     )]
     pub replicas: Replicas,
 
@@ -44,7 +46,7 @@ pub struct NatsFlags {
         env = "HUBBUB_NATS_CREDS",
         value_name = "FILE",
         default_value = "none",
-        value_parser = file::parse
+        value_parser = file::parse, allow_hyphen_values = true
     )]
     pub creds: File,
 
@@ -55,7 +57,7 @@ pub struct NatsFlags {
         env = "HUBBUB_NATS_NKEY",
         value_name = "FILE",
         default_value = "none",
-        value_parser = file::parse
+        value_parser = file::parse, allow_hyphen_values = true
     )]
     pub nkey: File,
 
@@ -66,7 +68,7 @@ pub struct NatsFlags {
         env = "HUBBUB_NATS_CA",
         value_name = "FILE",
         default_value = "none",
-        value_parser = file::parse
+        value_parser = file::parse, allow_hyphen_values = true
     )]
     pub ca: File,
 
@@ -77,7 +79,7 @@ pub struct NatsFlags {
         env = "HUBBUB_NATS_CERT",
         value_name = "FILE",
         default_value = "none",
-        value_parser = file::parse
+        value_parser = file::parse, allow_hyphen_values = true
     )]
     pub cert: File,
 
@@ -88,7 +90,7 @@ pub struct NatsFlags {
         env = "HUBBUB_NATS_KEY",
         value_name = "FILE",
         default_value = "none",
-        value_parser = file::parse
+        value_parser = file::parse, allow_hyphen_values = true
     )]
     pub key: File,
 
@@ -98,7 +100,8 @@ pub struct NatsFlags {
         long = "nats-domain",
         env = "HUBBUB_NATS_DOMAIN",
         value_name = "NAME",
-        default_value = "none"
+        default_value = "none",
+        allow_hyphen_values = true
     )]
     pub domain: String,
 }

@@ -15,35 +15,36 @@ pub struct Tls {
     /// Certificate in PEM, with what leads to its authority behind it; none for plain HTTP
     #[arg(
         long, env = "HUBBUB_TLS_CERT", value_name = "FILE", default_value = "none",
-        value_parser = file::parse
+        value_parser = file::parse, allow_hyphen_values = true
     )]
     pub tls_cert: File,
 
     /// The certificate's private key in PEM; both files are read again when they change
     #[arg(
         long, env = "HUBBUB_TLS_KEY", value_name = "FILE", default_value = "none",
-        value_parser = file::parse
+        value_parser = file::parse, allow_hyphen_values = true
     )]
     pub tls_key: File,
 
     /// Names, or addresses, to have a certificate for from an authority (ACME); none for no such
     #[arg(
         long, env = "HUBBUB_ACME", value_name = "NAMES", default_value = "none",
-        value_parser = names
+        value_parser = names, allow_hyphen_values = true
     )]
     pub acme: Names,
 
     /// The authority: where it says what it can do; Let's Encrypt by default
     #[arg(
         long, env = "HUBBUB_ACME_DIRECTORY", value_name = "URL",
-        default_value = "https://acme-v02.api.letsencrypt.org/directory", value_parser = directory
+        default_value = "https://acme-v02.api.letsencrypt.org/directory", value_parser = directory,
+        allow_hyphen_values = true
     )]
     pub acme_directory: String,
 
     /// Mail address that the authority writes to; none to have it write to nobody
     #[arg(
         long, env = "HUBBUB_ACME_CONTACT", value_name = "MAIL", default_value = "none",
-        value_parser = contact
+        value_parser = contact, allow_hyphen_values = true
     )]
     pub acme_contact: Contact,
 

@@ -4,7 +4,7 @@
 //! task through a [`Takeover`] and waits for ever. The task drives hyper on until nothing of the
 //! answers to earlier requests is left in its buffers, takes the socket out, and hyper is gone.
 
-mod refusal;
+pub(super) mod refusal;
 mod takeover;
 mod watched;
 

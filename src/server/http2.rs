@@ -10,7 +10,7 @@ mod stream;
 
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
-use axum::body::Body;
+use axum::{body::Body, http::header, response::Response};
 use hyper::{
     Method, Request,
     body::{Body as _, Incoming},
@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     connection::{ConnectionInfo, HttpService, respond},
+    http1::refusal,
     live,
     progress::Progress,
 };
@@ -40,8 +41,9 @@ const MAX_STREAMS: u32 = 250;
 /// What is gathered for a stream that its peer has given no room for.
 const MAX_SEND_BUFFER_BYTES: usize = 16 * 1024;
 
-/// A request's head: as large as over HTTP/1.
-const MAX_HEADER_LIST_BYTES: u32 = 32 * 1024;
+/// A request's head. One that is larger than over HTTP/1 is refused as there, in words; beyond this
+/// h2 refuses it without any.
+const MAX_HEADER_LIST_BYTES: u32 = 64 * 1024;
 
 /// What a peer may send of a body before it is read, and of all bodies of a connection: a form is
 /// 64 KB at most by default.
@@ -62,6 +64,13 @@ pub(super) struct Streams {
     pub(super) tasks: TaskTracker,
     pub(super) metrics: Metrics,
     pub(super) progress: Arc<Progress>,
+}
+
+/// The answer to a head that is larger than over HTTP/1.
+fn too_large(request: &Request<Incoming>) -> Option<Response> {
+    let mut refusal = refusal::too_large(request)?;
+    refusal.headers_mut().remove(header::CONNECTION); // There is none (RFC 9113, section 8.2.2).
+    Some(refusal)
 }
 
 /// Answers requests until the connection ends. Once `closing` resolves, it takes no more, and ends
@@ -87,19 +96,24 @@ where
     let streams = executor.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let stream = streams.open();
+        let too_large = too_large(&request);
         // To HEAD the headers of a stream are the whole answer.
         let may_be_live = request.method() == Method::GET;
         let response = respond(service.clone(), request.map(Body::new), info);
         let flushes = flushes.clone();
-        async move {
-            let mut response = response.await;
+        // In a box: hyper keeps room for this future as long as the stream lasts.
+        Box::pin(async move {
+            let mut response = match too_large {
+                Some(refusal) => refusal,
+                None => response.await,
+            };
             if may_be_live {
                 live::unpumped(&mut response, flushes);
             }
             stream.answered();
             let is_empty = response.body().is_end_stream();
             Ok::<_, Infallible>(response.map(|body| Paced::new(body, is_empty, stream)))
-        }
+        })
     });
     let mut builder = http2::Builder::new(executor);
     builder

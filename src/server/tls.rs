@@ -2,6 +2,7 @@
 
 mod challenge;
 mod files;
+mod opening;
 mod pem;
 
 use std::{
@@ -9,7 +10,7 @@ use std::{
     future::poll_fn,
     io,
     pin::pin,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
     task::Poll,
     thread,
 };
@@ -19,7 +20,7 @@ use tokio::{
     sync::Semaphore,
 };
 use tokio_rustls::{
-    LazyConfigAcceptor,
+    LazyConfigAcceptor, StartHandshake,
     rustls::{
         self, ServerConfig,
         crypto::ring,
@@ -29,9 +30,10 @@ use tokio_rustls::{
     server::TlsStream,
 };
 
-pub use challenge::Challenge;
 use challenge::Challenges;
+pub use challenge::{Challenge, Lookup, server_name};
 pub use files::{CertificateError, CertificateFiles};
+use opening::Opening;
 pub use pem::{Leaf, PemError};
 
 /// What is agreed on within the handshake (ALPN, RFC 7301 and RFC 9113, section 3.2).
@@ -52,6 +54,8 @@ struct Shared {
     /// For an authority, which asks whether a name is ours.
     challenge_config: Arc<ServerConfig>,
     challenges: Arc<Challenges>,
+    /// Where answers are that this node does not have.
+    lookup: OnceLock<Lookup>,
     /// Handshakes that are computed at once. Without a bound, a flood of them would have every
     /// processor, and open tabs would wait. It holds for the computing alone: a peer that leaves its
     /// part of a handshake undone keeps nobody else's from it.
@@ -98,6 +102,7 @@ impl Tls {
             certificate,
             challenge_config: Arc::new(challenge_config),
             challenges,
+            lookup: OnceLock::new(),
             computing,
         })))
     }
@@ -128,6 +133,19 @@ impl Tls {
         Challenges::answer(&self.0.challenges, name, digest)
     }
 
+    /// Asks there for the answers to an authority that this node does not have itself.
+    pub fn look_up(&self, lookup: Lookup) {
+        let _ = self.0.lookup.set(lookup);
+    }
+
+    /// The answer to an authority out of elsewhere, as long as it is held.
+    async fn found(&self, hello: &ClientHello<'_>) -> Option<Challenge> {
+        let name = hello.server_name()?.to_ascii_lowercase();
+        let lookup = self.0.lookup.get().filter(|_| !self.0.challenges.has(&name))?;
+        let (name, digest) = lookup(name).await?;
+        self.answer(&name, &digest).ok()
+    }
+
     /// Takes a connection through its handshake, in a time that the caller bounds. `None` where it
     /// was only for an authority to see.
     ///
@@ -138,10 +156,22 @@ impl Tls {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
+        let mut opening = LazyConfigAcceptor::new(Acceptor::default(), Opening::new(socket));
+        let hello = match (&mut opening).await {
+            Ok(StartHandshake { accepted, io, .. }) => {
+                StartHandshake::from_parts(accepted, io.socket)
+            }
+            Err(why) => {
+                if let Some(opening) = opening.take_io() {
+                    opening.refuse().await;
+                }
+                return Err(why);
+            }
+        };
         let is_challenge = challenge::is_asked_for(&hello.client_hello());
         let config = if is_challenge { &self.0.challenge_config } else { &self.0.config };
         let config = Arc::clone(config);
+        let _answer = if is_challenge { self.found(&hello.client_hello()).await } else { None };
         let mut handshake = pin!(hello.into_stream_with(config, |session| {
             session.set_buffer_limit(Some(MAX_BUFFER_BYTES));
         }));

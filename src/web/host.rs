@@ -83,6 +83,13 @@ impl PublicUrls {
         let url = self.0.iter().find(|url| url.is_called(&authority))?;
         Some(&url.origin)
     }
+
+    /// The origin of this host over HTTPS, whatever its port, where the operator gave one.
+    pub(super) fn secure_origin_of(&self, host: &str) -> Option<&str> {
+        let mut secure = self.0.iter().filter(|url| url.origin.starts_with("https://"));
+        let url = secure.find(|url| url.host.eq_ignore_ascii_case(host))?;
+        Some(&url.origin)
+    }
 }
 
 impl PublicUrl {

@@ -3,7 +3,7 @@
 use axum::{
     Router,
     extract::{Request, State},
-    http::{Method, StatusCode, Uri, header, uri::Authority},
+    http::{Method, StatusCode, header, uri::Authority},
     response::{IntoResponse as _, Response},
 };
 
@@ -17,14 +17,19 @@ pub(crate) fn redirect(public: PublicUrls, port: u16) -> impl HttpService {
 
 async fn answer(State((public, port)): State<(PublicUrls, u16)>, request: Request) -> Response {
     let (uri, headers) = (request.uri(), request.headers());
-    if !public.answer(&request) {
+    let said = uri.authority().map(Authority::as_str);
+    let said = said.or_else(|| headers.get(header::HOST)?.to_str().ok());
+    // By its host alone: this is another port than the one that people are to come by.
+    let known = said.and_then(|said| public.secure_origin_of(parted(said).0));
+    if known.is_none() && !public.answer(&request) {
         // A name that is not ours would make this a redirect to anywhere.
         return (StatusCode::MISDIRECTED_REQUEST, "This server has another name.\n")
             .into_response();
     }
-    let said = uri.authority().map(Authority::as_str);
-    let said = said.or_else(|| headers.get(header::HOST)?.to_str().ok());
-    let Some(place) = said.filter(|said| is_plain(said)).map(|said| secure(said, port, uri)) else {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let origin = known.map(ToOwned::to_owned);
+    let origin = origin.or_else(|| Some(secure(said.filter(|said| is_plain(said))?, port)));
+    let Some(place) = origin.map(|origin| origin + path) else {
         return (StatusCode::BAD_REQUEST, "This is served over HTTPS.\n").into_response();
     };
     if matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -35,12 +40,11 @@ async fn answer(State((public, port)): State<(PublicUrls, u16)>, request: Reques
     (StatusCode::FORBIDDEN, sentence).into_response()
 }
 
-/// The same address over HTTPS.
-fn secure(authority: &str, port: u16, uri: &Uri) -> String {
+/// The same host over HTTPS.
+fn secure(authority: &str, port: u16) -> String {
     let (host, _) = parted(authority);
     let port = if port == 443 { String::new() } else { format!(":{port}") };
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    format!("https://{host}{port}{path}")
+    format!("https://{host}{port}")
 }
 
 #[cfg(test)]
@@ -49,8 +53,7 @@ mod tests {
 
     #[test]
     fn the_port_is_named_where_it_is_not_the_usual_one() {
-        let uri = Uri::from_static("/rooms/lobby?before=1");
-        assert_eq!(secure("a.example:80", 443, &uri), "https://a.example/rooms/lobby?before=1");
-        assert_eq!(secure("[::1]:80", 3000, &uri), "https://[::1]:3000/rooms/lobby?before=1");
+        assert_eq!(secure("a.example:80", 443), "https://a.example");
+        assert_eq!(secure("[::1]:80", 3000), "https://[::1]:3000");
     }
 }

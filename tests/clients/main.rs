@@ -6,7 +6,8 @@
 //! stderr that it did not run, and passes; with `HUBBUB_CLIENTS=required` it fails instead. `just
 //! clients` runs them. A browser's `EventSource` is among the browser tests.
 //!
-//! The programs that the README shows are run as they stand there.
+//! The programs that the README shows are run as they stand there; and once more over TLS, by an authority
+//! that they are told of by a variable.
 
 #[allow(dead_code, unused_imports, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
@@ -24,6 +25,7 @@ use runtime::Runtime;
 use support::{
     App,
     client::{client, send},
+    tls::{Identity, say},
     until,
 };
 
@@ -43,9 +45,16 @@ fn printed(count: usize) -> Vec<String> {
 }
 
 /// Sends the messages of these numbers, each after the one before is on disk.
-async fn send_all(app: &App, numbers: std::ops::RangeInclusive<usize>) {
+async fn send_all(
+    app: &App,
+    identity: Option<&Identity>,
+    numbers: std::ops::RangeInclusive<usize>,
+) {
     for number in numbers {
-        send(app, "lobby", "ann", &text(number)).await;
+        match identity {
+            Some(identity) => say(identity, app, &text(number)).await,
+            None => drop(send(app, "lobby", "ann", &text(number)).await),
+        }
     }
 }
 
@@ -65,27 +74,39 @@ async fn streams_are_open(app: &App, count: usize) {
 /// each right after messages that not all of them may have yet, and with more that are sent before
 /// they are back.
 async fn each_message_is_had_once(runtime: &Runtime, sources: &[Source]) {
-    let mut app = App::with(&ADMIN);
-    let mut running = runtime.start(sources, app.address());
+    over(runtime, sources, None).await;
+}
+
+/// The same over TLS, by an authority that the programs are told of as their users would.
+async fn each_message_is_had_once_over_tls(runtime: &Runtime, sources: &[Source]) {
+    over(runtime, sources, Some(&Identity::of_an_authority())).await;
+}
+
+async fn over(runtime: &Runtime, sources: &[Source], identity: Option<&Identity>) {
+    let flags = identity.map_or_else(Vec::new, |identity| identity.flags().to_vec());
+    let flags = flags.iter().map(String::as_str).chain(ADMIN);
+    let mut app = App::with(&flags.collect::<Vec<_>>());
+    let authority = identity.map(Identity::certificate);
+    let mut running = runtime.start(sources, &app.url(""), authority.as_deref());
     let followers = &mut running.followers;
     streams_are_open(&app, followers.len()).await;
     // From the first on each has a cursor.
-    send_all(&app, 1..=1).await;
+    send_all(&app, identity, 1..=1).await;
     all_have(followers, &printed(1)).await;
 
-    send_all(&app, 2..=25).await;
+    send_all(&app, identity, 2..=25).await;
     assert!(app.stop().success());
     app.start_again();
-    send_all(&app, 26..=50).await;
+    send_all(&app, identity, 26..=50).await;
     all_have(followers, &printed(50)).await;
 
-    send_all(&app, 51..=65).await;
+    send_all(&app, identity, 51..=65).await;
     app.kill();
     app.start_again();
-    send_all(&app, 66..=80).await;
+    send_all(&app, identity, 66..=80).await;
     all_have(followers, &printed(80)).await;
 
-    send_all(&app, 81..=MESSAGES).await;
+    send_all(&app, identity, 81..=MESSAGES).await;
     all_have(followers, &printed(MESSAGES)).await;
 }
 
@@ -117,6 +138,38 @@ async fn a_loop_around_curl_has_each_message_once_over_a_stop_and_a_kill() {
     each_message_is_had_once(&sh, &sources).await;
 }
 
+#[tokio::test]
+async fn over_tls_programs_in_python_have_each_message_once_too() {
+    let Some(python) = runtime::python() else { return };
+    let sources = [in_readme("python"), beside("python", "py")].concat();
+    each_message_is_had_once_over_tls(&python, &sources).await;
+}
+
+#[tokio::test]
+async fn over_tls_programs_in_node_have_each_message_once_too() {
+    let Some(node) = runtime::node() else { return };
+    let sources = [in_readme("js"), beside("node", "mjs")].concat();
+    each_message_is_had_once_over_tls(&node, &sources).await;
+}
+
+#[tokio::test]
+async fn over_tls_programs_in_go_have_each_message_once_too() {
+    let Some(go) = runtime::go() else { return };
+    let sources = [in_readme("go"), beside("go", "go")].concat();
+    each_message_is_had_once_over_tls(&go, &sources).await;
+}
+
+#[tokio::test]
+async fn over_tls_a_loop_around_curl_has_each_message_once_by_http_1_1_and_by_http_2() {
+    let Some(sh) = runtime::sh() else { return };
+    let loops = beside("sh", "sh");
+    let by = |protocol: &str| {
+        let command = format!("curl --fail --{protocol} -sN");
+        loops[0].with(&protocol.replace('.', "_"), "curl -sN", &command)
+    };
+    each_message_is_had_once_over_tls(&sh, &[by("http1.1"), by("http2")]).await;
+}
+
 /// It has no cursor: what is sent while it is away it does not have.
 #[tokio::test]
 async fn curl_that_retries_comes_back_after_a_stop_and_a_kill_and_has_what_is_sent_then() {
@@ -132,7 +185,7 @@ async fn curl_that_retries_comes_back_after_a_stop_and_a_kill_and_has_what_is_se
     for (numbers, end) in [(1..=40, "TERM"), (41..=70, "KILL"), (71..=MESSAGES, "none")] {
         streams_are_open(&app, followers.len()).await;
         let last = *numbers.end();
-        send_all(&app, numbers).await;
+        send_all(&app, None, numbers).await;
         all_have(&mut followers, &printed(last)).await;
         match end {
             "TERM" => assert!(app.stop().success()),

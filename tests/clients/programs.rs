@@ -10,7 +10,7 @@ use std::{
 const SECTION: &str = "## Follow it from your language\n";
 
 /// Where each program looks for a hubbub; a test's is elsewhere.
-const ADDRESS: &str = "localhost:3000";
+const ORIGIN: &str = "http://localhost:3000";
 
 /// A program's text.
 #[derive(Clone)]
@@ -51,10 +51,16 @@ pub fn beside(folder: &str, extension: &str) -> Vec<Source> {
 }
 
 impl Source {
-    /// The text, for a hubbub at `address`.
-    pub fn text_for(&self, address: &str) -> String {
-        assert_eq!(self.text.matches(ADDRESS).count(), 1, "{} names {ADDRESS} once", self.name);
-        self.text.replace(ADDRESS, address)
+    /// The text, for a hubbub at `origin`.
+    pub fn text_for(&self, origin: &str) -> String {
+        assert_eq!(self.text.matches(ORIGIN).count(), 1, "{} names {ORIGIN} once", self.name);
+        self.text.replace(ORIGIN, origin)
+    }
+
+    /// The same with another command, once.
+    pub fn with(&self, name: &str, command: &str, another: &str) -> Self {
+        assert_eq!(self.text.matches(command).count(), 1, "{} says {command} once", self.name);
+        Self { name: name.into(), text: self.text.replace(command, another) }
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
     io::{Read as _, Seek as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -23,6 +24,10 @@ use crate::{
 
 /// Where it says `required`, what is missing fails a test.
 const VARIABLE: &str = "HUBBUB_CLIENTS";
+
+/// What names a private authority: to OpenSSL and Go, to Python's requests, to Node, and to curl.
+const TRUST: [&str; 4] =
+    ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE"];
 
 /// How long a registry may take over a handful of packages.
 const INSTALL_TIMEOUT: Duration = Duration::from_mins(5);
@@ -47,14 +52,21 @@ pub struct Running {
 }
 
 impl Runtime {
-    /// Starts programs that follow a room of the hubbub at `address`.
-    pub fn start(&self, sources: &[Source], address: &str) -> Running {
+    /// Starts programs that follow a room of the hubbub at `origin`, and trust whom `authority` has
+    /// signed.
+    pub fn start(&self, sources: &[Source], origin: &str, authority: Option<&Path>) -> Running {
         let folder = tempfile::tempdir_in(&self.folder).expect("a folder for the programs");
         let followers = sources.iter().map(|source| {
             let file = folder.path().join(&source.name).with_extension(self.extension);
-            fs::write(&file, source.text_for(address)).expect("it can be written");
+            fs::write(&file, source.text_for(origin)).expect("it can be written");
             let name = format!("{}.{}", source.name, self.extension);
-            Follower::start(name, (self.command)(&file), file.with_extension("stderr"), |line| line)
+            let mut command = (self.command)(&file);
+            if let Some(authority) = authority {
+                command.envs(TRUST.map(|variable| (variable, authority)));
+            }
+            // What is here is asked here, whatever proxy this machine has for elsewhere.
+            command.envs([("no_proxy", "*"), ("NO_PROXY", "*")]);
+            Follower::start(name, command, file.with_extension("stderr"), |line| line)
         });
         Running { followers: followers.collect(), _folder: folder }
     }
@@ -147,6 +159,9 @@ fn installed(
     locks: &[&str],
     install: impl FnOnce(&Path) -> Result<(), String>,
 ) -> Option<PathBuf> {
+    // Two tests of a language want the same folder.
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     let from = here().join(language);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients").join(language);
     let stamp = folder.join("installed");

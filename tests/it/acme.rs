@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::support::{
     App,
+    nats::Nats,
     pebble::Pebble,
     process::{app::Launch, free_port},
     shell::Shell,
@@ -76,22 +77,26 @@ async fn a_certificate_is_ordered_at_the_first_start_and_read_from_disk_at_the_n
 
 #[tokio::test]
 async fn a_certificate_is_renewed_when_the_authority_says_and_open_streams_stay() {
-    const STREAMS: usize = 100;
+    const STREAMS: usize = 1000;
     let port = free_port().unwrap();
     // Pebble suggests to renew after two thirds.
-    let Some(pebble) = Pebble::start(port, 24) else { return };
+    let Some(pebble) = Pebble::start(port, 30) else { return };
     let Some(shell) = Shell::with(&["curl"]) else { return };
-    let app = launch(&pebble, port, "chat.example").start();
+    let app = launch(&pebble, port, "chat.example").more(&["--address-streams", "0"]).start();
     let first = until_it_has_a_certificate(&app).await;
     let events = app.url("/rooms/lobby/events?format=text");
+    // A program has as many streams as a connection of HTTP/2 can; what stands behind # is its own.
+    let each = STREAMS / 4;
+    let many = format!("-skN --no-progress-meter -Z --parallel-max {each}");
     let lines = format!(
-        "for i in $(seq {STREAMS}); do curl -skN {events} > stream.$i & done; \
+        "for i in 1 2; do curl {many} -o one.$i.#1 --http1.1 '{events}#[1-{each}]' & \
+         curl {many} -o two.$i.#1 --http2 '{events}#[1-{each}]' & done; \
          while sleep 1; do curl -sk -o /dev/null -d username=ann -d text=before {}; done",
         app.url("/rooms/lobby/messages")
     );
     let _streams = shell.start("sh", "-c", &lines);
     let all_have = |text: &str| {
-        let found = shell.run(&format!("grep -l {text} stream.* | wc -l"));
+        let found = shell.run(&format!("grep -l {text} one.* two.* 2> /dev/null | wc -l"));
         (found.trim() == STREAMS.to_string()).then_some(())
     };
     until("they are live", async || {
@@ -164,4 +169,103 @@ async fn a_certificate_that_has_expired_at_the_start_is_shown_until_there_is_a_n
     assert!(ask(&shell, &app, "/healthz").is_some(), "a browser can be told to take it");
     assert_eq!(kept(&app)["chain"], first);
     assert!(pebble.orders() < 10, "{}", pebble.orders());
+}
+
+async fn until_it_says(app: &App, words: &str) {
+    until(words, async || app.log().contains(words).then_some(())).await;
+}
+
+/// Two nodes with one port, and an authority that stands still: the first has begun to order, and the
+/// second has seen it.
+async fn nodes(pebble: &Pebble, nats: &Nats, port: u16) -> (App, App) {
+    pebble.signal("STOP");
+    let node = |address: &str| {
+        let launch = launch(pebble, port, "chat.example");
+        launch.at(&format!("{address}:{port}")).more(&["--nats", &nats.urls()]).start()
+    };
+    let one = node("127.0.0.1");
+    until("it orders", async || (!record(nats).await["lease"].is_null()).then_some(())).await;
+    (one, node("127.0.0.2"))
+}
+
+/// What the nodes have in common.
+async fn record(nats: &Nats) -> Value {
+    let client = async_nats::connect(nats.url(0)).await.unwrap();
+    let stream = async_nats::jetstream::new(client).get_stream("hubbub-acme").await;
+    let Ok(stream) = stream else { return Value::Null };
+    let Some(last) = Some(stream.cached_info().state.last_sequence).filter(|last| *last > 0) else {
+        return Value::Null;
+    };
+    serde_json::from_slice(&stream.get_raw_message(last).await.unwrap().payload).unwrap()
+}
+
+/// As if the one that orders had been given up long ago.
+async fn let_the_lease_end(nats: &Nats) {
+    let client = async_nats::connect(nats.url(0)).await.unwrap();
+    let context = async_nats::jetstream::new(client);
+    let stream = context.get_stream("hubbub-acme").await.unwrap();
+    let last = stream.get_raw_message(stream.cached_info().state.last_sequence).await.unwrap();
+    let mut record: Value = serde_json::from_slice(&last.payload).unwrap();
+    record["lease"]["until"] = 0.into();
+    context.publish(last.subject, record.to_string().into()).await.unwrap().await.unwrap();
+}
+
+/// The certificate that a node shows.
+fn shown(shell: &Shell, app: &App) -> String {
+    let certificate = "< /dev/null 2> /dev/null | openssl x509 -noout -fingerprint || :";
+    shell.run(&format!("openssl s_client -connect {} {certificate}", app.address()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_nodes_one_orders_while_the_authority_asks_the_other_which_renews_when_it_is_gone() {
+    let port = free_port().unwrap();
+    let Some(mut pebble) = Pebble::start(port, 24) else { return };
+    let Some(nats) = Nats::single() else { return };
+    let Some(shell) = Shell::with(&["openssl"]) else { return };
+    pebble.names_at("127.0.0.2", true);
+    let (mut one, other) = nodes(&pebble, &nats, port).await;
+    assert_eq!(shown(&shell, &other), "", "there is none yet");
+    pebble.signal("CONT");
+    let first = until_it_has_a_certificate(&one).await;
+    assert_eq!(until_it_has_a_certificate(&other).await, first);
+    assert_eq!(pebble.orders(), 1);
+    assert_eq!(shown(&shell, &one), shown(&shell, &other));
+    assert!(shown(&shell, &one).contains("Fingerprint="));
+    until_it_says(&one, "there is a new certificate").await;
+    until_it_says(&other, "another node has a new certificate").await;
+    for app in [&one, &other] {
+        let mode = fs::metadata(kept_in(app)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(kept(app)["lease"].is_null() && kept(app)["answers"].is_null());
+    }
+    one.kill();
+    until("another certificate", async || (kept(&other)["chain"] != first).then_some(())).await;
+    until_it_says(&other, "there is a new certificate").await;
+    // Who was away has what the others have.
+    one.start_again();
+    let fresh = async || (shown(&shell, &one) == shown(&shell, &other)).then_some(());
+    until("it shows the same", fresh).await;
+    assert!(!other.log().contains("ERROR"), "{}", other.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_dies_while_it_orders_is_followed_by_another_when_its_lease_has_ended() {
+    let port = free_port().unwrap();
+    let Some(mut pebble) = Pebble::start(port, LONG_S) else { return };
+    let Some(mut nats) = Nats::single() else { return };
+    pebble.names_at("127.0.0.2", true);
+    let (mut one, other) = nodes(&pebble, &nats, port).await;
+    one.kill();
+    pebble.signal("CONT");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!((kept(&other)["chain"].clone(), pebble.orders()), (Value::Null, 0));
+    let_the_lease_end(&nats).await;
+    until_it_has_a_certificate(&other).await;
+    assert_eq!(pebble.orders(), 1);
+    assert_eq!(record(&nats).await["failures"], 0);
+    // With what the nodes share gone, what there is on disk is shown, and no more is done.
+    let Some(shell) = Shell::with(&["openssl"]) else { return };
+    nats.kill(0);
+    until_it_says(&other, "none is renewed").await;
+    assert!(shown(&shell, &other).contains("Fingerprint="));
 }

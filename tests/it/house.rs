@@ -9,7 +9,7 @@ use scan::{Crate, Edges};
 
 /// Whom each module of the crate uses. `crate` is `lib.rs`.
 const CRATE: Table = &[
-    ("acme", &["server"]),
+    ("acme", &["nats", "server"]),
     (
         "app",
         &[

@@ -2,6 +2,7 @@
 //! change of the certificate, and whoever floods.
 
 mod flood;
+mod refused;
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use crate::{
         },
         shell::Shell,
         soon,
-        tls::{Body, Identity, get},
+        tls::{Body, Identity, get, say},
         until,
     },
 };
@@ -28,18 +29,6 @@ const EVENTS: &str = "/rooms/lobby/events";
 /// Flags as they are given.
 fn with<'a>(identity: &'a [String], more: &[&'a str]) -> Vec<&'a str> {
     identity.iter().map(String::as_str).chain(more.iter().copied()).collect()
-}
-
-/// Says something in the lobby over HTTP/2.
-async fn say(identity: &Identity, app: &impl Server, text: &str) {
-    let mut client = identity.http_2(app).await;
-    let request = axum::http::Request::post("https://localhost/rooms/lobby/messages")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(())
-        .unwrap();
-    let (answer, mut body) = client.send_request(request, false).unwrap();
-    body.send_data(format!("username=ann&text={text}").into(), true).unwrap();
-    assert_eq!(soon("an answer", answer).await.unwrap().status(), 201);
 }
 
 /// A stream of the lobby over HTTP/1.1 and TLS.

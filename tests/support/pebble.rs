@@ -5,12 +5,14 @@ use std::{
     process::{Command, Stdio},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
-use super::process::{
-    Process, directory, free_port,
-    program::{find, not_run},
+use super::{
+    process::{
+        Process, directory, free_port,
+        program::{find, not_run},
+    },
+    tls::certified,
 };
 
 /// A running authority, which looks for hubbub on a port.
@@ -35,7 +37,7 @@ impl Pebble {
         let [port, own, dns, management] = [(); 4].map(|()| free_port().unwrap());
         let at = |name: &str| home.path().join(name);
         let (root, certificate, key) = (at("root.pem"), at("cert.pem"), at("key.pem"));
-        let (root_text, certificate_text, key_text) = certified();
+        let [root_text, certificate_text, key_text] = certified();
         fs::write(root, root_text).unwrap();
         fs::write(&certificate, certificate_text).unwrap();
         fs::write(&key, key_text).unwrap();
@@ -67,11 +69,22 @@ impl Pebble {
         Some(pebble)
     }
 
+    /// Sends it a signal, such as `STOP` and `CONT`.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
     /// Whether names are answered: each is this machine's.
     pub fn name_service(&mut self, runs: bool) {
+        self.names_at("127.0.0.1", runs);
+    }
+
+    /// Each name is of this address from now on, if any are answered.
+    pub fn names_at(&mut self, address: &str, runs: bool) {
+        self.names = None; // Its port is free then.
         self.names = runs.then(|| {
             let mut names = Command::new(find("pebble-challtestsrv").expect("it was there"));
-            names.args(["-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""]);
+            names.args(["-defaultIPv4", address, "-defaultIPv6", ""]);
             names.args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", ""]);
             names.arg("-dnsserver").arg(format!("127.0.0.1:{}", self.dns));
             let management = format!("127.0.0.1:{}", self.management);
@@ -103,16 +116,4 @@ impl Pebble {
     pub fn stop(&mut self) {
         self.process.kill();
     }
-}
-
-/// A certificate of an authority, one for `localhost` that it signed, and the key of that, in PEM.
-fn certified() -> (String, String, String) {
-    let mut root = CertificateParams::default();
-    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let root_key = KeyPair::generate().unwrap();
-    let root_text = root.self_signed(&root_key).unwrap().pem();
-    let key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(["localhost".to_owned()]).unwrap();
-    let leaf = leaf.signed_by(&key, &Issuer::new(root, root_key)).unwrap();
-    (root_text, leaf.pem(), key.serialize_pem())
 }

@@ -4,7 +4,11 @@ use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use h2::{RecvStream, client::SendRequest};
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedKey, DistinguishedName, DnType, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, generate_simple_self_signed,
+};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::{
@@ -19,6 +23,9 @@ use tokio_rustls::{
 
 use super::{Server, process::directory, soon};
 
+/// An authority's certificate, one that it signed, and the key of that.
+const FILES: [&str; 3] = ["root.pem", "cert.pem", "key.pem"];
+
 /// A certificate for this machine and its key, in files.
 pub struct Identity {
     home: TempDir,
@@ -29,6 +36,15 @@ impl Identity {
     pub fn new() -> Self {
         let identity = Self { home: directory() };
         identity.replace();
+        identity
+    }
+
+    /// One that an authority has signed which nobody knows who was not told.
+    pub fn of_an_authority() -> Self {
+        let identity = Self { home: directory() };
+        for (name, text) in FILES.into_iter().zip(certified()) {
+            identity.put(name, &text);
+        }
         identity
     }
 
@@ -47,9 +63,10 @@ impl Identity {
         fs::rename(new, self.home.path().join(name)).unwrap();
     }
 
-    /// The certificate's file, for clients that trust it.
+    /// The file of the certificate, or of its authority's, for clients that trust it.
     pub fn certificate(&self) -> PathBuf {
-        self.home.path().join("cert.pem")
+        let [root, certificate, _] = FILES.map(|name| self.home.path().join(name));
+        if root.exists() { root } else { certificate }
     }
 
     /// What hubbub is started with.
@@ -101,6 +118,37 @@ impl Identity {
         tokio::spawn(connection);
         client
     }
+}
+
+/// Says something in the lobby over HTTP/2.
+pub async fn say(identity: &Identity, app: &impl Server, text: &str) {
+    let mut client = identity.http_2(app).await;
+    let request = axum::http::Request::post("https://localhost/rooms/lobby/messages")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(())
+        .unwrap();
+    let (answer, mut body) = client.send_request(request, false).unwrap();
+    let text = utf8_percent_encode(text, NON_ALPHANUMERIC);
+    body.send_data(format!("username=ann&text={text}").into(), true).unwrap();
+    assert_eq!(soon("an answer", answer).await.unwrap().status(), 201);
+}
+
+/// The certificate of an authority, one for this machine that it signed, and the key of that, in PEM.
+pub fn certified() -> [String; 3] {
+    let mut root = CertificateParams::default();
+    root.distinguished_name = DistinguishedName::new();
+    root.distinguished_name.push(DnType::CommonName, "an authority of a test's");
+    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    root.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let root_key = KeyPair::generate().unwrap();
+    let root_text = root.self_signed(&root_key).unwrap().pem();
+    let key = KeyPair::generate().unwrap();
+    let mut leaf =
+        CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    // Python takes none without.
+    leaf.use_authority_key_identifier_extension = true;
+    let leaf = leaf.signed_by(&key, &Issuer::new(root, root_key)).unwrap();
+    [root_text, leaf.pem(), key.serialize_pem()]
 }
 
 /// The body of an answer over HTTP/2, which must be a success.

@@ -21,7 +21,7 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The answer to a head that hyper has read, since a buffer had room for it, and that is too large all
 /// the same.
-pub(super) fn too_large<T>(request: &Request<T>) -> Option<Response> {
+pub(in crate::server) fn too_large<T>(request: &Request<T>) -> Option<Response> {
     const AROUND: usize = 4; // Of a header: `: ` and the line's end.
     let lines = request.headers().iter();
     let lines: usize = lines.map(|(name, it)| name.as_str().len() + it.len() + AROUND).sum();
@@ -31,6 +31,12 @@ pub(super) fn too_large<T>(request: &Request<T>) -> Option<Response> {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         (status, close, format!("{}\n", head_too_large())).into_response()
     })
+}
+
+/// The answer on a port that speaks TLS to who does not, with no word on where to: what it has sent is
+/// sent already.
+pub(in crate::server) fn not_encrypted() -> Bytes {
+    written("400 Bad Request", "This port speaks HTTPS: the address begins with https://.")
 }
 
 fn head_too_large() -> String {
@@ -53,12 +59,16 @@ pub(super) fn worded(answer: &[u8]) -> Option<Bytes> {
         b"431 " => ("431 Request Header Fields Too Large", head_too_large()),
         _ => return None,
     };
+    Some(written(status, &sentence))
+}
+
+fn written(status: &str, sentence: &str) -> Bytes {
     let length = sentence.len() + 1;
     let answer = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\
          content-length: {length}\r\n\r\n{sentence}\n"
     );
-    Some(answer.into())
+    answer.into()
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
@@ -66,7 +76,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 /// Reads on for a while, so that the peer reads what it was told.
-pub(super) async fn linger(mut socket: impl AsyncRead + Unpin) {
+pub(in crate::server) async fn linger(mut socket: impl AsyncRead + Unpin) {
     let drained = async {
         let mut ignored = [0; 4096];
         let mut left = MAX_LINGER_BYTES;

@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     fmt,
     net::IpAddr,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -23,6 +24,12 @@ pub(super) const PROTOCOL: &[u8] = b"acme-tls/1";
 pub(super) fn is_asked_for(hello: &ClientHello<'_>) -> bool {
     hello.alpn().is_some_and(|mut protocols| protocols.all(|one| one == PROTOCOL))
 }
+
+/// Asks elsewhere for the answer that is due for a handshake's name: the name as it was ordered, and
+/// the digest.
+pub type Lookup = Box<
+    dyn Fn(String) -> Pin<Box<dyn Future<Output = Option<(String, Vec<u8>)>> + Send>> + Send + Sync,
+>;
 
 /// The answers that are due, by the name that the handshake is for.
 #[derive(Default)]
@@ -49,9 +56,13 @@ impl ResolvesServerCert for Challenges {
 impl Challenges {
     pub(super) fn answer(this: &Arc<Self>, name: &str, digest: &[u8]) -> Result<Challenge, String> {
         let certificate = certificate(name, digest).map_err(|why| why.to_string())?;
-        let name = name.parse().map_or_else(|_| name.to_ascii_lowercase(), server_name);
+        let name = server_name(name);
         this.lock().insert(name.clone(), Arc::new(certificate));
         Ok(Challenge { challenges: Arc::clone(this), name })
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.lock().contains_key(name)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<CertifiedKey>>> {
@@ -65,8 +76,10 @@ impl Drop for Challenge {
     }
 }
 
-/// What a handshake for an address calls it (RFC 8738, section 6).
-fn server_name(address: IpAddr) -> String {
+/// What a handshake calls a name, or an address (RFC 8738, section 6).
+#[must_use]
+pub fn server_name(name: &str) -> String {
+    let Ok(address) = name.parse() else { return name.to_ascii_lowercase() };
     match address {
         IpAddr::V4(address) => {
             let [a, b, c, d] = address.octets();
@@ -112,8 +125,8 @@ mod tests {
 
     #[test]
     fn a_handshake_for_an_address_is_for_its_name_in_reverse() {
-        assert_eq!(server_name("192.0.2.1".parse().unwrap()), "1.2.0.192.in-addr.arpa");
-        let six = server_name("2001:db8::1".parse().unwrap());
+        assert_eq!(server_name("192.0.2.1"), "1.2.0.192.in-addr.arpa");
+        let six = server_name("2001:db8::1");
         assert!(six.starts_with("1.0.0.0.") && six.ends_with(".8.b.d.0.1.0.0.2.ip6.arpa"), "{six}");
     }
 }

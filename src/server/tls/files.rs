@@ -144,6 +144,13 @@ fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError
         PemError::NoKey => {
             CertificateError::NotPem { knob: KEY_KNOB, path: key.to_owned(), what: "private key" }
         }
+        PemError::Encrypted => CertificateError::Unusable {
+            knob: KEY_KNOB,
+            path: key.to_owned(),
+            why: "the key is encrypted, and nobody is there to ask for its password: write it \
+                  without, as openssl pkey does"
+                .into(),
+        },
         PemError::Mismatch => {
             CertificateError::Mismatch { key: key.to_owned(), certificate: certificate.to_owned() }
         }
@@ -154,16 +161,24 @@ fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError
             CertificateError::Unusable { knob: KEY_KNOB, path: key.to_owned(), why }
         }
     })?;
+    let time = |at| jiff::Timestamp::from_second(at).map(|at| at.to_string()).unwrap_or_default();
     if leaf.has_expired() {
-        let end = jiff::Timestamp::from_second(leaf.ends).map(|end| end.to_string());
-        let end = end.unwrap_or_default();
-        tracing::warn!(end, "the certificate has expired: browsers refuse it");
+        tracing::warn!(end = time(leaf.ends), "the certificate has expired: browsers refuse it");
+    } else if leaf.is_early() {
+        let begin = time(leaf.begins);
+        tracing::warn!(begin, "the certificate is not valid yet: browsers refuse it until then");
     }
     Ok(loaded)
 }
 
 fn read(knob: &'static str, path: &Path) -> Result<Vec<u8>, CertificateError> {
-    fs::read(path).map_err(|why| CertificateError::Read { knob, path: path.to_owned(), why })
+    // Who opens a pipe waits for somebody to write, for ever perhaps.
+    let is_file = fs::metadata(path).map(|file| file.is_file());
+    let read = is_file.and_then(|is_file| {
+        let other = || io::Error::other("it is no regular file");
+        if is_file { fs::read(path) } else { Err(other()) }
+    });
+    read.map_err(|why| CertificateError::Read { knob, path: path.to_owned(), why })
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     sign::CertifiedKey,
 };
-use x509_parser::parse_x509_certificate;
+use x509_parser::{parse_x509_certificate, public_key::PublicKey};
+
+/// The least that ring signs with, and that authorities certify.
+const MIN_RSA_BITS: usize = 2048;
 
 /// Why there is none.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +22,9 @@ pub enum PemError {
     /// There is no key.
     #[error("there is no private key")]
     NoKey,
+    /// The key is encrypted.
+    #[error("the private key is encrypted")]
+    Encrypted,
     /// They do not go together.
     #[error("it is not the key of this certificate")]
     Mismatch,
@@ -45,14 +51,51 @@ impl Leaf {
     /// Whether browsers refuse it.
     #[must_use]
     pub fn has_expired(&self) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        i64::try_from(now).is_ok_and(|now| self.ends < now)
+        self.ends < now()
+    }
+
+    /// Whether they refuse it still.
+    #[must_use]
+    pub fn is_early(&self) -> bool {
+        now() < self.begins
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// By RFC 7468, section 11, or as OpenSSL wrote it before.
+fn is_encrypted(key: &[u8]) -> bool {
+    [&b"-----BEGIN ENCRYPTED PRIVATE KEY-----"[..], b"\nProc-Type: 4,ENCRYPTED"]
+        .into_iter()
+        .any(|mark| key.windows(mark.len()).any(|part| part == mark))
+}
+
+/// What is wrong with a key that no algorithm fits; the certificate says what kind it is.
+fn unfit(certificate: &CertificateDer<'_>) -> String {
+    let size = parse_x509_certificate(certificate).ok().and_then(|(_, parsed)| {
+        match parsed.public_key().parsed() {
+            Ok(PublicKey::RSA(key)) => Some(key.key_size()),
+            _ => None,
+        }
+    });
+    match size {
+        Some(bits) if bits < MIN_RSA_BITS => {
+            format!("it is too short, with {bits} bits: an RSA key has {MIN_RSA_BITS} at least")
+        }
+        _ => "its kind is not supported: RSA, ECDSA by P-256 or P-384, and Ed25519 are".into(),
     }
 }
 
 /// Reads a chain of certificates, its own first, and the key.
 pub(super) fn parse(chain: &[u8], key: &[u8]) -> Result<(CertifiedKey, Leaf), PemError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
+    if is_encrypted(key) {
+        return Err(PemError::Encrypted);
+    }
     let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or(PemError::NoCertificate)?;
     let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| PemError::NoKey)?;
     let der = chain[0].clone();
@@ -60,7 +103,7 @@ pub(super) fn parse(chain: &[u8], key: &[u8]) -> Result<(CertifiedKey, Leaf), Pe
     let certified = certified.map_err(|why| match why {
         RustlsError::InconsistentKeys(InconsistentKeys::KeyMismatch) => PemError::Mismatch,
         // What rustls says of a key that no algorithm fits.
-        RustlsError::General(why) => PemError::Key(why),
+        RustlsError::General(_) => PemError::Key(unfit(&der)),
         why => PemError::Certificate(why.to_string()),
     })?;
     let (begins, ends) = {

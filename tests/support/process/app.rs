@@ -59,6 +59,12 @@ impl Launch {
         Self { limit: limit.into(), ..self }
     }
 
+    /// More flags.
+    pub fn more(mut self, flags: &[&str]) -> Self {
+        self.flags.extend(flags.iter().map(ToString::to_string));
+        self
+    }
+
     /// A variable of its environment.
     pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.variables.push((name.into(), value.into()));
