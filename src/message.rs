@@ -27,7 +27,7 @@ pub use name::{InvalidName, Name};
 pub use people::{People, Person};
 pub use room::{InvalidRoomName, RoomName};
 pub use text::{InvalidText, Text};
-pub(crate) use visible::{is_ignorable, is_visible};
+pub(crate) use visible::{is_blank, is_ignorable, is_visible};
 
 /// The client's idempotency key of a [`Draft`]: a send that is tried again under its key is
 /// stored once.

@@ -58,31 +58,48 @@
         form.requestSubmit()
     })
 
-    // One send at a time: what is sent meanwhile is what is left of the draft when its answer is there.
-    let [under, again] = [null, false]
+    // One send at a time. What was entered meanwhile waits: each up to where the field ended then, so
+    // that what is typed behind it stays a draft.
+    let [under, next, entered] = [null, null, []]
     document.addEventListener('submit', (event) => {
         if (event.target !== form) return
         if (under !== null) {
-            again = true
+            const before = [under, ...entered].join('')
+            const goesOn = field.value.startsWith(before)
+            if (goesOn) entered.push(field.value.slice(before.length))
+            else entered = [field.value.startsWith(under) ? field.value.slice(under.length) : field.value]
             event.preventDefault()
             event.stopImmediatePropagation()
             return
         }
-        const text = plain(field.value)
-        key.value = unsure.get(text) ?? fresh()
+        under = next ?? field.value
+        key.value = unsure.get(plain(under)) ?? fresh()
     }, true)
     document.addEventListener('htmx:before:request', (event) => {
         if (!isSend(event)) return
         const { body } = event.detail.ctx.request
-        under = body.get('text')
+        if (next !== null) body.set('text', next)
+        ;[under, next] = [body.get('text'), null]
         unsure.set(plain(under), body.get('key'))
     })
     document.addEventListener('htmx:finally:request', (event) => {
         if (!isSend(event)) return
-        const more = again && event.detail.ctx.response?.status === 200 && plain(field.value)
-        ;[under, again] = [null, false]
-        if (more) form.requestSubmit()
+        under = null
+        if (event.detail.ctx.response?.status === 200) proceed()
+        else entered = []
     })
+    // What was changed since it was entered is a draft again, and so is what follows.
+    const proceed = () => {
+        while (under === null && waiting === null && entered.length) {
+            const text = entered.shift()
+            if (!field.value.startsWith(text)) entered = []
+            else if (!plain(text)) cut(text.length)
+            else {
+                next = text
+                form.requestSubmit()
+            }
+        }
+    }
 
     // Cut as by hand, where the browser can: what was typed can still be undone.
     const cut = (length) => {
@@ -110,7 +127,10 @@
     document.addEventListener('compositionend', () => {
         composing = false
         // Some browsers put the composed text into the field after this event.
-        if (waiting !== null) setTimeout(() => waiting !== null && sent(waiting))
+        if (waiting !== null) setTimeout(() => {
+            if (waiting !== null) sent(waiting)
+            proceed()
+        })
     })
 
     // The answer to a send brings a new form. The old one stays, with its field, and takes from the new

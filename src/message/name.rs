@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use super::visible::{is_blank, is_visible};
 
@@ -50,12 +50,13 @@ impl Name {
         if name.chars().count() > Self::MAX_CHARS {
             return Err(InvalidName::TooLong);
         }
-        if !name.chars().any(is_visible) {
+        // A mark alone hangs on whatever stands before it.
+        if !name.chars().any(|c| is_visible(c) && !is_combining_mark(c)) {
             return Err(InvalidName::Blank);
         }
         let mut marks = 0;
         for c in name.chars() {
-            marks = if unicode_normalization::char::is_combining_mark(c) { marks + 1 } else { 0 };
+            marks = if is_combining_mark(c) { marks + 1 } else { 0 };
             if marks > Self::MAX_MARKS {
                 return Err(InvalidName::Marks);
             }
@@ -182,6 +183,9 @@ mod tests {
             ("\u{180b}", InvalidName::Blank),
             ("\u{1d173}", InvalidName::Blank),
             ("\u{e0100}", InvalidName::Blank),
+            ("\u{301}", InvalidName::Blank),
+            ("\u{e49}\u{e49}\u{e49}", InvalidName::Blank),
+            ("\u{20dd}", InvalidName::Blank),
             ("ann\u{2800}", InvalidName::Control),
             ("\u{1d159}", InvalidName::Control),
             ("ann\u{13441}", InvalidName::Control),

@@ -6,7 +6,7 @@ use linkify::{LinkFinder, LinkKind};
 use maud::{Markup, PreEscaped, html};
 
 use crate::{
-    message::{Epoch, Message, MessageId, RoomName, is_ignorable},
+    message::{Epoch, Message, MessageId, RoomName, is_blank, is_ignorable},
     paths,
 };
 
@@ -72,7 +72,14 @@ fn plain(text: &str) -> String {
         has_dot = !begins && (has_dot || c == '.');
         let number = if begins { ipv6_host(rest) } else { None };
         let length = number.unwrap_or(c.len_utf8());
-        if in_host && !has_dot && !begins && c == IDEOGRAPHIC_FULL_STOP {
+        if in_host && is_joiner(c) {
+            // A part of the name in some scripts (RFC 5892, appendix A): without it, it would be another
+            // host, and with it nobody can see which it is. Neither is a link.
+            plain.truncate(plain.rfind("://").unwrap_or_default());
+            in_host = false;
+            let missing = (text.len() - rest.len()).saturating_sub(plain.len());
+            plain.extend(iter::repeat_n(' ', missing + length));
+        } else if in_host && !has_dot && !begins && c == IDEOGRAPHIC_FULL_STOP {
             // Browsers take it for a dot (UTS #46, section 2.3): where a host has none yet it is no
             // sentence's end.
             has_dot = true;
@@ -90,6 +97,10 @@ fn plain(text: &str) -> String {
     plain
 }
 
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
 /// The length of the IPv6 address in brackets that `text` begins with.
 fn ipv6_host(text: &str) -> Option<usize> {
     let (address, _) = text.strip_prefix('[')?.split_once(']')?;
@@ -97,14 +108,24 @@ fn ipv6_host(text: &str) -> Option<usize> {
 }
 
 /// Whether `c` is no part of an address, though the standards let it be: what cannot be seen, which
-/// would lead elsewhere than it looks, and the punctuation of Chinese and Japanese, which stands
-/// without a space behind an address.
+/// would lead elsewhere than it looks, and the punctuation of other scripts than ours, which stands
+/// behind an address with a space or without.
 fn ends_address(c: char) -> bool {
     is_ignorable(c)
+        || is_blank(c)
+        || c.is_whitespace()
         || matches!(
             c,
-            '\u{2018}'..='\u{201f}' | '\u{2026}' | '\u{3000}'..='\u{3003}' | '\u{3008}'..='\u{3011}'
-                | '\u{3014}'..='\u{301f}' | '\u{ff01}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}'
+            // Quotation marks; Armenian, Hebrew, Arabic, Indic, Tibetan, Burmese, Georgian, Ethiopic,
+            // Khmer and Mongolian.
+            '\u{ab}' | '\u{bb}' | '\u{55d}' | '\u{589}' | '\u{5c3}' | '\u{60c}' | '\u{61b}'
+                | '\u{61d}'..='\u{61f}' | '\u{6d4}' | '\u{964}'..='\u{965}' | '\u{f0d}'..='\u{f12}'
+                | '\u{104a}'..='\u{104b}' | '\u{10fb}' | '\u{1361}'..='\u{1368}'
+                | '\u{17d4}'..='\u{17d6}' | '\u{1801}'..='\u{1805}' | '\u{2018}'..='\u{201f}'
+                | '\u{2026}' | '\u{2039}'..='\u{203a}' | '\u{203c}'..='\u{203d}'
+                | '\u{2047}'..='\u{2049}' | '\u{3000}'..='\u{3003}' | '\u{3008}'..='\u{3011}'
+                | '\u{3014}'..='\u{301f}' | '\u{30fb}' | '\u{fe10}'..='\u{fe19}'
+                | '\u{fe50}'..='\u{fe57}' | '\u{ff01}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}'
                 | '\u{ff3b}'..='\u{ff3d}' | '\u{ff5b}'..='\u{ff65}'
         )
 }
@@ -249,6 +270,8 @@ mod tests {
         ] {
             assert_eq!(linked(text).into_string(), expected);
         }
+        let joined = linked("http://न्या\u{200d}य.भारत/").into_string();
+        assert!(!joined.contains("<a "), "{joined}");
         for (text, address) in [
             ("看https://a.example/路。好", "https://a.example/路"),
             ("（https://a.example/x）", "https://a.example/x"),
@@ -258,6 +281,14 @@ mod tests {
             ("http://bücher.example/ä", "http://bücher.example/ä"),
             ("https://例え。テスト/。", "https://例え。テスト/"),
             ("https://a.example。好", "https://a.example"),
+            ("https://a.example/x،", "https://a.example/x"),
+            ("https://a.example/x؟", "https://a.example/x"),
+            ("https://a.example/x۔", "https://a.example/x"),
+            ("https://a.example/x।", "https://a.example/x"),
+            ("«https://a.example/x»", "https://a.example/x"),
+            ("https://a.example/x・y", "https://a.example/x"),
+            ("https://a.example/c\u{a0}d", "https://a.example/c"),
+            ("https://a.example/c\u{2800}d", "https://a.example/c"),
             ("https://例え.テスト/x", "https://例え.テスト/x"),
             ("https://a.example/\u{202e}gpj", "https://a.example/"),
             ("https://a.example/x\u{200b}y", "https://a.example/x"),

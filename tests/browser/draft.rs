@@ -214,3 +214,45 @@ async fn what_is_sent_while_a_send_is_under_way_goes_after_it_once() {
     until("both are sent", async || (stored(&app).await == ["one", ", two"]).then_some(())).await;
     until("the field is empty", async || ann.draft().await.is_empty().then_some(())).await;
 }
+
+#[tokio::test]
+async fn each_text_that_is_entered_is_a_message_and_what_is_typed_behind_stays_a_draft() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = TestApp::start();
+    let proxy = Proxy::before(app.address(), Streams::Pass).await;
+    let ann = chromium.join(&proxy.home(), "ann").await;
+    ann.caught_up().await;
+    proxy.hold_posts(true);
+    for text in ["one", "two", "three"] {
+        ann.send(text).await;
+    }
+    ann.field().await.send_keys("four?").await.unwrap();
+    proxy.hold_posts(false);
+    ann.shows(&["one", "two", "three"]).await;
+    until("the rest is left", async || (ann.draft().await == "four?").then_some(())).await;
+
+    // Who thinks better of it.
+    proxy.hold_posts(true);
+    ann.send("").await;
+    ann.send(" five").await;
+    ann.run("document.getElementById('text').value = ''").await;
+    ann.field().await.send_keys("private").await.unwrap();
+    proxy.hold_posts(false);
+    ann.shows(&["one", "two", "three", "four?"]).await;
+    post(&app, "bob", "meanwhile").await;
+    ann.shows(&["one", "two", "three", "four?", "meanwhile"]).await;
+    assert_eq!(ann.draft().await, "private");
+
+    // In the midst of a composition.
+    ann.run("document.getElementById('text').value = ''").await;
+    proxy.hold_posts(true);
+    ann.send("six").await;
+    ann.send("seven").await;
+    compose(&ann, Engine::Chromium, "ni").await;
+    proxy.hold_posts(false);
+    ann.shows(&["one", "two", "three", "four?", "meanwhile", "six"]).await;
+    commit(&ann, Engine::Chromium, "你").await;
+    ann.shows(&["one", "two", "three", "four?", "meanwhile", "six", "seven"]).await;
+    until("what is composed is left", async || (ann.draft().await == "你").then_some(())).await;
+    assert_eq!(stored(&app).await.len(), 7);
+}

@@ -164,3 +164,25 @@ async fn health_says_alive_and_ready() {
         assert_eq!(client().get(app.url(path)).send().await.unwrap().status(), 200);
     }
 }
+
+#[tokio::test]
+async fn a_browser_that_knows_no_stylesheets_is_given_line_breaks() {
+    let app = TestApp::start();
+    let ann = Tab::join(&app, "lobby", "ann").await;
+    send(&app, "lobby", "bob", "one\ntwo").await;
+    for (agent, breaks) in [
+        ("Lynx/2.9.0", true),
+        ("w3m/0.5.3", true),
+        ("Emacs-w3m/1.4 w3m/0.5.3", true),
+        ("URL/Emacs Emacs/29.1 (X11; x86_64-pc-linux-gnu)", true),
+        ("edbrowse/3.8.0", true),
+        ("Mozilla/5.0 (X11; Linux x86_64) w3mail/1", false),
+    ] {
+        for path in ["", "/live?still=1"] {
+            let page = ann.get(path).header(reqwest::header::USER_AGENT, agent).send();
+            let page = page.await.unwrap().text().await.unwrap();
+            assert!(page.contains("one"), "{page}");
+            assert_eq!(page.contains("one<br>"), breaks, "{agent} {path}");
+        }
+    }
+}

@@ -125,7 +125,7 @@ impl live::LiveFrames for LiveStream {
 }
 
 fn answer(representation: Representation, stream: LiveStream, state: &AppState) -> Response {
-    let headers: [(HeaderName, &str); 4] = [
+    let headers: [(HeaderName, &str); 5] = [
         (header::CONTENT_TYPE, representation.content_type()),
         // `no-transform` and nginx's own header: a proxy that gathers or compresses holds back. `no-store`:
         // Firefox holds a second request of an address back until the answer to the first is whole, to
@@ -133,14 +133,9 @@ fn answer(representation: Representation, stream: LiveStream, state: &AppState) 
         (header::CACHE_CONTROL, "no-cache, no-store, no-transform"),
         (HeaderName::from_static("x-accel-buffering"), "no"),
         (header::VARY, "accept"),
+        // Older versions of Caddy's `encode` compress all the same, and hold back; they leave alone what
+        // has an encoding, and so do Apache and nginx. Clients know that this is none.
+        (header::CONTENT_ENCODING, "identity"),
     ];
-    // Older versions of Caddy's `encode` compress all the same, and hold back what is no event
-    // stream; they leave alone what has an encoding, and so do Apache and nginx. Clients know that
-    // this is none.
-    let encoded = match representation {
-        Representation::EventStream | Representation::EventStreamJson => None,
-        _ => Some([(header::CONTENT_ENCODING, "identity")]),
-    };
-    let headers = (headers, encoded);
     live::answer(headers, stream, representation.keep_alive(), state.metrics.clone())
 }

@@ -72,6 +72,7 @@ pub(crate) async fn live(
     tab: Tab,
     caller: Caller,
     State(state): State<AppState>,
+    headers: HeaderMap,
     Params(FrameQuery { still }): Params<FrameQuery>,
 ) -> Result<Response, Error> {
     let limit = PAGE_MESSAGES;
@@ -80,6 +81,8 @@ pub(crate) async fn live(
     let stream = format!("{stream}?format=html&last={limit}");
     let next = still.is_none().then_some(&*stream);
     let page = view::endless::newest(&tab.room, &newest.messages, next);
+    let for_text = is_text_browser(&headers) && still.is_some();
+    let page = if for_text { view::message::with_breaks(&page) } else { page };
     Ok((not_stored(), page).into_response())
 }
 
@@ -128,7 +131,11 @@ pub(crate) async fn page(
 /// Whether a page is for a browser that knows no stylesheets. Nothing else tells it.
 fn is_text_browser(headers: &HeaderMap) -> bool {
     let agent = headers.get(header::USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
-    [&b"Lynx/"[..], b"w3m/", b"Links ", b"ELinks/"].iter().any(|name| agent.starts_with(name))
+    let ours =
+        [&b"Lynx/"[..], b"w3m/", b"Links ", b"ELinks/", b"edbrowse/", b"retawq/", b"Offpunk"];
+    // Emacs names itself before, or behind.
+    let has = |name: &[u8]| agent.windows(name.len()).any(|part| part == name);
+    ours.iter().any(|name| agent.starts_with(name)) || has(b"w3m/") || has(b"URL/Emacs")
 }
 
 /// The people with the tab itself among them, where they are all listed and it is not: who sees the
