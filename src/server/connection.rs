@@ -100,19 +100,28 @@ impl Connection {
     /// Serves it in a task of `tasks`.
     pub(super) fn spawn(self, service: impl HttpService, tasks: &TaskTracker) {
         let live_tasks = tasks.clone();
-        tasks.spawn(async move { contain_panic(pin!(self.serve(service, live_tasks))).await });
+        match self.tls.clone() {
+            // Tasks of two kinds: what is encrypted needs no room for what holds the other, as long as
+            // it lasts. In a box, since a task of its own would have what it was made of twice.
+            Some(tls) => {
+                tasks.spawn(contain_panic(Box::pin(self.serve_encrypted(tls, service, live_tasks))))
+            }
+            None => tasks.spawn(async move {
+                contain_panic(pin!(self.serve(service, live_tasks))).await;
+            }),
+        };
+    }
+
+    fn configure(&self) {
+        if let Err(why) = socket::configure(&self.socket) {
+            tracing::debug!(%why, "a socket option could not be set");
+        }
     }
 
     /// Serves it until it ends, or until a live response takes the socket over. That gets a task of
     /// its own, which is a quarter as large.
     async fn serve(self, service: impl HttpService, tasks: TaskTracker) {
-        if let Err(why) = socket::configure(&self.socket) {
-            tracing::debug!(%why, "a socket option could not be set");
-        }
-        if let Some(tls) = self.tls.clone() {
-            // In a box: what is not encrypted needs no room for it.
-            return Box::pin(self.serve_encrypted(tls, service, tasks)).await;
-        }
+        self.configure();
         let Self { socket, peer, is_local, held, closing, registered, metrics, .. } = self;
         let socket = DeadlineSocket::new(socket, metrics);
         let info = ConnectionInfo { peer, is_local, tls: false, protocol: Protocol::Http1 };
@@ -133,6 +142,7 @@ impl Connection {
     /// The same over TLS. Nobody else writes to a socket that is taken over here: what is written
     /// to it has to be encrypted in order.
     async fn serve_encrypted(self, tls: Tls, service: impl HttpService, tasks: TaskTracker) {
+        self.configure();
         let Self { socket, peer, is_local, held, closing, registered, metrics, .. } = self;
         let progress = Arc::clone(&registered.progress);
         let mut closing = pin!(closing);
