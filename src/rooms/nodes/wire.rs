@@ -35,6 +35,12 @@ pub(super) struct Message {
     /// The node has just come, or come back: others answer with a beat at once.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub hello: bool,
+    /// Whether others live is to be known now: they answer with a beat at once.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub call: bool,
+    /// The node stops, and this is its last word.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub bye: bool,
     /// Nodes that are to say everything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ask: Vec<String>,
@@ -94,6 +100,16 @@ impl Message {
     /// Its word that it has come.
     pub(super) fn hello(node: u64) -> Self {
         Self { hello: true, ..Self::of(node) }
+    }
+
+    /// Its question who is there.
+    pub(super) fn call(node: u64) -> Self {
+        Self { call: true, ..Self::of(node) }
+    }
+
+    /// Its word that it stops.
+    pub(super) fn bye(node: u64) -> Self {
+        Self { bye: true, ..Self::of(node) }
     }
 
     /// Whose it is.
