@@ -1,5 +1,8 @@
 //! Several nodes that share NATS, as their clients see them.
 
+mod limits;
+mod login;
+
 use std::time::{Duration, Instant};
 
 use reqwest::{StatusCode, header};
