@@ -100,13 +100,16 @@ impl Rooms {
         };
         let begun = Instant::now();
         loop {
-            let certain = self.0.roster.has_left(&tab.room, &tab.id) || nodes.is_news_in(&tab.room, begun);
+            let certain =
+                self.0.roster.has_left(&tab.room, &tab.id) || nodes.is_news_in(&tab.room, begun);
             let checked = self.check_tab(tab);
             if certain || checked.is_ok() {
                 return checked;
             }
             if begun.elapsed() > NEWS_TIMEOUT {
-                return Err(Apart("others bore its name when this node heard of them last".into()).into());
+                return Err(
+                    Apart("others bore its name when this node heard of them last".into()).into()
+                );
             }
             sleep(NEWS_INTERVAL).await;
         }

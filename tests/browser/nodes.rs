@@ -9,7 +9,8 @@ use crate::{
 /// How many event streams are open on a node.
 async fn streams(app: &App) -> usize {
     let metrics = reqwest::get(app.metrics_url()).await.unwrap().text().await.unwrap();
-    let line = metrics.lines().find_map(|line| line.strip_prefix("hubbub_streams{format=\"sse\"} "));
+    let line =
+        metrics.lines().find_map(|line| line.strip_prefix("hubbub_streams{format=\"sse\"} "));
     line.map_or(0, |count| count.parse().unwrap())
 }
 
@@ -61,7 +62,8 @@ async fn a_tab_whose_node_is_stopped_is_live_on_the_other_has_everything_and_kee
         tab.shows(&all).await;
         assert!(tab.is_marked().await, "the page was loaded anew");
         assert_eq!(tab.twice().await, <[String; 0]>::default());
-        let last = tab.shown().await.into_iter().find(|shown| shown.text == format!("{name} again"));
+        let last =
+            tab.shown().await.into_iter().find(|shown| shown.text == format!("{name} again"));
         assert_eq!(last.unwrap().name, name);
     }
     assert_eq!(names(other).await, ["ann", "bob"]);

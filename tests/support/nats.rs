@@ -211,7 +211,11 @@ impl Nats {
             let child = self.servers[number].child.as_mut().expect("it runs");
             if child.try_wait().expect("it can be asked").is_some() {
                 // Somebody's connection may have its port for a moment.
-                assert!(begun.elapsed() < RESTART_PATIENCE, "server {number}: {}", self.log(number));
+                assert!(
+                    begun.elapsed() < RESTART_PATIENCE,
+                    "server {number}: {}",
+                    self.log(number)
+                );
                 thread::sleep(RESTART_INTERVAL);
                 self.run(&program().expect("it was there"), number);
             }

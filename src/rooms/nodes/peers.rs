@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::{
     super::roster::{Hold, News, Presence, Roster, Skeleton},
     map::{Id, Map, Shifts, id_text, parse_id},
-    wire::{Aside, Change, Message},
+    wire::{Aside, Change, Message, Signal},
 };
 use crate::message::{Name, RoomName};
 use leaving::Leaving;
@@ -77,7 +77,7 @@ pub(super) struct Peers {
     /// When that was a measure of time: one that was asked for is none.
     measured: Option<Instant>,
     /// Who is there is to be asked.
-    call: bool,
+    call_due: Option<Instant>,
     called: Option<Instant>,
     /// When all have answered the hello.
     settled: Option<Instant>,
@@ -106,7 +106,7 @@ impl Peers {
             beat_due: None,
             echo: None,
             measured: None,
-            call: false,
+            call_due: None,
             called: None,
             settled: None,
             stopped: false,
@@ -132,10 +132,11 @@ impl Peers {
         let is_past = |at: Option<Instant>| at.is_none_or(|at| now - at >= ASK_INTERVAL);
         if self.settled.is_none() && is_past(self.hello_sent) {
             self.hello_sent = Some(now);
-            messages.push(Message::hello(self.me));
+            messages.push(Message::signal(self.me, Signal::Hello));
         }
-        if mem::take(&mut self.call) {
-            messages.push(Message::call(self.me));
+        if self.call_due.is_some_and(|due| due <= now) {
+            (self.call_due, self.called) = (None, Some(now));
+            messages.push(Message::signal(self.me, Signal::Call));
         }
         let changes = self.news();
         if !changes.is_empty() {
@@ -143,7 +144,7 @@ impl Peers {
         }
         if self.beat_due.is_none_or(|due| due <= now) {
             self.beat_due = Some(now + BEAT_INTERVAL);
-            messages.push(Message::beat(self.me));
+            messages.push(Message::signal(self.me, Signal::Beat));
         }
         let missed = self
             .others
@@ -207,7 +208,7 @@ impl Peers {
             return Vec::new();
         }
         self.asked |= message.asks(self.me);
-        if message.hello || message.call {
+        if message.signal.asks() {
             self.beat_due = Some(now);
         }
         let peer = self.others.entry(node).or_default();
@@ -220,10 +221,10 @@ impl Peers {
             peer.state = State::Missed;
         }
         peer.number = message.number;
-        if message.bye {
+        if message.signal == Signal::Bye {
             peer.stopped = Some(now);
         }
-        let may_have_missed = missed || message.hello;
+        let may_have_missed = missed || message.signal == Signal::Hello;
         let mut heard = Heard::default();
         peer.take(message, &self.own, &mut heard);
         apply(&self.roster, &heard.shifts);
@@ -249,11 +250,11 @@ impl Peers {
     }
 
     fn hear_own(&mut self, message: &Message, now: Instant) {
-        if message.hello {
+        if message.signal == Signal::Hello {
             self.settled = Some(now + SETTLE_TIME);
             (self.echo, self.measured) = (Some(now), Some(now));
         }
-        if !message.beat {
+        if message.signal != Signal::Beat {
             return;
         }
         let is_measure = self.measured.is_some_and(|at| now - at >= MIN_BEAT_DISTANCE);
@@ -267,9 +268,8 @@ impl Peers {
         for peer in self.others.values_mut() {
             peer.silent += 1;
         }
-        let silent = |_: &u64, peer: &mut Peer| {
-            peer.silent > MAX_SILENT_BEATS && peer.stopped.is_none()
-        };
+        let silent =
+            |_: &u64, peer: &mut Peer| peer.silent > MAX_SILENT_BEATS && peer.stopped.is_none();
         let silent: Vec<_> = self.others.extract_if(silent).collect();
         for (node, mut peer) in silent {
             let shifts = peer.map.replace(Map::default());
@@ -297,10 +297,8 @@ impl Peers {
         let mut there = self.others.values().filter(|peer| peer.map.has(room));
         let all_heard = there.all(|peer| peer.heard.is_some_and(|at| at > then));
         if !all_heard {
-            self.call |= self.called.is_none_or(|at| now - at >= CALL_INTERVAL);
-            if self.call {
-                self.called = Some(now);
-            }
+            let due = self.called.map_or(now, |at| at + CALL_INTERVAL);
+            self.call_due.get_or_insert(due);
         }
         all_heard && self.is_settled(now) && now - then >= NEWS_TIME
     }

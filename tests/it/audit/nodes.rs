@@ -38,7 +38,7 @@ use strikes::Strike;
 const PAUSE: Duration = Duration::from_millis(80);
 
 /// How long a message is tried: strikes come one after another, and each is healed before the next.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Messages that are settled between two strikes.
 const BETWEEN_STRIKES: usize = 60;
@@ -78,7 +78,14 @@ impl Cluster {
             App::with(&["--nats", &urls.join(","), "--keep", "1000000", "--log", "hubbub=warn"])
         });
         let nodes = nodes.collect();
-        Some(Self { nodes, nats, doors, routes, refused: Mutex::default(), probes: Mutex::default() })
+        Some(Self {
+            nodes,
+            nats,
+            doors,
+            routes,
+            refused: Mutex::default(),
+            probes: Mutex::default(),
+        })
     }
 
     /// All ways from and to a server, but for those of nodes.
@@ -208,17 +215,17 @@ struct Presence {
 /// Waits until every node lists exactly who is here.
 async fn all_list_who_is_here(cluster: &Cluster, people: Vec<Person>) {
     let mut here = BTreeSet::new();
-    let mut lives: Vec<Lived> = Vec::new();
+    let mut all: Vec<Lived> = Vec::new();
     for person in people {
         let lived = soon("somebody is done", person.task).await.expect("nobody failed");
         assert_eq!(lived.lapsed, None, "{} was told to be joined no more", person.name);
         if person.fate == Fate::Stays {
             here.insert(person.name);
         }
-        lives.push(lived);
+        all.push(lived);
     }
-    let streams: usize = lives.iter().map(|lived| lived.streams).sum();
-    let joins: usize = lives.iter().map(|lived| lived.joins).sum();
+    let streams: usize = all.iter().map(|lived| lived.streams).sum();
+    let joins: usize = all.iter().map(|lived| lived.joins).sum();
     let over = Instant::now();
     for (number, node) in cluster.nodes.iter().enumerate() {
         let what = format!("node {number} lists {here:?}");
@@ -232,7 +239,7 @@ async fn all_list_who_is_here(cluster: &Cluster, people: Vec<Person>) {
     println!(
         "audit: {} people joined {joins} times and opened {streams} streams; every node lists the {} \
          who are here, {:.1} s after",
-        lives.len(),
+        all.len(),
         here.len(),
         over.elapsed().as_secs_f64()
     );

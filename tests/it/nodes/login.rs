@@ -131,7 +131,9 @@ async fn by_a_leaf_node_the_stream_is_had_that_is_in_another_domain() {
     let port = free_port().unwrap();
     let store = |domain: &str, more: &str| {
         let store = home.path().join(domain);
-        format!("jetstream {{ store_dir: {store:?}, domain: {domain}, sync_interval: always }}\n{more}")
+        format!(
+            "jetstream {{ store_dir: {store:?}, domain: {domain}, sync_interval: always }}\n{more}"
+        )
     };
     let leafs = format!("leafnodes {{ listen: \"127.0.0.1:{port}\" }}");
     let Some(hub) = Nats::start(1, &store("hub", &leafs)) else { return };

@@ -9,7 +9,7 @@ use super::{
     super::{
         super::roster::{Hold, PRESENCE_GRACE},
         map::{Map, Shifts},
-        wire::Message,
+        wire::{Message, Signal},
     },
     Peers, apply,
 };
@@ -24,7 +24,7 @@ impl Peers {
         let mut messages = self.tick(now, connected);
         self.stopped = true;
         if connected {
-            messages.push(self.numbered(Message::bye(self.me)));
+            messages.push(self.numbered(Message::signal(self.me, Signal::Bye)));
         }
         messages
     }

@@ -151,7 +151,8 @@ impl Life {
             let url = answer.url();
             let (joined, opened) = (since(lived.joined), since(lived.opened));
             println!("audit: {} at {url} was joined {joined:?} ago", self.name);
-            lived.lapsed = Some(format!("{joined:?} after it joined, {opened:?} after a stream: {url}"));
+            lived.lapsed =
+                Some(format!("{joined:?} after it joined, {opened:?} after a stream: {url}"));
             return None;
         }
         lived.streams += 1;
@@ -162,9 +163,8 @@ impl Life {
     /// Reads for a while, until it ends, falls silent, or all is over.
     async fn read(&mut self, mut answer: Response) {
         let until = Instant::now() + between(&mut self.dice, 200, 6000);
-        let reading = async {
-            while let Ok(Ok(Some(_))) = timeout(PATIENCE, answer.chunk()).await {}
-        };
+        let reading =
+            async { while let Ok(Ok(Some(_))) = timeout(PATIENCE, answer.chunk()).await {} };
         let mut over = self.over.clone();
         tokio::select! {
             _ = timeout_at(until, reading) => {}

@@ -12,7 +12,7 @@ use crate::client::{Message, client};
 
 /// How long it may take until messages are taken again: an election takes up to 9 s, one that goes
 /// wrong is held again, and a node that is parted from its server takes a while to see it.
-const HEAL_TIMEOUT: Duration = Duration::from_secs(60);
+const HEAL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long a send may take to be refused.
 const REFUSE_TIMEOUT: Duration = Duration::from_secs(25);
@@ -84,10 +84,16 @@ impl Strike {
             Self::TwoServersKilled => {
                 let left = dice.random_range(0..servers);
                 let killed: Vec<_> = (0..servers).filter(|server| *server != left).collect();
-                block_in_place(|| killed.iter().for_each(|server| cluster.nats.kill(*server)));
+                block_in_place(|| {
+                    for server in &killed {
+                        cluster.nats.kill(*server);
+                    }
+                });
                 cluster.refused_everywhere("one server is left").await;
                 block_in_place(|| {
-                    killed.iter().for_each(|server| cluster.nats.start_again(*server));
+                    for server in &killed {
+                        cluster.nats.start_again(*server);
+                    }
                 });
                 format!("SIGKILL of all servers but {left}")
             }
@@ -105,12 +111,16 @@ impl Strike {
                     dice.random_range(0..servers)
                 };
                 let gates: Vec<&Gate> = cluster.routes_of(parted).collect();
-                gates.iter().for_each(|gate| gate.shut());
+                for gate in &gates {
+                    gate.shut();
+                }
                 // One that led goes on as if it did, for a while.
                 tokio::time::sleep(Duration::from_secs(2)).await;
                 cluster.sends("the servers that see each other are enough").await;
                 let healed = begun.elapsed().as_secs_f64();
-                gates.iter().for_each(|gate| gate.open());
+                for gate in &gates {
+                    gate.open();
+                }
                 format!("server {parted} parted from the others ({healed:.1} s)")
             }
             Self::NodeParted => {
