@@ -43,11 +43,13 @@ clients:
 slow:
     cargo test --locked --test slow -- --test-threads=1
 
-# Senders and readers on a network that breaks, over server deaths; then the books
-audit readers="20" senders="8" messages="5000" deaths="3" seed="":
-    HUBBUB_AUDIT_READERS={{readers}} HUBBUB_AUDIT_SENDERS={{senders}} \
-    HUBBUB_AUDIT_MESSAGES={{messages}} HUBBUB_AUDIT_DEATHS={{deaths}} HUBBUB_AUDIT_SEED={{seed}} \
-    cargo test --locked --test it audit:: -- --nocapture
+# Senders and readers on a network that breaks, over deaths; then the books. As `messages=50000 seed=7`, or `nodes=3 servers=3`
+audit *SIZE:
+    HUBBUB_AUDIT_READERS=20 HUBBUB_AUDIT_SENDERS=8 \
+    {{ if SIZE =~ "nodes=" { "HUBBUB_AUDIT_MESSAGES=2000 HUBBUB_AUDIT_DEATHS=8" } else { "HUBBUB_AUDIT_MESSAGES=5000 HUBBUB_AUDIT_DEATHS=3" } }} \
+    {{ uppercase(replace_regex(SIZE, '(\w+)=', 'HUBBUB_AUDIT_$1=')) }} \
+    cargo test --locked --test it -- --nocapture \
+    {{ if SIZE =~ "nodes=" { "audit::nodes" } else { "audit:: --skip audit::nodes" } }}
 
 # The load benches for some seconds each: for what they assert, not for their figures
 smoke:
@@ -73,6 +75,7 @@ ci:
     HUBBUB_CLIENTS=required just clients
     just slow
     just audit
+    just audit nodes=3 servers=3
     just smoke
 
 # What is ours of a delivery, without the kernel: a change is judged in seconds

@@ -61,7 +61,11 @@ async fn main() -> Result<()> {
     rates(&engine, &one).await?;
     behind(&one, &other).await?;
     filling(&engine, &one, &flags).await?;
-    stall(&engine, &mut nats, &one).await
+    stall(&engine, &mut nats, &one, Death::Planned).await?;
+    until_ready(&one).await;
+    stall(&engine, &mut nats, &one, Death::Sudden).await?;
+    until_ready(&one).await;
+    loss(&one, other).await
 }
 
 async fn until_ready(app: &App) {
@@ -287,8 +291,22 @@ fn last_of(data: &Path) -> u64 {
     last.unwrap_or(0)
 }
 
-/// How long readers wait where the stream's leader is killed, beside a writer of the engine's own.
-async fn stall(engine: &jetstream::Context, nats: &mut Nats, one: &App) -> Result<()> {
+/// How a server goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Death {
+    Planned,
+    Sudden,
+}
+
+/// How long readers wait where the stream's leader is stopped or killed, beside a writer of the engine's
+/// own.
+async fn stall(
+    engine: &jetstream::Context,
+    nats: &mut Nats,
+    one: &App,
+    death: Death,
+) -> Result<()> {
+    let room = if death == Death::Planned { "planned" } else { "sudden" };
     let info = engine.get_stream("hubbub").await?.cached_info().clone();
     let leader = info.cluster.and_then(|cluster| cluster.leader).unwrap_or_default();
     let leader = leader.trim_start_matches('s').parse().unwrap_or(0);
@@ -302,8 +320,9 @@ async fn stall(engine: &jetstream::Context, nats: &mut Nats, one: &App) -> Resul
         let mut number = 0;
         while Instant::now() < end {
             number += 1;
-            let (headers, body) = entry("stall", &format!("raw-{number}"));
-            if let Ok(ack) = own.publish_with_headers("hubbub.m.stall", headers, body.into()).await
+            let (headers, body) = entry(room, &format!("raw-{number}"));
+            let subject = format!("hubbub.m.{room}");
+            if let Ok(ack) = own.publish_with_headers(subject, headers, body.into()).await
                 && ack.await.is_ok()
             {
                 acked.push(Instant::now());
@@ -312,16 +331,44 @@ async fn stall(engine: &jetstream::Context, nats: &mut Nats, one: &App) -> Resul
         }
         acked
     });
-    let reading = arrivals(one, "stall", usize::MAX, end).await?;
+    let reading = arrivals(one, room, usize::MAX, end).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    nats.kill(leader);
+    tokio::task::block_in_place(|| match death {
+        Death::Planned => nats.stop(leader),
+        Death::Sudden => nats.kill(leader),
+    });
     let (acked, seen) = (writing.await?, reading.await?);
     let longest =
         |times: &[Instant]| times.windows(2).map(|two| two[1] - two[0]).max().unwrap_or_default();
+    tokio::task::block_in_place(|| nats.start_again(leader));
+    let how = if death == Death::Planned { "stopped as planned" } else { "killed" };
     println!(
-        "the leader was killed: the engine took nothing for {:.0} ms, readers waited {:.0} ms",
+        "the leader was {how}: the engine took nothing for {:.0} ms, readers waited {:.0} ms",
         ms(longest(&acked)),
         ms(longest(&seen))
+    );
+    Ok(())
+}
+
+/// How soon a tab is live on another node where its own was killed: from its coming there to the first
+/// message that was sent after.
+async fn loss(one: &App, mut other: App) -> Result<()> {
+    let end = Instant::now() + Duration::from_secs(30);
+    let before = arrivals(&other, "loss", usize::MAX, end).await?;
+    other.kill();
+    before.await?;
+    let back = Instant::now();
+    let reading = arrivals(one, "loss", 1, end).await?;
+    let mut sender = Connection::open(one.address()).await?;
+    let request = post(one);
+    let text = String::from_utf8(request)?.replace("/rooms/lobby/", "/rooms/loss/");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    sender.ask(text.as_bytes()).await?;
+    let came = reading.await?;
+    let first = came.first().ok_or("it is not live on the other node")?;
+    println!(
+        "a node was killed: its reader was live on the other after {:.0} ms",
+        ms(*first - back)
     );
     Ok(())
 }

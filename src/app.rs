@@ -231,6 +231,7 @@ impl Hubbub {
         // First: a server ends when its connections have, and streams end by this.
         hub.end();
         tasks.join(&[SERVER, ADMIN_SERVER, REDIRECT_SERVER]).await;
+        rooms.leave_nodes().await;
         let closed = timeout(CLOSE_TIMEOUT, async {
             journal.close().await;
             tasks.join(&[JOURNAL, FEED]).await;

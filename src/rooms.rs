@@ -147,6 +147,13 @@ impl Rooms {
         Some(nodes.run(move |room, tab, what| rooms.happened_elsewhere(room, tab, what)))
     }
 
+    /// Tells the other nodes, where there are any, that this one stops, once its streams have ended.
+    pub(crate) async fn leave_nodes(&self) {
+        if let Some(nodes) = &self.0.nodes {
+            nodes.bye().await;
+        }
+    }
+
     /// A permit for an answer of so many bytes, which counts until it is dropped.
     ///
     /// # Errors

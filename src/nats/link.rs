@@ -1,7 +1,10 @@
 //! One connection, which finds its way to another server by itself.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -41,6 +44,8 @@ struct Inner {
     context: Context,
     options: Options,
     addresses: Vec<ServerAddr>,
+    /// Where in them the next try begins, where it cannot be told which one is connected.
+    next: AtomicUsize,
 }
 
 impl Link {
@@ -88,7 +93,8 @@ impl Link {
             Some(domain) => context.domain(domain).timeout(ANSWER_TIMEOUT).build(client.clone()),
         };
         tracing::info!(server = info.server_name, version = info.version, "connected to NATS");
-        Ok(Self(Arc::new(Inner { client, context, options: options.clone(), addresses })))
+        let (options, next) = (options.clone(), AtomicUsize::new(1));
+        Ok(Self(Arc::new(Inner { client, context, options, addresses, next })))
     }
 
     /// The client, for what is said without being kept.
@@ -144,6 +150,15 @@ impl Link {
         self.0.client.publish(subject, payload).await.map_err(|why| Refused::own(&why))
     }
 
+    /// Waits until all that was said is on its way.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be.
+    pub(crate) async fn flush(&self) -> Result<(), Refused> {
+        self.0.client.flush().await.map_err(|why| Refused::own(&why))
+    }
+
     /// Leaves this server for another of the list: it may be cut off from the others.
     pub(crate) async fn try_another(&self) {
         let connected = self.0.client.server_info();
@@ -156,8 +171,9 @@ impl Link {
         if let Some(at) = pool.iter().position(|one| one.host() == host && one.port() == port) {
             pool.rotate_left(at + 1);
         } else {
-            let random = usize::from(rand::random::<u8>()) % pool.len();
-            pool.rotate_left(random);
+            // It calls itself otherwise than we call it. By turns, each is come to.
+            let at = self.0.next.fetch_add(1, Ordering::Relaxed) % pool.len();
+            pool.rotate_left(at);
         }
         let _ = self.0.client.set_server_pool(&pool[..]).await;
         let _ = self.0.client.force_reconnect().await;

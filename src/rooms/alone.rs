@@ -1,5 +1,7 @@
 //! Other nodes, in a build that has none: without the feature `nats`.
 
+use tokio::time::Instant;
+
 use super::{Apart, NameTaken, Presence, Tab};
 use crate::message::{Name, RoomName};
 
@@ -21,6 +23,10 @@ impl Nodes {
         match self {}
     }
 
+    pub(super) async fn bye(&self) {
+        match *self {}
+    }
+
     pub(super) async fn settle(&self) -> Result<(), Apart> {
         match *self {}
     }
@@ -34,6 +40,10 @@ impl Nodes {
     }
 
     pub(super) fn presence(&self, _: &RoomName, _: &str) -> Presence {
+        match *self {}
+    }
+
+    pub(super) fn is_news_in(&self, _: &RoomName, _: Instant) -> bool {
         match *self {}
     }
 

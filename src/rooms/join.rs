@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Action, Aside, Caller, Lapsed, NameTaken, Presence, Refusal, Rooms, Tab};
+use super::{Action, Apart, Aside, Caller, Lapsed, NameTaken, Presence, Refusal, Rooms, Tab};
 use crate::message::{Name, RoomName};
 
 /// How long a join waits for the end of the stream of its own browser's earlier tab: who goes back and
@@ -13,6 +13,12 @@ const OWN_STREAM_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How often that is looked at.
 const OWN_STREAM_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long it may take to hear what others have said by now.
+const NEWS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often that is looked at.
+const NEWS_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Rooms {
     /// Joins `room` under `name`: the name is claimed for the new tab until its stream opens, or
@@ -82,6 +88,34 @@ impl Rooms {
             return Err(Lapsed.into());
         }
         Ok(self.0.roster.check_tab(&tab.room, &tab.id, &tab.name, || self.elsewhere(tab))?)
+    }
+
+    /// The same for a tab that comes with a request, perhaps from another node: that its earlier tab left
+    /// there may not be known here yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rooms::check_tab`]; and [`Refusal::Apart`] where this node cannot know.
+    pub(crate) async fn receive_tab(&self, tab: &Tab) -> Result<(), Refusal> {
+        let checked = self.check_tab(tab);
+        let Some(nodes) = self.0.nodes.as_ref().filter(|_| checked.is_err()) else {
+            return checked;
+        };
+        let begun = Instant::now();
+        loop {
+            let certain =
+                self.0.roster.has_left(&tab.room, &tab.id) || nodes.is_news_in(&tab.room, begun);
+            let checked = self.check_tab(tab);
+            if certain || checked.is_ok() {
+                return checked;
+            }
+            if begun.elapsed() > NEWS_TIMEOUT {
+                return Err(
+                    Apart("others bore its name when this node heard of them last".into()).into()
+                );
+            }
+            sleep(NEWS_INTERVAL).await;
+        }
     }
 
     /// On how many other nodes a tab is: it may have moved here.

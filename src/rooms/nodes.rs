@@ -42,6 +42,9 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Between two looks at it.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(20);
 
+/// How long a stop may take to say so: by then the others find out by themselves.
+const BYE_TIMEOUT: Duration = Duration::from_millis(500);
+
 /// Between two tries to be told what others say.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -56,6 +59,21 @@ struct Inner {
     /// A std mutex, held for as long as a message takes, a millisecond or two. Never with the roster's
     /// held already.
     peers: Mutex<Peers>,
+}
+
+/// A tab whose name is not known yet to be its own; dropped, it gives it up. So does one whose browser
+/// waits no more: it may join on another node, and is not to be in its own way here.
+struct Unclaimed<'a> {
+    roster: &'a Roster,
+    tab: Option<&'a Tab>,
+}
+
+impl Drop for Unclaimed<'_> {
+    fn drop(&mut self) {
+        if let Some(tab) = self.tab {
+            self.roster.give_up(&tab.room, &tab.id);
+        }
+    }
 }
 
 impl Nodes {
@@ -99,9 +117,28 @@ impl Nodes {
         }
     }
 
+    /// Tells the others that this node stops: its tabs are as if they had been closed now.
+    pub(super) async fn bye(&self) {
+        let connected = self.0.link.is_connected();
+        let messages = self.lock().bye(Instant::now(), connected);
+        let saying = async {
+            self.say_all(&self.0.link.subject("presence"), messages).await;
+            self.0.link.flush().await
+        };
+        match time::timeout(BYE_TIMEOUT, saying).await {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => tracing::debug!(%why, "other nodes do not know that this one stops"),
+            Err(_) => tracing::debug!("other nodes may not know that this one stops"),
+        }
+    }
+
     async fn tell_all(&self, subject: &str) {
         let connected = self.0.link.is_connected();
         let messages = self.lock().tick(Instant::now(), connected);
+        self.say_all(subject, messages).await;
+    }
+
+    async fn say_all(&self, subject: &str, messages: Vec<Vec<u8>>) {
         for message in messages {
             if let Err(why) = self.0.link.say(subject.to_owned(), message.into()).await {
                 tracing::debug!(%why, "other nodes could not be told");
@@ -128,6 +165,7 @@ impl Nodes {
     /// Where another was first, and where NATS does not say.
     pub(super) async fn claim(&self, tab: &Tab) -> Result<Result<(), NameTaken>, Apart> {
         let Inner { names, roster, .. } = &*self.0;
+        let mut unclaimed = Unclaimed { roster, tab: Some(tab) };
         let is_void = |other: &str| roster.has_left(&tab.room, other);
         let skeleton = Skeleton::of(&tab.name);
         let mut looks: Vec<_> = skeleton.each().collect();
@@ -139,11 +177,11 @@ impl Nodes {
                 break;
             }
         }
-        if !matches!(claimed, Ok(Claim::Won)) {
-            roster.give_up(&tab.room, &tab.id);
-        }
         match claimed {
-            Ok(Claim::Won) => Ok(Ok(())),
+            Ok(Claim::Won) => {
+                unclaimed.tab = None;
+                Ok(Ok(()))
+            }
             Ok(Claim::Lost) => Ok(Err(NameTaken { by_own: false })),
             Err(why) => Err(Apart(why.into())),
         }
@@ -171,6 +209,11 @@ impl Nodes {
     /// How much a tab is on another node.
     pub(super) fn presence(&self, room: &RoomName, tab: &str) -> Presence {
         self.lock().presence(room, tab)
+    }
+
+    /// Whether what the others had to say of a room by then has come. They are asked to say something.
+    pub(super) fn is_news_in(&self, room: &RoomName, then: Instant) -> bool {
+        self.lock().is_news_in(room, then, Instant::now())
     }
 
     /// On how many other nodes a tab is.

@@ -45,7 +45,7 @@ pub(super) use tab::Standing;
 
 /// How long a tab without a stream is still here, and a hidden one not yet away: who looks into
 /// another tab for a moment changes nothing.
-const PRESENCE_GRACE: Duration = Duration::from_secs(5);
+pub(super) const PRESENCE_GRACE: Duration = Duration::from_secs(5);
 
 /// How long a hidden tab is here after it said so. It says so once a minute, since browsers let
 /// timers of hidden pages run that often; two may get lost.

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::{client_ip, error::Error, session, state::AppState};
 use crate::{
     message::RoomName,
-    rooms::{Caller, Tab},
+    rooms::{Caller, Refusal, Tab},
     server::ConnectionInfo,
 };
 
@@ -106,12 +106,22 @@ impl FromRequestParts<AppState> for Visitor {
         let params = params.map_err(|_| Error::NotFound)?;
         let Room(room) = Room::of(&params)?;
         let (_, id) = params.iter().find(|(name, _)| *name == "tab").ok_or(Error::NotFound)?;
-        let found = session::cookies(&parts.headers).find_map(|cookie| {
+        let proven = session::cookies(&parts.headers).filter_map(|cookie| {
             let proof = cookie.value().to_owned();
-            let tab = session::tab(&state.secret, cookie, &room, id)?;
-            // A cookie proves a name as long as nobody else bears it.
-            state.rooms.check_tab(&tab).ok().map(|()| (tab, proof))
+            Some((session::tab(&state.secret, cookie, &room, id)?, proof))
         });
+        let mut found = None;
+        for (tab, proof) in proven {
+            // A cookie proves a name as long as nobody else bears it.
+            match state.rooms.receive_tab(&tab).await {
+                Ok(()) => {
+                    found = Some((tab, proof));
+                    break;
+                }
+                Err(why @ Refusal::Apart(_)) => return Err(why.into()),
+                Err(_) => {}
+            }
+        }
         let (tab, proof) = found.unzip();
         Ok(Self { room, id: id.to_owned(), tab, proof: proof.unwrap_or_default() })
     }

@@ -27,6 +27,7 @@ mod fold;
 mod hidden;
 mod history;
 mod looks;
+mod nodes;
 mod noscript;
 mod outage;
 mod presence;

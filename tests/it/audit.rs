@@ -2,10 +2,11 @@
 //! the books: every acknowledged message reached every reader once, in one order, and every other
 //! message at most once.
 //!
-//! `just audit` runs a larger one, of any numbers. A seed fixes the texts, the fate of each connection in
+//! `just audit` runs a larger one, of any numbers, and with `nodes=3 servers=3` that of [`nodes`]. A seed fixes the texts, the fate of each connection in
 //! the order in which they come, and where the deaths fall; how the machine weaves them together
 //! stays its own.
 
+mod nodes;
 mod people;
 mod proxy;
 mod verdict;
@@ -22,7 +23,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::{sync::watch, task::block_in_place, time::timeout_at};
 
 use crate::{
-    client::send,
+    client::{Message, send},
     support::{App, PATIENCE, soon},
 };
 use people::{Errand, Reader, Sent};
@@ -39,6 +40,10 @@ struct Plan {
     senders: usize,
     messages: usize,
     deaths: usize,
+    /// The longest pause between two messages of a sender, in milliseconds.
+    pause: Option<u64>,
+    /// How long a message is tried.
+    patience: Duration,
     seed: u64,
 }
 
@@ -49,6 +54,8 @@ impl Plan {
             senders: number("SENDERS").unwrap_or(8),
             messages: number("MESSAGES").unwrap_or(1000),
             deaths: number("DEATHS").unwrap_or(2),
+            pause: None,
+            patience: PATIENCE,
             seed: number("SEED").unwrap_or_else(rand::random),
         }
     }
@@ -68,6 +75,7 @@ enum Drawn {
     Message,
     Reader,
     Deaths,
+    Person,
 }
 
 /// A number from the environment; one that is none fails the audit rather than being passed over.
@@ -93,11 +101,12 @@ async fn on_a_network_that_breaks_and_over_deaths_nothing_acknowledged_is_lost_o
     let readers: Vec<Reader> = (0..plan.readers)
         .map(|number| {
             let url = proxy.url(&format!("/rooms/audit/events?after={}", start.id));
-            Reader::start(url, plan.dice(Drawn::Reader, number))
+            Reader::start(vec![url], plan.dice(Drawn::Reader, number))
         })
         .collect();
     let (settled, progress) = watch::channel(0);
-    let errand = Arc::new(Errand::new(plan, proxy.url("/rooms/audit/messages"), settled));
+    let errand = Errand::new(plan, vec![proxy.url("/rooms/audit/messages")], settled);
+    let errand = Arc::new(errand);
     let senders: Vec<_> =
         (0..plan.senders).map(|_| tokio::spawn(people::send_all(Arc::clone(&errand)))).collect();
 
@@ -111,9 +120,17 @@ async fn on_a_network_that_breaks_and_over_deaths_nothing_acknowledged_is_lost_o
     // What is owed now is owed whole, in any weather; fair weather makes the wait for it short.
     proxy.clear_up();
     let end = send(&app, "audit", "ann", END).await;
+    let none = deaths.is_empty().then_some("none".to_owned());
+    let deaths: Vec<String> = deaths.into_iter().chain(none).collect();
+    println!("audit: deaths: {}", deaths.join(", "));
+    println!("audit: connections: {}", proxy.struck());
+    settle(plan, begun, &sent, &end, readers).await;
+}
+
+/// Waits until each reader is at the end, and makes the books.
+async fn settle(plan: Plan, begun: Instant, sent: &[Sent], end: &Message, readers: Vec<Reader>) {
     let deadline = tokio::time::Instant::now() + PATIENCE;
-    let mut seen = Vec::new();
-    let mut opened = Vec::new();
+    let (mut seen, mut opened) = (Vec::new(), Vec::new());
     for mut reader in readers {
         // One that never gets to the end is judged by what it has.
         if let Ok(ended) = timeout_at(deadline, &mut reader.task).await {
@@ -122,8 +139,7 @@ async fn on_a_network_that_breaks_and_over_deaths_nothing_acknowledged_is_lost_o
         opened.push(reader.opened());
         seen.push(reader.seen());
     }
-
-    let books = Books::new(&sent, &end);
+    let books = Books::new(sent, end);
     let faults = books.faults(&seen);
     opened.sort_unstable();
     let total = |count: fn(&Sent) -> usize| sent.iter().map(count).sum::<usize>();
@@ -134,10 +150,6 @@ async fn on_a_network_that_breaks_and_over_deaths_nothing_acknowledged_is_lost_o
         books.stored_although_given_up(&seen),
         total(|sent| sent.retried),
     );
-    let none = deaths.is_empty().then_some("none".to_owned());
-    let deaths: Vec<String> = deaths.into_iter().chain(none).collect();
-    println!("audit: deaths: {}", deaths.join(", "));
-    println!("audit: connections: {}", proxy.struck());
     println!(
         "audit: {} readers reconnected {} / {} / {} times (least / median / most)",
         opened.len(),

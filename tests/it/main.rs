@@ -83,6 +83,11 @@
 //! | 26 | one key on two nodes at once | `one_key_on_two_nodes_at_once_is_one_message_and_another_text_is_refused` |
 //! | 26 | one name on two nodes at once | `a_name_that_is_raced_on_two_nodes_a_hundred_times_is_never_both_tabs` |
 //! | 26 | a dead node's people stay, or who moved flickers | `of_a_node_that_is_killed_the_people_are_gone_in_time_and_who_came_back_never_went` |
+//! | 26 | nodes and servers die and are parted from each other under everybody's hands | `over_nodes_that_die_and_are_parted_nothing_is_lost_or_comes_twice_and_all_list_the_same` |
+//! | 26 | a stopped node's people stay, or flicker | `of_a_node_that_is_stopped_who_comes_back_elsewhere_never_went_and_others_go_in_a_grace` |
+//! | 26 | a tab's node is stopped under it | `a_tab_whose_node_is_stopped_is_live_on_the_other_has_everything_and_keeps_its_name` |
+//! | 26 | who left is brought back by a node that is dead | `who_left_by_another_node_than_a_dead_one_is_not_brought_back` |
+//! | 26 | a limit is none where one moves between nodes | `over_two_nodes_limits_by_tab_and_by_address_hold_within_a_factor_of_two` |
 //! | 26 | what a node says of its tabs is lost | `whatever_happens_and_whatever_is_lost_all_nodes_end_with_one_list` |
 //! | 26 | a reader comes to a node that is behind | `a_cursor_from_a_node_that_is_ahead_waits_and_is_told_of_no_gap` |
 //! | 27 | a stream is deleted, or restored without its newest | `a_stream_that_was_deleted_and_one_that_went_back_are_a_new_epoch` |

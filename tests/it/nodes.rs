@@ -1,5 +1,10 @@
 //! Several nodes that share NATS, as their clients see them.
 
+mod limits;
+mod login;
+
+use std::time::{Duration, Instant};
+
 use reqwest::{StatusCode, header};
 
 use crate::{
@@ -194,6 +199,52 @@ async fn servers_die_one_after_another_and_nothing_that_was_acknowledged_is_lost
     sent.sort_by_key(seq);
     for app in [&one, &other] {
         until("all of it", async || (history(app, "lobby").await == sent).then_some(())).await;
+    }
+}
+
+/// The names that a node lists.
+async fn names(app: &impl Server) -> Vec<String> {
+    let asking = client().get(app.url("/rooms/lobby/presence?format=json")).send().await.unwrap();
+    let listed: serde_json::Value = asking.json().await.unwrap();
+    let names = listed["names"].as_array().unwrap().iter();
+    names.map(|name| name.as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_node_that_is_stopped_who_comes_back_elsewhere_never_went_and_others_go_in_a_grace() {
+    let Some(nats) = Nats::single() else { return };
+    let mut stopped = App::with(&["--nats", &nats.urls()]);
+    let other = node(&nats);
+    let (ann, bob) =
+        (Tab::join(&stopped, "lobby", "ann").await, Tab::join(&stopped, "lobby", "bob").await);
+    let _streams = (Events::from(ann.get("/events")).await, Events::from(bob.get("/events")).await);
+    until("both are listed", async || (names(&other).await == ["ann", "bob"]).then_some(())).await;
+    let eve = Tab::join(&other, "lobby", "eve").await;
+    let mut told = Events::from(eve.get("/events")).await;
+    let begun = Instant::now();
+    assert!(tokio::task::block_in_place(|| stopped.stop()).success());
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(2), "a stop takes no longer for it: {took:?}");
+    let _stream = Events::from(ann.at(&other).get("/events")).await;
+    let gone = loop {
+        let listed = names(&other).await;
+        assert!(listed.contains(&"ann".to_owned()), "ann went after {:?}", begun.elapsed());
+        if !listed.contains(&"bob".to_owned()) {
+            break begun.elapsed();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "bob never goes");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    println!("bob went {gone:?} after the stop began");
+    let seconds = gone.as_secs_f64();
+    assert!((4.9..9.0).contains(&seconds), "after the grace, and not after the silence: {gone:?}");
+    // Nor was it announced.
+    loop {
+        let said = told.event("PresenceChanged").await.data.unwrap();
+        assert!(said.contains("ann") || !said.contains("eve"), "{said}");
+        if said.contains("ann") && !said.contains("bob") {
+            break;
+        }
     }
 }
 

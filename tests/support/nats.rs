@@ -21,6 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks at something that gives no word of itself.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
+/// How long a server is started again that ends at once.
+const RESTART_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Between two starts.
+const RESTART_INTERVAL: Duration = Duration::from_millis(200);
+
 /// How the variable with the server's path is named; without it, it is looked for in PATH.
 const PROGRAM: &str = "HUBBUB_NATS_SERVER";
 
@@ -52,9 +58,21 @@ impl Nats {
 
     /// So many, with more lines in their configuration, such as who may do what.
     pub fn start(count: usize, more: &str) -> Option<Self> {
+        Self::routed(count, more, |_, _, port| port)
+    }
+
+    /// So many, each of which reaches each other one at the port that `route` gives for the one, the
+    /// other, and the port where the other listens: a test may stand between them.
+    pub fn routed(
+        count: usize,
+        more: &str,
+        mut route: impl FnMut(usize, usize, u16) -> u16,
+    ) -> Option<Self> {
         let program = program()?;
         let home = tempfile::tempdir().expect("a directory for the servers");
-        let ports = free_ports(2 * count);
+        let bound = bind(2 * count);
+        let ports: Vec<_> =
+            bound.iter().map(|port| port.local_addr().expect("an address").port()).collect();
         let (clients, routes) = ports.split_at(count);
         for (number, port) in clients.iter().enumerate() {
             let store = home.path().join(format!("store-{number}"));
@@ -64,16 +82,22 @@ impl Nats {
                 store.to_str().expect("UTF-8")
             );
             if count > 1 {
-                let known: Vec<_> =
-                    routes.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+                let known = routes.iter().enumerate().filter(|(other, _)| *other != number);
+                let known = known.map(|(other, port)| {
+                    format!("nats://127.0.0.1:{}", route(number, other, *port))
+                });
+                let known: Vec<_> = known.collect();
+                // Nobody learns of another way: what they say of where they are leads nowhere.
                 config += &format!(
-                    "cluster {{ name: test, listen: 127.0.0.1:{}, routes: [{}] }}\n",
+                    "cluster {{ name: test, listen: 127.0.0.1:{}, routes: [{}], \
+                     no_advertise: true, advertise: \"127.0.0.1:9\" }}\n",
                     routes[number],
                     known.join(", ")
                 );
             }
             fs::write(home.path().join(format!("{number}.conf")), config).expect("it is written");
         }
+        drop(bound);
         let servers = clients.iter().map(|port| Server { port: *port, child: None }).collect();
         let mut nats = Self { home, servers };
         for number in 0..count {
@@ -93,7 +117,12 @@ impl Nats {
 
     /// One of them.
     pub fn url(&self, number: usize) -> String {
-        format!("nats://127.0.0.1:{}", self.servers[number].port)
+        format!("nats://127.0.0.1:{}", self.port(number))
+    }
+
+    /// Where one listens for clients.
+    pub fn port(&self, number: usize) -> u16 {
+        self.servers[number].port
     }
 
     /// How many there are, running or not.
@@ -180,8 +209,16 @@ impl Nats {
         let port = self.servers[number].port;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             let child = self.servers[number].child.as_mut().expect("it runs");
-            let ended = child.try_wait().expect("it can be asked");
-            assert!(ended.is_none(), "server {number} ended: {}", self.log(number));
+            if child.try_wait().expect("it can be asked").is_some() {
+                // Somebody's connection may have its port for a moment.
+                assert!(
+                    begun.elapsed() < RESTART_PATIENCE,
+                    "server {number}: {}",
+                    self.log(number)
+                );
+                thread::sleep(RESTART_INTERVAL);
+                self.run(&program().expect("it was there"), number);
+            }
             assert!(begun.elapsed() < PATIENCE, "server {number} does not listen");
             thread::sleep(POLL_INTERVAL);
         }
@@ -229,9 +266,8 @@ fn program() -> Option<PathBuf> {
     found
 }
 
-/// Ports that are free now. Another may take one before its use.
-fn free_ports(count: usize) -> Vec<u16> {
-    let bound = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port"));
-    let bound: Vec<_> = bound.collect(); // All of them at once, so that none is given twice.
-    bound.iter().map(|port| port.local_addr().expect("an address").port()).collect()
+/// Ports that are free, and held until they are dropped, so that none is given twice. Another may take
+/// one before its use.
+fn bind(count: usize) -> Vec<TcpListener> {
+    (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect()
 }

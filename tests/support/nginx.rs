@@ -23,6 +23,23 @@ pub fn in_readme() -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// How the README balances nodes: its block, with these for its servers.
+fn upstream_in_readme(nodes: &[&str]) -> String {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).expect("the README");
+    let (_, block) = readme.split_once("\n    upstream hubbub {\n").expect("the block");
+    let (block, _) = block.split_once("\n    }\n").expect("its end");
+    let mut block = format!("upstream hubbub {{\n{block}\n}}\n");
+    for (number, node) in nodes.iter().enumerate() {
+        let named = format!("10.0.0.{}:3000", number + 1);
+        assert!(block.contains(&named), "the README balances so many");
+        block = block.replace(&named, node);
+    }
+    // It may name more.
+    let ours = block.lines().filter(|line| !line.contains("10.0.0."));
+    ours.collect::<Vec<_>>().join("\n")
+}
+
 /// A running nginx.
 pub struct Nginx {
     process: Process,
@@ -39,11 +56,28 @@ impl Nginx {
             return None;
         };
         // Between the look for a free port and its use another may take it, and hardly twice.
-        let started = (0..5).find_map(|_| Self::try_start(&nginx, upstream, settings, tls));
+        let started = (0..5).find_map(|_| Self::try_start(&nginx, upstream, "", settings, tls));
         Some(started.expect("nginx starts"))
     }
 
-    fn try_start(nginx: &Path, upstream: &str, settings: &str, tls: bool) -> Option<Self> {
+    /// Starts one that balances between nodes, as the README has it.
+    pub fn balancing(nodes: &[&str]) -> Option<Self> {
+        let Some(nginx) = find("nginx") else {
+            not_run("nginx is not installed", "HUBBUB_NGINX");
+            return None;
+        };
+        let (block, settings) = (upstream_in_readme(nodes), in_readme());
+        let start = || Self::try_start(&nginx, "hubbub", &block, &settings, false);
+        Some((0..5).find_map(|_| start()).expect("nginx starts"))
+    }
+
+    fn try_start(
+        nginx: &Path,
+        upstream: &str,
+        block: &str,
+        settings: &str,
+        tls: bool,
+    ) -> Option<Self> {
         let home = directory();
         let port = free_port().expect("a port");
         let at = |name: &str| home.path().join(name).display().to_string();
@@ -64,6 +98,7 @@ impl Nginx {
             events {{ }}
             http {{
                 access_log off;
+                {block}
                 client_body_temp_path {body}; proxy_temp_path {proxy};
                 fastcgi_temp_path {proxy}; uwsgi_temp_path {proxy}; scgi_temp_path {proxy};
                 server {{

@@ -34,6 +34,13 @@ pub(super) struct Shifts {
     pub watching: Vec<(RoomName, usize, usize)>,
 }
 
+impl Shifts {
+    pub(super) fn extend(&mut self, more: Self) {
+        self.tabs.extend(more.tabs);
+        self.watching.extend(more.watching);
+    }
+}
+
 /// Whether a tab is in any list.
 fn counts(word: &Word) -> bool {
     word.hold != Hold::Left
@@ -54,6 +61,11 @@ impl Map {
     /// What it says of a tab.
     pub(super) fn get(&self, room: &RoomName, id: &Id) -> Option<&Word> {
         self.rooms.get(room)?.tabs.get(id)
+    }
+
+    /// Whether it says anything of a room.
+    pub(super) fn has(&self, room: &RoomName) -> bool {
+        self.rooms.contains_key(room)
     }
 
     /// Its rooms.
@@ -108,6 +120,19 @@ impl Map {
         if before != watching {
             shifts.watching.push((room.clone(), before, watching));
         }
+    }
+
+    /// Says of all tabs but these, and of all who watch, that they are gone.
+    pub(super) fn retain(&mut self, stays: impl Fn(&Word) -> bool, shifts: &mut Shifts) {
+        let mut fresh = Self::default();
+        for (room, place) in &self.rooms {
+            let stay = place.tabs.iter().filter(|(_, word)| stays(word));
+            let stay: BTreeMap<_, _> = stay.map(|(id, word)| (*id, word.clone())).collect();
+            if !stay.is_empty() {
+                fresh.rooms.insert(room.clone(), Place { tabs: stay, watching: 0 });
+            }
+        }
+        shifts.extend(self.replace(fresh));
     }
 
     /// Takes another in its place, and says how they differ.

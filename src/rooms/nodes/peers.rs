@@ -8,6 +8,7 @@
 
 mod leaving;
 mod peer;
+mod stopping;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 use super::{
     super::roster::{Hold, News, Presence, Roster, Skeleton},
     map::{Id, Map, Shifts, id_text, parse_id},
-    wire::{Aside, Change, Message},
+    wire::{Aside, Change, Message, Signal},
 };
 use crate::message::{Name, RoomName};
 use leaving::Leaving;
@@ -41,6 +42,12 @@ const MAX_ECHO_AGE: Duration = Duration::from_secs(5);
 /// How long others have to answer a hello, before what is known of them counts as all: each does so
 /// within a tick.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
+
+/// Between two questions who is there, whoever wants to know.
+const CALL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long news takes at most: others say what changed every tenth of a second.
+const NEWS_TIME: Duration = Duration::from_millis(300);
 
 /// Between two questions for everything, and between two answers, which go to all who asked.
 const ASK_INTERVAL: Duration = Duration::from_millis(500);
@@ -67,8 +74,15 @@ pub(super) struct Peers {
     beat_due: Option<Instant>,
     /// When our own beat was heard last.
     echo: Option<Instant>,
+    /// When that was a measure of time: one that was asked for is none.
+    measured: Option<Instant>,
+    /// Who is there is to be asked.
+    call_due: Option<Instant>,
+    called: Option<Instant>,
     /// When all have answered the hello.
     settled: Option<Instant>,
+    /// Nothing more is to be said.
+    stopped: bool,
 }
 
 /// What happened elsewhere to a tab, for who has it.
@@ -91,12 +105,19 @@ impl Peers {
             hello_sent: None,
             beat_due: None,
             echo: None,
+            measured: None,
+            call_due: None,
+            called: None,
             settled: None,
+            stopped: false,
         }
     }
 
     /// What is to be said now, where there is a connection.
     pub(super) fn tick(&mut self, now: Instant, connected: bool) -> Vec<Vec<u8>> {
+        if self.stopped {
+            return Vec::new();
+        }
         if !connected {
             (self.connected, self.settled, self.hello_sent) = (false, None, None);
             return Vec::new();
@@ -104,13 +125,18 @@ impl Peers {
         self.connected = true;
         self.bring_back(now);
         if self.echo.is_some_and(|echo| now - echo > MAX_ECHO_AGE) {
-            (self.echo, self.settled) = (None, None);
+            (self.echo, self.measured, self.settled) = (None, None, None);
         }
+        self.drop_stopped(now);
         let mut messages = Vec::new();
         let is_past = |at: Option<Instant>| at.is_none_or(|at| now - at >= ASK_INTERVAL);
         if self.settled.is_none() && is_past(self.hello_sent) {
             self.hello_sent = Some(now);
-            messages.push(Message::hello(self.me));
+            messages.push(Message::signal(self.me, Signal::Hello));
+        }
+        if self.call_due.is_some_and(|due| due <= now) {
+            (self.call_due, self.called) = (None, Some(now));
+            messages.push(Message::signal(self.me, Signal::Call));
         }
         let changes = self.news();
         if !changes.is_empty() {
@@ -118,12 +144,13 @@ impl Peers {
         }
         if self.beat_due.is_none_or(|due| due <= now) {
             self.beat_due = Some(now + BEAT_INTERVAL);
-            messages.push(Message::beat(self.me));
+            messages.push(Message::signal(self.me, Signal::Beat));
         }
         let missed = self
             .others
             .iter_mut()
-            .filter(|(_, peer)| matches!(peer.state, State::Missed) && is_past(peer.asked));
+            .filter(|(_, peer)| matches!(peer.state, State::Missed) && is_past(peer.asked))
+            .filter(|(_, peer)| peer.stopped.is_none());
         let ask = missed.map(|(node, peer)| {
             peer.asked = Some(now);
             *node
@@ -138,12 +165,13 @@ impl Peers {
             (self.asked, self.told_everything) = (false, Some(now));
             messages.extend(Message::everything(self.me, &self.own));
         }
-        let numbered = messages.into_iter().map(|mut message| {
-            self.number += 1;
-            message.number = self.number;
-            message.encode()
-        });
-        numbered.collect()
+        messages.into_iter().map(|message| self.numbered(message)).collect()
+    }
+
+    fn numbered(&mut self, mut message: Message) -> Vec<u8> {
+        self.number += 1;
+        message.number = self.number;
+        message.encode()
     }
 
     /// What changed since the others were told; from here on they were.
@@ -180,21 +208,29 @@ impl Peers {
             return Vec::new();
         }
         self.asked |= message.asks(self.me);
-        if message.hello {
+        if message.signal.asks() {
             self.beat_due = Some(now);
         }
         let peer = self.others.entry(node).or_default();
-        peer.silent = 0;
+        (peer.silent, peer.heard) = (0, Some(now));
         if message.number <= peer.number {
             return Vec::new();
         }
-        if message.number != peer.number + 1 {
+        let missed = message.number != peer.number + 1;
+        if missed {
             peer.state = State::Missed;
         }
         peer.number = message.number;
+        if message.signal == Signal::Bye {
+            peer.stopped = Some(now);
+        }
+        let may_have_missed = missed || message.signal == Signal::Hello;
         let mut heard = Heard::default();
         peer.take(message, &self.own, &mut heard);
         apply(&self.roster, &heard.shifts);
+        if may_have_missed {
+            self.tell_again(node);
+        }
         for (room, id) in &heard.streams {
             self.roster.yield_to_stream(room, &id_text(id));
         }
@@ -214,14 +250,17 @@ impl Peers {
     }
 
     fn hear_own(&mut self, message: &Message, now: Instant) {
-        if message.hello {
+        if message.signal == Signal::Hello {
             self.settled = Some(now + SETTLE_TIME);
-            self.echo = Some(now);
+            (self.echo, self.measured) = (Some(now), Some(now));
         }
-        if !message.beat {
+        if message.signal != Signal::Beat {
             return;
         }
-        let is_measure = self.echo.is_some_and(|echo| now - echo >= MIN_BEAT_DISTANCE);
+        let is_measure = self.measured.is_some_and(|at| now - at >= MIN_BEAT_DISTANCE);
+        if is_measure || self.measured.is_none() {
+            self.measured = Some(now);
+        }
         self.echo = Some(now);
         if !is_measure || self.settled.is_none() {
             return;
@@ -229,7 +268,8 @@ impl Peers {
         for peer in self.others.values_mut() {
             peer.silent += 1;
         }
-        let silent = |_: &u64, peer: &mut Peer| peer.silent > MAX_SILENT_BEATS;
+        let silent =
+            |_: &u64, peer: &mut Peer| peer.silent > MAX_SILENT_BEATS && peer.stopped.is_none();
         let silent: Vec<_> = self.others.extract_if(silent).collect();
         for (node, mut peer) in silent {
             let shifts = peer.map.replace(Map::default());
@@ -248,13 +288,26 @@ impl Peers {
         self.connected
             && self.settled.is_some_and(|at| at <= now)
             && self.echo.is_some_and(|echo| now - echo <= MAX_ECHO_AGE)
-            && self.others.values().all(|peer| matches!(peer.state, State::Known))
+            && self.others.values().all(Peer::is_known)
     }
 
-    /// How much a tab is on another node.
+    /// Whether what others had to say of a room at `then` has come: each that has tabs there was heard
+    /// since. They are asked to say something.
+    pub(super) fn is_news_in(&mut self, room: &RoomName, then: Instant, now: Instant) -> bool {
+        let mut there = self.others.values().filter(|peer| peer.map.has(room));
+        let all_heard = there.all(|peer| peer.heard.is_some_and(|at| at > then));
+        if !all_heard {
+            let due = self.called.map_or(now, |at| at + CALL_INTERVAL);
+            self.call_due.get_or_insert(due);
+        }
+        all_heard && self.is_settled(now) && now - then >= NEWS_TIME
+    }
+
+    /// How much a tab is on another node. On one that has stopped it is not: another is to take it.
     pub(super) fn presence(&self, room: &RoomName, tab: &str) -> Presence {
         let Some(id) = parse_id(tab) else { return Presence::Gone };
-        let said = self.others.values().filter_map(|peer| peer.map.get(room, &id));
+        let running = self.others.values().filter(|peer| peer.stopped.is_none());
+        let said = running.filter_map(|peer| peer.map.get(room, &id));
         said.map(|word| word.hold.presence()).max().unwrap_or(Presence::Gone)
     }
 

@@ -108,6 +108,11 @@ impl Net {
     fn settled(&self) -> bool {
         self.nodes.iter().all(|node| node.peers.is_settled(Instant::now()))
     }
+
+    fn settled_but(&self, down: usize) -> bool {
+        let others = self.nodes.iter().enumerate().filter(|(number, _)| *number != down);
+        others.into_iter().all(|(_, node)| node.peers.is_settled(Instant::now()))
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,6 +298,66 @@ async fn a_tab_that_leaves_by_another_node_is_gone_there_at_once_and_back_where_
     drop(ann);
     net.pass(Duration::from_secs(6)).await;
     assert_eq!(net.everywhere(), [""; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_left_by_another_node_than_a_dead_one_is_not_brought_back() {
+    let mut net = Net::of(3);
+    let _ann = net.enter(0, 1, "ann");
+    net.pass(Duration::from_secs(3)).await;
+    net.nodes[0].up = false;
+    net.nodes[1].peers.tell(&room(), &id(1), Aside::Left, Instant::now());
+    net.pass(TELL_INTERVAL * 2).await;
+    // Again under the same name, and then by the third node.
+    let _ann = net.enter(1, 2, "ann");
+    let left = Instant::now();
+    while left.elapsed() < Duration::from_secs(20) {
+        net.pass(TELL_INTERVAL).await;
+        assert_eq!(&net.everywhere()[1..], ["ann"; 2], "after {:?}", left.elapsed());
+        drop(net.enter(2, 2, "ann"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_node_that_stops_and_says_so_the_people_are_as_if_they_had_closed_their_tabs() {
+    let mut net = Net::of(3);
+    let _guards = (net.enter(0, 1, "ann"), net.enter(0, 2, "bob"), net.enter(1, 3, "eve"));
+    net.nodes[0].roster.hide(&room(), &id(4), &name("ida"), 0);
+    let watcher = net.nodes[0].roster.watch(&room());
+    net.pass(Duration::from_secs(6)).await;
+    assert_eq!(net.everywhere(), ["ann, bob, eve, ida (away)"; 3]);
+    let messages = net.nodes[0].peers.bye(Instant::now(), true);
+    for node in [1, 2] {
+        for message in &messages {
+            net.nodes[node].peers.hear(message, Instant::now());
+        }
+    }
+    drop(watcher);
+    assert!(net.nodes[0].peers.tick(Instant::now(), true).is_empty(), "it was its last word");
+    net.nodes[0].up = false;
+    let stopped = Instant::now();
+    net.pass(Duration::from_secs(2)).await;
+    let _ann = net.enter(1, 1, "ann");
+    // Bob left by a node that is there, after his own had stopped.
+    net.nodes[2].peers.tell(&room(), &id(2), Aside::Left, Instant::now());
+    while stopped.elapsed() < Duration::from_millis(4800) {
+        net.pass(TELL_INTERVAL).await;
+        assert!(net.settled_but(0), "who has stopped has nothing more to say");
+        for here in &net.everywhere()[1..] {
+            assert!(here.contains("ann") && here.contains("ida"), "{here}");
+        }
+    }
+    net.pass(Duration::from_millis(400)).await;
+    assert_eq!(&net.everywhere()[1..], ["ann, eve, ida (away)"; 2]);
+    assert_eq!(net.nodes[1].roster.people(&room()).watching, 0);
+    // Ida is hidden: she says so to another node within a minute, and that one has her then.
+    net.pass(Duration::from_secs(50)).await;
+    assert_eq!(&net.everywhere()[1..], ["ann, eve, ida (away)"; 2]);
+    assert_eq!(net.nodes[2].peers.presence(&room(), &id(4)), Presence::Gone);
+    net.nodes[2].roster.hide(&room(), &id(4), &name("ida"), 1);
+    net.pass(Duration::from_secs(80)).await;
+    assert_eq!(&net.everywhere()[1..], ["ann, eve, ida (away)"; 2]);
+    assert_eq!(net.nodes[1].peers.count(&room(), &id(4)), 1);
 }
 
 /// What is not understood changes nothing.

@@ -1,6 +1,6 @@
 //! What nodes say to each other, in JSON: an operator can read along with `nats sub`.
 
-use std::{collections::BTreeMap, ops::Not};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,12 +29,9 @@ pub(super) struct Message {
     node: String,
     #[serde(rename = "n")]
     pub number: u64,
-    /// It is the regular one, which shows that the node lives and how far its numbers go.
-    #[serde(default, skip_serializing_if = "Not::not")]
-    pub beat: bool,
-    /// The node has just come, or come back: others answer with a beat at once.
-    #[serde(default, skip_serializing_if = "Not::not")]
-    pub hello: bool,
+    /// What it is beside its news.
+    #[serde(default, rename = "s", skip_serializing_if = "Signal::is_none")]
+    pub signal: Signal,
     /// Nodes that are to say everything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ask: Vec<String>,
@@ -44,6 +41,36 @@ pub(super) struct Message {
     /// What is new, or there, room by room.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     rooms: BTreeMap<String, RoomNews>,
+}
+
+/// What a message says of its node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Signal {
+    /// It lives, and so far its numbers go: said regularly.
+    Beat,
+    /// It has just come, or come back: others answer with a beat at once.
+    Hello,
+    /// It has to know now who lives: others answer with a beat at once.
+    Call,
+    /// It stops, and this is its last word.
+    Bye,
+    /// Nothing, or what this node does not understand.
+    #[default]
+    #[serde(other)]
+    None,
+}
+
+impl Signal {
+    /// Whether others answer with a beat at once.
+    pub(super) fn asks(self) -> bool {
+        matches!(self, Self::Hello | Self::Call)
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -86,14 +113,9 @@ impl Message {
         Self { form: FORM, node: node_text(node), ..Self::default() }
     }
 
-    /// Its regular word.
-    pub(super) fn beat(node: u64) -> Self {
-        Self { beat: true, ..Self::of(node) }
-    }
-
-    /// Its word that it has come.
-    pub(super) fn hello(node: u64) -> Self {
-        Self { hello: true, ..Self::of(node) }
+    /// What it says of itself.
+    pub(super) fn signal(node: u64, signal: Signal) -> Self {
+        Self { signal, ..Self::of(node) }
     }
 
     /// Whose it is.

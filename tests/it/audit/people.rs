@@ -17,10 +17,7 @@ use tokio::{
 };
 
 use super::{Drawn, END, Plan, between};
-use crate::{
-    client::{Events, Message, client},
-    support::PATIENCE,
-};
+use crate::client::{Events, Message, client};
 
 /// How long a sender waits for one answer: shorter than the longest pause of the network.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -31,22 +28,40 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// What all senders work on together.
 pub struct Errand {
     plan: Plan,
-    url: String,
+    /// One for each node.
+    urls: Vec<String>,
     client: Client,
     next: AtomicUsize,
+    /// How many there are to be.
+    most: AtomicUsize,
     settled: watch::Sender<usize>,
 }
 
 impl Errand {
-    pub fn new(plan: Plan, url: String, settled: watch::Sender<usize>) -> Self {
-        Self { plan, url, client: client(), next: AtomicUsize::new(0), settled }
+    pub fn new(plan: Plan, urls: Vec<String>, settled: watch::Sender<usize>) -> Self {
+        let (next, most) = (AtomicUsize::new(0), AtomicUsize::new(plan.messages));
+        Self { plan, urls, client: client(), next, most, settled }
     }
 
-    /// One try. `None` leaves open whether it was stored.
-    async fn post(&self, text: &str, key: &str) -> Option<Message> {
+    /// Has them send on and on, until [`Self::enough`].
+    pub fn endless(self) -> Self {
+        Self { most: AtomicUsize::new(usize::MAX), ..self }
+    }
+
+    /// Ends it, once there are as many as were planned.
+    pub fn enough(&self) {
+        self.most.store(self.plan.messages, Ordering::Relaxed);
+    }
+
+    /// One try, on any node. `None` leaves open whether it was stored.
+    async fn post(&self, text: &str, key: &str, dice: &mut StdRng) -> Option<Message> {
+        self.post_to(any(&self.urls, dice), text, key).await
+    }
+
+    async fn post_to(&self, url: &str, text: &str, key: &str) -> Option<Message> {
         let form = [("username", "ann"), ("text", text), ("key", key)];
         let answered = async {
-            let answer = self.client.post(&self.url).form(&form).send().await.ok()?;
+            let answer = self.client.post(url).form(&form).send().await.ok()?;
             if answer.status().is_server_error() {
                 return None;
             }
@@ -56,17 +71,44 @@ impl Errand {
         timeout(ANSWER, answered).await.ok().flatten()
     }
 
+    /// Tries on two nodes at once. What either says is good, and `twice` where they say two things.
+    async fn post_twice(
+        &self,
+        text: &str,
+        key: &str,
+        dice: &mut StdRng,
+        twice: &mut Vec<(Message, Message)>,
+    ) -> Option<Message> {
+        let one = dice.random_range(0..self.urls.len());
+        let other = (one + dice.random_range(1..self.urls.len())) % self.urls.len();
+        let (one, other) = tokio::join!(
+            self.post_to(&self.urls[one], text, key),
+            self.post_to(&self.urls[other], text, key)
+        );
+        if let (Some(one), Some(other)) = (&one, &other)
+            && one != other
+        {
+            twice.push((one.clone(), other.clone()));
+        }
+        one.or(other)
+    }
+
     /// Tries again until it is answered.
     async fn insist(&self, text: &str, key: &str, dice: &mut StdRng) -> Message {
         let begun = Instant::now();
         loop {
-            if let Some(message) = self.post(text, key).await {
+            if let Some(message) = self.post(text, key, dice).await {
                 return message;
             }
-            assert!(begun.elapsed() < PATIENCE, "{key} is never answered");
+            assert!(begun.elapsed() < self.plan.patience, "{key} is never answered");
             sleep(between(dice, 5, 100)).await;
         }
     }
+}
+
+/// Any of these; of one, no dice are thrown.
+pub fn any<'a>(urls: &'a [String], dice: &mut StdRng) -> &'a str {
+    if let [url] = urls { url } else { &urls[dice.random_range(0..urls.len())] }
 }
 
 /// What one sender did.
@@ -87,13 +129,19 @@ pub async fn send_all(errand: Arc<Errand>) -> Sent {
     let mut sent = Sent::default();
     loop {
         let number = errand.next.fetch_add(1, Ordering::Relaxed);
-        if number >= errand.plan.messages {
+        if number >= errand.most.load(Ordering::Relaxed) {
             return sent;
         }
         let mut dice = errand.plan.dice(Drawn::Message, number);
         let (text, key) = (text(number, &mut dice), format!("audit-{number}"));
         let impatient = dice.random_ratio(1, 5);
-        match errand.post(&text, &key).await {
+        let nodes = errand.urls.len() > 1;
+        let first = if nodes && dice.random_ratio(1, 10) {
+            errand.post_twice(&text, &key, &mut dice, &mut sent.twice).await
+        } else {
+            errand.post(&text, &key, &mut dice).await
+        };
+        match first {
             Some(message) => sent.acknowledged.push(message),
             None if impatient => sent.given_up.push(text),
             None => {
@@ -107,6 +155,9 @@ pub async fn send_all(errand: Arc<Errand>) -> Sent {
             }
         }
         errand.settled.send_modify(|settled| *settled += 1);
+        if let Some(most) = errand.plan.pause {
+            sleep(between(&mut dice, 0, most)).await;
+        }
     }
 }
 
@@ -136,10 +187,11 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Starts one on the stream at `url`; it ends after the message that is sent last.
-    pub fn start(url: String, dice: StdRng) -> Self {
+    /// Starts one on the stream at any of `urls`, another each time; it ends after the message that is
+    /// sent last.
+    pub fn start(urls: Vec<String>, dice: StdRng) -> Self {
         let (seen, opened) = (Arc::default(), Arc::default());
-        let task = tokio::spawn(read(url, Arc::clone(&seen), Arc::clone(&opened), dice));
+        let task = tokio::spawn(read(urls, Arc::clone(&seen), Arc::clone(&opened), dice));
         Self { seen, opened, task }
     }
 
@@ -160,16 +212,26 @@ impl Drop for Reader {
     }
 }
 
-async fn read(url: String, seen: Arc<Mutex<Seen>>, opened: Arc<AtomicUsize>, mut dice: StdRng) {
+async fn read(
+    urls: Vec<String>,
+    seen: Arc<Mutex<Seen>>,
+    opened: Arc<AtomicUsize>,
+    mut dice: StdRng,
+) {
     let client = client();
     loop {
         opened.fetch_add(1, Ordering::Relaxed);
-        let mut request = client.get(&url);
+        let mut request = client.get(any(&urls, &mut dice));
         let last = seen.lock().unwrap().last().map(|(id, _)| id.clone());
         if let Some(id) = last {
             request = request.header("last-event-id", id);
         }
         if let Ok(Ok(answer)) = timeout(SILENCE, request.send()).await {
+            // A node that lacks what another had may say that it cannot go on from there yet.
+            if urls.len() > 1 && answer.status() == 503 {
+                sleep(between(&mut dice, 5, 150)).await;
+                continue;
+            }
             assert_eq!(answer.status(), 200, "a stream opens");
             let mut events = Events::of(answer);
             // A gap is no message, and fails the reader: everything is kept.

@@ -11,7 +11,7 @@ use std::{
 use async_nats::jetstream::{
     ErrorCode,
     context::GetStreamErrorKind,
-    stream::{RawMessageErrorKind, Stream},
+    stream::{ClusterInfo, RawMessageErrorKind, Stream},
 };
 use tokio::{sync::watch, time::MissedTickBehavior};
 
@@ -34,6 +34,10 @@ const GONE: Duration = Duration::from_secs(12);
 
 /// Questions without an answer after which another server is tried.
 const MAX_UNANSWERED: u32 = 3;
+
+/// For how long a replica may not have been heard by the stream's leader and counts: it is heard once a
+/// second.
+const MAX_REPLICA_SILENCE: Duration = Duration::from_secs(3);
 
 /// Answers in a row that there is no such stream, after which it is believed.
 const MAX_MISSING: u32 = 3;
@@ -155,6 +159,9 @@ impl Identity {
             Err(_) => return Seen::Unsure("no answer".into()),
         };
         let info = stream.cached_info();
+        if !info.cluster.as_ref().is_none_or(has_quorum) {
+            return Seen::Unsure("too few of its servers see each other".into());
+        }
         let last = Seq::new(info.state.last_sequence);
         let went_back = last < newest.seq;
         let anew = info.created.unix_timestamp_nanos() != self.created;
@@ -185,6 +192,13 @@ impl Identity {
             Err(_) => false,
         }
     }
+}
+
+/// Whether so many of the stream's servers hear each other that it takes messages. One that is cut off
+/// from the others answers as their leader for 20 s, and then without any.
+fn has_quorum(cluster: &ClusterInfo) -> bool {
+    let heard = cluster.replicas.iter().filter(|one| one.active <= MAX_REPLICA_SILENCE).count();
+    cluster.leader.is_some() && 2 * (heard + 1) > cluster.replicas.len() + 1
 }
 
 /// Asks the engine all the time; ends where the stream is another, with why.
@@ -234,7 +248,33 @@ pub(super) fn identity(link: &Link, opened: &Opened, newest: watch::Receiver<New
 
 #[cfg(test)]
 mod tests {
+    use async_nats::jetstream::stream::PeerInfo;
+
     use super::*;
+
+    #[test]
+    fn a_leader_that_hears_too_few_is_none() {
+        let peer = |silent| PeerInfo {
+            name: "s".into(),
+            current: true,
+            active: Duration::from_secs(silent),
+            offline: false,
+            lag: None,
+        };
+        let cluster = |leader: Option<&str>, silent: &[u64]| ClusterInfo {
+            name: None,
+            leader: leader.map(Into::into),
+            replicas: silent.iter().copied().map(peer).collect(),
+            ..ClusterInfo::default()
+        };
+        for silent in [&[][..], &[0, 0], &[1, 60], &[60, 2], &[0, 1, 60, 60]] {
+            assert!(has_quorum(&cluster(Some("s0"), silent)), "{silent:?}");
+            assert!(!has_quorum(&cluster(None, silent)), "{silent:?}");
+        }
+        for silent in [&[4][..], &[4, 60], &[0, 4, 60, 60]] {
+            assert!(!has_quorum(&cluster(Some("s0"), silent)), "{silent:?}");
+        }
+    }
 
     #[test]
     fn a_node_is_behind_until_it_has_come_up_and_again_when_it_stays_back() {

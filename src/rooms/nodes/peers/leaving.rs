@@ -9,6 +9,7 @@ use super::{
     super::{
         super::roster::{Hold, Word},
         map::{Id, Shifts},
+        wire::Aside,
     },
     Peers, apply,
 };
@@ -16,6 +17,9 @@ use crate::message::RoomName;
 
 /// How long the node that has a tab may take to say that it is gone, after it left by another.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// For how long a node that lives may say nothing: a beat, and some for a busy machine.
+const MAX_SILENCE: Duration = Duration::from_secs(3);
 
 pub(super) struct Leaving {
     since: Instant,
@@ -46,14 +50,31 @@ impl Peers {
         apply(&self.roster, &shifts);
     }
 
-    /// Brings those back that have not left after all: their node was not told.
+    /// Tells a node again who left it: it may not have heard. It did not, where it lacks what was said
+    /// last.
+    pub(super) fn tell_again(&mut self, node: u64) {
+        let left = self.leaving.iter().filter(|leaving| leaving.node == node);
+        let asides = left.map(|leaving| (leaving.room.clone(), leaving.id, Aside::Left));
+        self.asides.extend(asides);
+    }
+
+    /// Brings those back that have not left after all: their node was not told. One that says nothing is
+    /// dead, or parted from the others; it is told again, and who left there stays gone: somebody may
+    /// have joined under that name, and would be joined no more on a node where both seem to bear it.
     pub(super) fn bring_back(&mut self, now: Instant) {
         let mut shifts = Shifts::default();
         while self.leaving.front().is_some_and(|leaving| now - leaving.since > LEAVE_TIMEOUT) {
-            let Some(Leaving { node, room, id, before, .. }) = self.leaving.pop_front() else {
-                break;
-            };
-            let Some(peer) = self.others.get_mut(&node) else { continue };
+            let Some(mut leaving) = self.leaving.pop_front() else { break };
+            // One that has stopped will say nothing more.
+            let peer = self.others.get_mut(&leaving.node).filter(|peer| peer.stopped.is_none());
+            let Some(peer) = peer else { continue };
+            if peer.heard.is_none_or(|at| now - at > MAX_SILENCE) {
+                leaving.since = now;
+                self.asides.push((leaving.room.clone(), leaving.id, Aside::Left));
+                self.leaving.push_back(leaving);
+                continue;
+            }
+            let Leaving { room, id, before, .. } = leaving;
             if peer.map.get(&room, &id).is_some_and(|word| word.hold == Hold::Left) {
                 peer.map.set(&room, id, Some(before), &mut shifts);
             }

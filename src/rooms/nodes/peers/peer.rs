@@ -20,6 +20,10 @@ pub(super) struct Peer {
     pub silent: u32,
     /// When it was asked for everything.
     pub asked: Option<Instant>,
+    /// When it said anything.
+    pub heard: Option<Instant>,
+    /// When it said that it stops.
+    pub stopped: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -43,6 +47,11 @@ pub(super) struct Heard {
 }
 
 impl Peer {
+    /// Whether it has told all that it ever will.
+    pub(super) fn is_known(&self) -> bool {
+        self.stopped.is_some() || matches!(self.state, State::Known)
+    }
+
     /// Takes what it says. `own` is what this node said of its tabs.
     pub(super) fn take(&mut self, message: Message, own: &Map, heard: &mut Heard) {
         let part = message.part;
