@@ -40,7 +40,9 @@ const MIN_BEAT_DISTANCE: Duration = Duration::from_millis(1_500);
 const MAX_ECHO_AGE: Duration = Duration::from_secs(5);
 
 /// How long others have to answer a hello, before what is known of them counts as all: each does so
-/// within a tick.
+/// within a tick, and a busy machine may be late by several. Who is there besides those that are known,
+/// nothing else says; so the first join after a start waits for it, or it could take a name that one who
+/// is late has.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// Between two questions who is there, whoever wants to know.
