@@ -49,6 +49,19 @@ pub fn flush() {
     }
 }
 
+/// Writes to a stream on which perhaps nobody reads: it is waited for a moment at most, and what cannot
+/// be written is lost.
+pub fn say(mut to: impl Write + Send + 'static, lines: String) {
+    let (done, wait) = mpsc::sync_channel(1);
+    let writer = thread::Builder::new().name("say".into()).spawn(move || {
+        let _ = to.write_all(lines.as_bytes()).and_then(|()| to.flush());
+        let _ = done.send(());
+    });
+    if writer.is_ok() {
+        let _ = wait.recv_timeout(FLUSH_TIMEOUT);
+    }
+}
+
 /// stderr, a line at a time; each write is one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stderr;

@@ -88,15 +88,17 @@ fn listen(config: &Config, reload: &Reload) -> Result<(Listeners, Shutdown), Str
     shutdown.on_signal().map_err(|why| signals(&why))?;
     lossy::flush(); // What the start has to say comes before the line that it is over.
     let unsaid = |why| format!("--listen {}: {why}", config.listen);
+    let mut said = String::new();
     for url in listeners.urls().map_err(unsaid)? {
-        println!("hubbub listening on {url}");
+        said += &format!("hubbub listening on {url}\n");
     }
     if let Some(url) = listeners.metrics_url().map_err(unsaid)? {
-        println!("hubbub metrics on {url}");
+        said += &format!("hubbub metrics on {url}\n");
     }
     if let Some(url) = listeners.redirect_url().map_err(unsaid)? {
-        println!("hubbub redirecting from {url}");
+        said += &format!("hubbub redirecting from {url}\n");
     }
+    lossy::say(io::stdout(), said);
     Ok((listeners, shutdown))
 }
 
@@ -110,7 +112,12 @@ fn copied(file: &Path, copied: Result<Copied, CopyError>) -> ExitCode {
         Ok(Copied { totals, checked }) => {
             let (messages, rooms, ms) = (totals.messages, totals.rooms, checked.as_millis());
             let file = file.display();
-            println!("hubbub: {file} has {messages} messages in {rooms} rooms, checked in {ms} ms");
+            lossy::say(
+                io::stdout(),
+                format!(
+                    "hubbub: {file} has {messages} messages in {rooms} rooms, checked in {ms} ms\n"
+                ),
+            );
             ExitCode::SUCCESS
         }
         Err(why) => refuse(&why.to_string()),
@@ -119,6 +126,6 @@ fn copied(file: &Path, copied: Result<Copied, CopyError>) -> ExitCode {
 
 fn refuse(why: &str) -> ExitCode {
     lossy::flush(); // What was logged before comes before.
-    eprintln!("hubbub: {why}");
+    lossy::say(io::stderr(), format!("hubbub: {why}\n"));
     ExitCode::from(EXIT_UNUSABLE)
 }

@@ -1,6 +1,6 @@
 //! The command line: what is to be done, and how it is said that it makes no sense.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use clap::{
     Parser, Subcommand,
@@ -8,6 +8,7 @@ use clap::{
 };
 
 use super::Config;
+use crate::lossy;
 
 /// The command line: what is to be done, and with what.
 #[derive(Clone, Debug, Parser)]
@@ -51,7 +52,7 @@ impl Cli {
     pub fn read() -> Self {
         Self::try_parse().unwrap_or_else(|why| {
             if why.use_stderr() {
-                eprintln!("hubbub: {}", one_line(&why));
+                lossy::say(io::stderr(), format!("hubbub: {}\n", one_line(&why)));
                 std::process::exit(2);
             }
             why.exit() // `--help` and `--version`: on stdout, with status 0.

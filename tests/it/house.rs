@@ -18,7 +18,7 @@ const CRATE: Table = &[
         ],
     ),
     ("assets", &[]),
-    ("config", &["journal", "nats", "rooms", "server", "web"]),
+    ("config", &["journal", "lossy", "nats", "rooms", "server", "web"]),
     ("crate", &["app"]),
     ("delivery", &["fault", "journal", "message", "metrics", "sink", "view"]),
     ("fault", &[]),

@@ -1,12 +1,21 @@
 //! What the log says, and how often.
 
-use std::{fs, process::Command};
+use std::{
+    fs::{self, File},
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
     client::{client, post, send},
     support::{
         App,
-        process::app::{Launch, hubbub, run_to_end},
+        process::{
+            app::{Launch, hubbub, run_to_end},
+            directory,
+        },
         until,
     },
 };
@@ -210,4 +219,54 @@ fn a_filters_file_that_is_not_there_is_named() {
         run_to_end(hubbub(home.path(), "127.0.0.1:0").args(["--log", "@missing/filter"]));
     assert_eq!(status.code(), Some(2));
     assert!(said.contains("--log @missing/filter: No such file"), "{said}");
+}
+
+/// A pipe that nobody reads, and that takes nothing more.
+fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
+    const CAPACITY: usize = 65_536; // pipe(7)
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(&[b'\n'; CAPACITY]).unwrap();
+    (reader, writer)
+}
+
+#[tokio::test]
+async fn a_server_is_served_and_stopped_whatever_becomes_of_its_output() {
+    let (reader, writer) = full_pipe();
+    let (closed, broken) = std::io::pipe().unwrap();
+    drop(closed);
+    for (stuck, output) in [
+        ("a full disk", Stdio::from(File::options().write(true).open("/dev/full").unwrap())),
+        ("a pipe that is full", Stdio::from(writer)),
+        ("a pipe without a reader", Stdio::from(broken)),
+    ] {
+        let home = directory();
+        let socket = home.path().join("hubbub.sock");
+        let listen = format!("unix:{}", socket.display());
+        let mut child =
+            hubbub(home.path(), &listen).stdout(output).stderr(Stdio::null()).spawn().unwrap();
+        until(stuck, async || {
+            let mut stream = tokio::net::UnixStream::connect(&socket).await.ok()?;
+            let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+            stream.write_all(request.as_bytes()).await.ok()?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.ok()?;
+            answer.starts_with("HTTP/1.1 200").then_some(())
+        })
+        .await;
+        let id = child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let status = until(stuck, async || child.try_wait().unwrap()).await;
+        assert!(status.success(), "{stuck}: {status}");
+    }
+    drop(reader);
+}
+
+#[tokio::test]
+async fn a_start_that_is_refused_ends_though_nobody_reads_why() {
+    let (reader, writer) = full_pipe();
+    let home = directory();
+    let mut child = hubbub(home.path(), "nowhere").stderr(writer).spawn().unwrap();
+    let status = until("it ends", async || child.try_wait().unwrap()).await;
+    assert_eq!(status.code(), Some(2));
+    drop(reader);
 }
