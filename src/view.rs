@@ -6,6 +6,7 @@ pub(crate) mod error;
 pub(crate) mod join;
 pub(crate) mod layout;
 pub(crate) mod message;
+pub(crate) mod own;
 pub(crate) mod presence;
 pub(crate) mod room;
 pub(crate) mod rooms;
