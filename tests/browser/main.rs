@@ -30,6 +30,7 @@ mod looks;
 mod noscript;
 mod outage;
 mod presence;
+mod removal;
 mod scroll;
 mod state;
 mod stream;
