@@ -81,6 +81,7 @@ async fn filled(count: u64) -> io::Result<PathBuf> {
         name: Name::parse("ann").expect("a name"),
         text: Text::parse(TEXT).expect("a text"),
         key,
+        author: None,
     };
     let mut sending = JoinSet::new();
     for _ in 0..count {

@@ -15,7 +15,7 @@ use crate::{
         past::{Hold, PageFuture, Past},
     },
     journal::Page,
-    message::{Epoch, Message, MessageId, Name, RoomName, Seq, Text},
+    message::{Entry, Epoch, Message, MessageId, Name, RoomName, Seq, State, Text},
     metrics::Metrics,
     sink::{Framing, Sink},
 };
@@ -32,6 +32,7 @@ fn message(seq: u64) -> Message {
         name: Name::stored("ann"),
         text: Text::stored("A message of an ordinary length, with https://example.org/ in it."),
         sent_at: jiff::Timestamp::UNIX_EPOCH,
+        state: State::Sent,
     }
 }
 
@@ -43,7 +44,7 @@ fn message(seq: u64) -> Message {
 #[must_use]
 pub fn encode(format: &str) -> usize {
     let known = Representation::ALL.into_iter().find(|known| known.format() == format);
-    let frame = Frame::new(message(1));
+    let frame = Frame::new(Entry::Message(message(1)));
     frame.chunk(known.expect("a representation")).framed(Framing::Chunked).len()
 }
 

@@ -14,6 +14,7 @@
 //! keep a store: [`store`] keeps entries at the seq that it is told, [`sequencer`] chooses the seq
 //! and the epoch. What [`followers`] have not read, and what [`holds`] hold, is not trimmed.
 
+mod change;
 mod copy;
 mod followers;
 mod holds;
@@ -38,7 +39,8 @@ pub use copy::{Copied, CopyError, backup, restore};
 pub(crate) use holds::Hold;
 pub(crate) use sequencer::AppendError;
 pub use store::Totals;
-pub(crate) use store::{Gap, Newest, OpenError, Page, ReadError};
+pub use store::{Changed, Revision};
+pub(crate) use store::{Gap, Newest, OpenError, Page, ReadError, Signed};
 
 use followers::Followers;
 use holds::Holds;
@@ -75,13 +77,6 @@ pub struct Appended {
     pub message: Message,
     /// Whether this call stored it.
     pub fresh: bool,
-}
-
-impl Appended {
-    fn new(entry: Entry, fresh: bool) -> Self {
-        let Entry::Message(message) = entry;
-        Self { message, fresh }
-    }
 }
 
 /// A handle on the open journal; clones share it.
@@ -188,7 +183,7 @@ impl Journal {
         self.sequencer.append(draft).await
     }
 
-    /// Up to `limit` messages of `room` after `seq`, oldest first; fewer where they are long.
+    /// Up to `limit` entries of `room` after `seq`, oldest first; fewer where they are long.
     ///
     /// # Errors
     ///

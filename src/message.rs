@@ -4,6 +4,8 @@
 //! holds an acceptable one. This module knows no other module and no disk, and looks at the clock
 //! for one thing only, a fresh [`Key`].
 
+mod author;
+mod change;
 mod entry;
 mod id;
 mod name;
@@ -21,7 +23,10 @@ use std::{
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
+pub use author::Author;
+pub use change::{Change, First, State};
 pub use entry::{Columns, DecodeError, Entry, Place};
+pub(crate) use entry::{EDIT, EDITED, REMOVAL, REMOVED};
 pub use id::{Epoch, MessageId, NotAnId, Seq};
 pub use name::{InvalidName, Name};
 pub use people::{People, Person};
@@ -103,6 +108,8 @@ pub struct Draft {
     pub text: Text,
     /// Under which key a retry is recognised.
     pub key: Key,
+    /// Who may change it later; `None` where its key alone proves that.
+    pub author: Option<Author>,
 }
 
 /// An accepted message: it is on disk and has its seq.
@@ -119,6 +126,8 @@ pub struct Message {
     /// When the journal took it, in milliseconds. For people to read: the order is that of the
     /// ids, since clocks go back.
     pub sent_at: Timestamp,
+    /// Whether it is as it was sent.
+    pub state: State,
 }
 
 impl Message {
@@ -135,16 +144,22 @@ impl Message {
     }
 }
 
-/// `{"id","seq","room","name","text","sent_at"}`: the same object in every JSON answer.
+/// `{"id","seq","room","name","text","sent_at"}`: the same object in every JSON answer. One that was
+/// changed has `"edited":true` or `"removed":true` besides.
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Message", 6)?;
+        let mut object = serializer.serialize_struct("Message", 7)?;
         object.serialize_field("id", &self.id.to_string())?;
         object.serialize_field("seq", &self.seq().get())?;
         object.serialize_field("room", self.room.as_str())?;
         object.serialize_field("name", self.name.as_str())?;
         object.serialize_field("text", self.text.as_str())?;
         object.serialize_field("sent_at", &self.sent_at())?;
+        match self.state {
+            State::Sent => {}
+            State::Edited => object.serialize_field("edited", &true)?,
+            State::Removed => object.serialize_field("removed", &true)?,
+        }
         object.end()
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use maud::Render;
 
-use crate::message::RoomName;
+use crate::message::{MessageId, RoomName};
 
 /// What stands before every address: nothing, or such as `/chat`. It is of the process, as its command
 /// line is: handed through, it would be in every page, cookie and redirect of the code.
@@ -92,6 +92,11 @@ pub(crate) fn messages(room: &RoomName) -> Path<'_> {
     Path { action: "/messages", ..self::room(room) }
 }
 
+/// One message, for its page and for scripts.
+pub(crate) fn message(room: &RoomName, id: &MessageId) -> String {
+    format!("{}/{id}", messages(room))
+}
+
 /// A joined tab's page.
 pub(crate) fn tab<'a>(room: &'a RoomName, tab: &'a str) -> Path<'a> {
     Path { tab: Some(tab), ..self::room(room) }
@@ -106,6 +111,11 @@ impl Path<'_> {
     /// Where a tab's leave form posts.
     pub(crate) fn leave(self) -> Self {
         Self { action: "/leave", ..self }
+    }
+
+    /// What a tab has sent, to be changed.
+    pub(crate) fn own(self) -> Self {
+        Self { action: "/messages", ..self }
     }
 
     /// What the frame of a tab without script begins with.

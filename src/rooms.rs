@@ -17,6 +17,7 @@ pub mod model;
 #[cfg(feature = "nats")]
 mod nodes;
 mod read;
+mod revise;
 mod roster;
 mod send;
 mod tab;
@@ -29,7 +30,7 @@ use crate::{
     metrics::Metrics,
 };
 
-pub(crate) use access::Denied;
+pub(crate) use access::{Denied, EDIT_TIME, MIN_PROOF_CHARS, Proof};
 #[cfg(not(feature = "nats"))]
 pub(crate) use alone::Nodes;
 pub(crate) use left::LeftTabs;
@@ -37,6 +38,7 @@ pub(crate) use limits::{Allowed, AnswerPermit, Limits, TooMuch};
 pub(crate) use listen::{Cursor, Listen};
 #[cfg(feature = "nats")]
 pub(crate) use nodes::Nodes;
+pub(crate) use revise::Allowance;
 pub(crate) use roster::{Lapsed, NameTaken, Presence, Roster};
 pub(crate) use tab::Tab;
 
@@ -92,6 +94,18 @@ pub(crate) enum Refusal {
     /// The rules of the room do not allow it.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// Somebody else sent the message.
+    #[error("somebody else sent it")]
+    NotAuthor,
+    /// The message was sent too long ago to be edited.
+    #[error("too late to edit")]
+    TooLate,
+    /// The message was removed, and cannot be edited.
+    #[error("it was removed")]
+    Removed,
+    /// There is no such message in the room, or it is no longer kept.
+    #[error("no such message")]
+    NoMessage,
     /// The room's readers are behind its senders.
     #[error("more is sent than can be delivered")]
     Behind,

@@ -7,6 +7,7 @@ pub(crate) mod join;
 pub(crate) mod layout;
 pub(crate) mod message;
 pub(crate) mod operator;
+pub(crate) mod own;
 pub(crate) mod presence;
 pub(crate) mod room;
 pub(crate) mod rooms;

@@ -44,6 +44,7 @@
         const { ctx } = event.detail
         if (list.contains(ctx?.sourceElement)) ctx.swap = 'none' // An error page is no message.
         if (ctx?.sourceElement?.closest?.('.older')) ctx.sourceElement.classList.add('failed')
+        if (ctx?.sourceElement?.closest?.('.menu')) note(ctx.text)
         if (!isSend(event) || ctx.hx.reswap) return // Our own form, which says what is wrong.
         const ours = ctx.response.headers.get('Hubbub')
         note(`Not sent: ${ours ? ctx.text : `the server answered ${ctx.response.status}. ${KEPT}`}`, true)

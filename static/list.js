@@ -32,6 +32,14 @@
         const day = { className: 'day', textContent: line.dataset.day }
         line.before(Object.assign(document.createElement('p'), day))
     }
+    // Who sent it can take it back; whether one did is the server's to say.
+    const menu = (line) => {
+        const box = Object.assign(document.createElement('details'), { className: 'menu' })
+        const at = `${location.pathname.replace(/\/tabs\/.*/, '/messages')}/${line.dataset.key}`
+        box.innerHTML = `<summary aria-label="Edit or remove">⋯</summary><a href="${at}">Edit</a>
+            <button type="button" hx-swap="none" hx-delete="${at}">Remove</button>`
+        line.append(box), window.htmx?.process(box)
+    }
     const arrange = () => {
         for (const line of document.querySelectorAll('.message:not([data-day])')) {
             if (!line.nextSibling && !$('outbox')) continue // It may be parsed by half.
@@ -40,6 +48,7 @@
             const me = document.querySelector('main').dataset.name
             line.classList.toggle('own', name(line) === me)
             line.querySelector('strong').translate = false
+            if (name(line) === me && !line.matches('[data-removed]')) menu(line)
             relate(line)
             const below = beside(line, 'nextElementSibling')
             if (below?.dataset.day) relate(below)

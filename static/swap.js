@@ -6,7 +6,8 @@
     // for the next one, and not the reader: fewer at a time where frames are late.
     const [FEWEST, MOST, LATE] = [10, 100, 100] // Messages, messages, milliseconds.
     let [size, last] = [FEWEST, null]
-    const CONTENT = ['NewMessage', 'Gap', 'PresenceChanged']
+    const CHANGES = ['MessageRemoved', 'MessageEdited']
+    const CONTENT = ['NewMessage', 'Gap', 'PresenceChanged', ...CHANGES]
     const waiting = []
     hubbub.waiting = () => waiting.length > 0
     const { port1, port2 } = new MessageChannel()
@@ -19,7 +20,8 @@
         last = waiting.length ? now : null
         if (!batch.length) return
         hubbub.came(batch.filter(({ event }) => event === 'NewMessage').length)
-        const text = batch.map(({ data }) => data).join('')
+        const marked = ({ event, data }) => CHANGES.includes(event) ? data.replace('<p ', '<p data-change ') : data
+        const text = batch.map(marked).join('')
         htmx.swap({ text, target: list, swap: 'beforeend swapEmpty:false', sourceElement: list })
         wait()
     }
@@ -57,8 +59,14 @@
                     for (const other of [...others, ...before.splice(0)]) other.remove()
                     last = epoch
                 }
-                const same = line.id && document.getElementById(line.id)
-                if (same && list.contains(same)) line.remove()
+                const same = line.id && (before.find(({ id }) => id === line.id) ?? document.getElementById(line.id))
+                // Another from here on: where the page has it, it goes in its place.
+                if (line.matches('[data-change]')) {
+                    line.removeAttribute('data-change')
+                    if (before.includes(same)) before[before.indexOf(same)] = line
+                    if (same) same.replaceWith(line)
+                    else line.remove()
+                } else if (same && list.contains(same)) line.remove()
                 else {
                     same?.remove()
                     before.push(line)

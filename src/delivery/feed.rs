@@ -1,4 +1,4 @@
-//! The feed: follows the journal in order and hands each message to the hub. It is the only
+//! The feed: follows the journal in order and hands each entry to the hub. It is the only
 //! caller of [`Hub::publish`], so every reader sees one order.
 
 use std::{pin::pin, time::Duration};
@@ -9,14 +9,14 @@ use crate::{
     delivery::{frame::Frame, hub::Hub},
     fault,
     journal::Journal,
-    message::{Entry, Seq},
+    message::Seq,
 };
 
 /// How long to wait before a journal that could not be read is tried again: it takes a failing
 /// disk some moments to come back, and readers some to notice.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Carries every message after `seq` to the hub, until the journal is closed. While nobody reads
+/// Carries every entry after `seq` to the hub, until the journal is closed. While nobody reads
 /// anywhere, there is nothing to carry, and nothing is read.
 pub(crate) async fn run(journal: Journal, hub: Hub, seq: Seq) {
     let mut batches = pin!(journal.follow("feed", seq, |upto| hub.pass(upto)));
@@ -25,9 +25,8 @@ pub(crate) async fn run(journal: Journal, hub: Hub, seq: Seq) {
             Ok(entries) => {
                 fault::point("feed");
                 for entry in entries {
-                    let Entry::Message(message) = entry;
-                    let room = message.room.clone();
-                    hub.publish(&room, Frame::new(message));
+                    let room = entry.room().clone();
+                    hub.publish(&room, Frame::new(entry));
                 }
             }
             Err(_) if journal.is_closed() => return,

@@ -23,7 +23,7 @@ use crate::{
     delivery::hub::Item,
     journal::Gap,
     message::People,
-    message::{Epoch, Message, MessageId, RoomName, Seq},
+    message::{Change, Entry, Epoch, MessageId, RoomName, Seq},
     sink::Chunk,
 };
 use event_stream::Data;
@@ -115,11 +115,11 @@ impl Representation {
         KEEP_ALIVES[self as usize].clone()
     }
 
-    /// Messages for one reader that catches up, in one piece, and before them word of what is
+    /// Entries for one reader that catches up, in one piece, and before them word of what is
     /// gone: frames of their own would live too short to be shared.
-    pub(crate) fn page(self, gap: Option<Gap>, epoch: &Epoch, messages: &[Message]) -> Chunk {
+    pub(crate) fn page(self, gap: Option<Gap>, epoch: &Epoch, entries: &[Entry]) -> Chunk {
         // A short text's frame has about 200 bytes.
-        Chunk::encode(messages.len() * 256, |page| {
+        Chunk::encode(entries.len() * 256, |page| {
             if let Some(gap) = gap {
                 match self {
                     Self::EventStream => event_stream::gap(page, gap, epoch, Data::Html),
@@ -129,8 +129,8 @@ impl Representation {
                     Self::Html => html::gap(page, gap, epoch),
                 }
             }
-            for message in messages {
-                self.message(page, message);
+            for entry in entries {
+                self.entry(page, entry);
             }
         })
     }
@@ -155,28 +155,41 @@ impl Representation {
         })
     }
 
-    fn message(self, out: &mut String, message: &Message) {
-        match self {
-            Self::EventStream => event_stream::message(out, message, Data::Html),
-            Self::EventStreamJson => event_stream::message(out, message, Data::Json),
-            Self::NdJson => ndjson::message(out, message),
-            Self::Text => text::message(out, message),
-            Self::Html => html::message(out, message),
+    fn entry(self, out: &mut String, entry: &Entry) {
+        match entry {
+            Entry::Message(message) => match self {
+                Self::EventStream => event_stream::message(out, message, Data::Html),
+                Self::EventStreamJson => event_stream::message(out, message, Data::Json),
+                Self::NdJson => ndjson::message(out, message),
+                Self::Text => text::message(out, message),
+                Self::Html => html::message(out, message),
+            },
+            Entry::Change(change) => match self {
+                Self::EventStream => event_stream::change(out, change, Data::Html),
+                Self::EventStreamJson => event_stream::change(out, change, Data::Json),
+                Self::NdJson => ndjson::change(out, change),
+                Self::Text => text::change(out, change),
+                // What was parsed cannot be taken back: the next document is without it.
+                Self::Html => {}
+            },
         }
     }
 }
 
-/// The end of a document that has lived its time: it goes on by itself after `cursor`.
-pub(crate) fn next_document(cursor: &MessageId) -> Chunk {
-    html::next_document(cursor, 0)
+/// The end of a document that has lived its time: it goes on by itself after `cursor`, in so many
+/// seconds.
+pub(crate) fn next_document(cursor: &MessageId, seconds: u64) -> Chunk {
+    html::next_document(cursor, seconds)
 }
 
-/// A message as it goes out. Clones share the bytes.
+/// A message, or the change of one, as it goes out. Clones share the bytes.
 #[derive(Clone)]
 pub(crate) struct Frame(Arc<Inner>);
 
 struct Inner {
-    message: Message,
+    entry: Entry,
+    /// The seq of the change that made a message what it is here; zero for one that was read as it is.
+    as_of: Seq,
     /// When it came out of the journal.
     read_at: Instant,
     /// How many shards of its room's readers it is still to be written to; the last one knows that it
@@ -187,10 +200,15 @@ struct Inner {
 }
 
 impl Frame {
-    /// The frame of a message, not encoded yet.
-    pub(crate) fn new(message: Message) -> Self {
+    /// The frame of an entry, not encoded yet.
+    pub(crate) fn new(entry: Entry) -> Self {
+        Self::as_of(entry, Seq::ZERO)
+    }
+
+    fn as_of(entry: Entry, as_of: Seq) -> Self {
         Self(Arc::new(Inner {
-            message,
+            entry,
+            as_of,
             read_at: Instant::now(),
             shards: AtomicUsize::new(0),
             encoded: Encoded::default(),
@@ -211,25 +229,48 @@ impl Frame {
 
     /// About how many bytes it takes on the wire.
     pub(crate) fn wire_size(&self) -> usize {
-        self.0.message.text.as_str().len() + 256
+        self.0.entry.columns().body.len() + 256
+    }
+
+    /// The seq of the change that it has in it already, where that is known.
+    pub(crate) fn has_change(&self) -> Option<Seq> {
+        Some(self.0.as_of).filter(|seq| *seq > Seq::ZERO)
+    }
+
+    /// The change that it tells of, where it is one.
+    pub(crate) fn change(&self) -> Option<&Change> {
+        match &self.0.entry {
+            Entry::Message(_) => None,
+            Entry::Change(change) => Some(change),
+        }
     }
 
     /// Its bytes in one representation, shared.
     pub(crate) fn chunk(&self, representation: Representation) -> &Chunk {
-        let message = &self.0.message;
-        let encode = || Chunk::encode(self.wire_size(), |out| representation.message(out, message));
+        let entry = &self.0.entry;
+        let encode = || Chunk::encode(self.wire_size(), |out| representation.entry(out, entry));
         self.0.encoded.get_or_encode(representation, encode)
     }
 }
 
 impl Item for Frame {
     fn seq(&self) -> Seq {
-        self.0.message.seq()
+        self.0.entry.seq()
     }
 
     fn size(&self) -> usize {
         // The text as it is, and rendered once, and what stands around it.
-        size_of::<Inner>() + 2 * self.0.message.text.as_str().len() + 512
+        size_of::<Inner>() + 2 * self.0.entry.columns().body.len() + 512
+    }
+
+    fn replaces(&self) -> Option<(Seq, Self)> {
+        let change = self.change()?;
+        let message = Entry::Message(change.message.clone());
+        Some((change.target(), Self::as_of(message, change.id.seq())))
+    }
+
+    fn concerns(&self, target: Seq) -> bool {
+        self.change().is_some_and(|change| change.target() == target)
     }
 }
 
@@ -237,19 +278,20 @@ impl Item for Frame {
 mod tests {
     use super::*;
     use crate::{
-        message::{Name, Text},
+        message::{Message, Name, State, Text},
         sink::Framing,
     };
 
     #[test]
     fn a_frame_is_encoded_once_in_each_representation_that_is_read_and_in_no_other() {
-        let frame = Frame::new(Message {
+        let frame = Frame::new(Entry::Message(Message {
             id: "e-1".parse().unwrap(),
             room: RoomName::parse("lobby").unwrap(),
             name: Name::parse("ann").unwrap(),
             text: Text::parse("hi").unwrap(),
             sent_at: jiff::Timestamp::UNIX_EPOCH,
-        });
+            state: State::Sent,
+        }));
         for (read, representation) in Representation::ALL.into_iter().enumerate() {
             assert_eq!(frame.0.encoded.count(), read);
             let other = frame.clone();

@@ -57,6 +57,17 @@ pub(crate) trait Item: Clone {
 
     /// About how many bytes it takes in memory.
     fn size(&self) -> usize;
+
+    /// The seq of an earlier item that is no more what it was, and what stands in its place.
+    fn replaces(&self) -> Option<(Seq, Self)> {
+        None
+    }
+
+    /// Whether it tells of a change of the item at `target`.
+    fn concerns(&self, target: Seq) -> bool {
+        let _ = target;
+        false
+    }
 }
 
 /// Starts a task.

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     journal::{Gap, Page, ReadError},
-    message::{Epoch, Message, MessageId, Name, RoomName, Seq, Text},
+    message::{Entry, Epoch, Message, MessageId, Name, RoomName, Seq, Text},
     metrics::Metrics,
     sink::Sink,
 };
@@ -43,12 +43,13 @@ pub fn message(seq: u64) -> Message {
         name: Name::parse("ann").unwrap(),
         text: Text::parse("hi").unwrap(),
         sent_at: jiff::Timestamp::UNIX_EPOCH,
+        state: crate::message::State::Sent,
     }
 }
 
 /// Its frame.
 pub fn frame(seq: u64) -> Frame {
-    Frame::new(message(seq))
+    Frame::new(Entry::Message(message(seq)))
 }
 
 /// A journal in memory, of one room.
@@ -124,9 +125,10 @@ impl Past for Model {
             };
             Gate(self.clone()).await;
             let first = seq.get().max(trimmed) + 1;
-            let messages: Vec<_> = (first..=committed).map(message).take(limit).collect();
+            let messages = (first..=committed).map(message).map(Entry::Message);
+            let entries: Vec<_> = messages.take(limit).collect();
             let gap = (seq.get() < trimmed).then(|| Gap { gone: Some(trimmed - seq.get()) });
-            Ok(Page { gap, messages, upto: Seq::new(committed).max(seq) })
+            Ok(Page { gap, entries, upto: Seq::new(committed).max(seq) })
         })
     }
 

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     journal::{Gap, Journal},
-    message::{Epoch, MessageId, RoomName, Seq},
+    message::{Change, Entry, Epoch, MessageId, RoomName, Seq},
     metrics::Metrics,
     sink::{Chunk, Framing, Sink},
 };
@@ -40,6 +40,10 @@ const MAX_DOCUMENT_MESSAGES: u64 = 10_000;
 
 /// How long such a document lives.
 const MAX_DOCUMENT_AGE: Duration = Duration::from_hours(1);
+
+/// How long a document stands at least before it goes on with one that has changed messages as they are
+/// now: in so many seconds it goes on then, which is the least that a refresh has beside none.
+const MIN_DOCUMENT_AGE: Duration = Duration::from_secs(1);
 
 /// Messages that the next document repeats from the one before, so that it does not begin empty.
 const REPEATED_MESSAGES: usize = 50;
@@ -99,7 +103,8 @@ impl Source {
             Start::After(seq) => (seq, false),
             Start::Lost => (Seq::ZERO, true),
         };
-        let cursor = Cursor { sent, lost, count: 0, recent: VecDeque::new() };
+        let cursor =
+            Cursor { began: sent, sent, lost, count: 0, recent: VecDeque::new(), had: Vec::new() };
         let metrics = self.metrics.clone();
         let epoch = self.journal.epoch().clone();
         let opening = wanted.representation.opening(&wanted.room);
@@ -110,6 +115,8 @@ impl Source {
 
 /// Where a reader stands, and what it was given.
 struct Cursor {
+    /// What is after this was due.
+    began: Seq,
     /// Everything up to here was handed over, or was never due.
     sent: Seq,
     /// Whether its own cursor meant nothing, and all that is kept is still to come.
@@ -118,6 +125,8 @@ struct Cursor {
     count: u64,
     /// The last few of them, where the next document begins; empty for other representations.
     recent: VecDeque<Seq>,
+    /// Changes that are still to come and that its document has in it already.
+    had: Vec<Seq>,
 }
 
 /// A page that is on its way.
@@ -227,14 +236,14 @@ impl LiveStream {
             && (self.cursor.count >= MAX_DOCUMENT_MESSAGES
                 || self.opened.elapsed() >= MAX_DOCUMENT_AGE)
         {
-            let last = frame::next_document(&self.next_document());
-            return self.end(End::Complete, last);
+            return self.go_on(0);
         }
         loop {
             if let Some(page) = &mut self.catching_up {
                 let outcome = ready!(page.as_mut().poll(context));
                 self.catching_up = None;
                 let piece = match outcome {
+                    Ok(page) if document && self.is_outdated(&page.entries) => return self.renew(),
                     Ok(page) => self.page(&page),
                     Err(why) => {
                         // The reader comes back with its cursor; until then nothing is skipped.
@@ -250,7 +259,17 @@ impl LiveStream {
             }
             return Poll::Ready(Some(
                 match ready!(self.live.poll_next(self.cursor.sent, context)) {
+                    Next::Frame(frame) if document && frame.change().is_some() => {
+                        let had = self.cursor.had.extract_if(.., |seq| *seq == frame.seq()).count();
+                        if had == 0 && frame.change().is_some_and(|change| self.shows(change)) {
+                            return self.renew();
+                        }
+                        self.cursor.sent = frame.seq();
+                        self.live.advance(frame.seq());
+                        continue;
+                    }
                     Next::Frame(frame) => {
+                        self.cursor.had.extend(frame.has_change().filter(|_| document));
                         self.note(frame.seq());
                         self.cursor.sent = frame.seq();
                         self.live.advance(frame.seq());
@@ -275,6 +294,29 @@ impl LiveStream {
         }
     }
 
+    /// Whether an endless document shows what a change makes another.
+    fn shows(&self, change: &Change) -> bool {
+        let target = change.target();
+        self.cursor.began < target && target <= self.cursor.sent
+    }
+
+    /// Whether what comes next changes what it shows.
+    fn is_outdated(&self, next: &[Entry]) -> bool {
+        next.iter().any(|entry| matches!(entry, Entry::Change(change) if self.shows(change)))
+    }
+
+    /// Goes on with a document that has its messages as they are now: no script can take an element
+    /// back. Each stands for a while, whatever is changed meanwhile.
+    fn renew(&mut self) -> Poll<Option<Chunk>> {
+        self.go_on(u64::from(self.opened.elapsed() < MIN_DOCUMENT_AGE))
+    }
+
+    /// Goes on with the next document in so many seconds.
+    fn go_on(&mut self, seconds: u64) -> Poll<Option<Chunk>> {
+        let last = frame::next_document(&self.next_document(), seconds);
+        self.end(End::Complete, last)
+    }
+
     /// Ends the stream with a last piece, or without where that is empty.
     fn end(&mut self, end: End, last: Chunk) -> Poll<Option<Chunk>> {
         self.end = Some(end);
@@ -284,8 +326,9 @@ impl LiveStream {
     /// A page from the journal, word of a gap before it.
     fn page(&mut self, page: &CatchUp) -> Chunk {
         self.metrics.replayed();
-        let count = page.messages.len();
-        for message in &page.messages[count.saturating_sub(REPEATED_MESSAGES + 1)..] {
+        let messages = page.entries.iter().filter(|entry| matches!(entry, Entry::Message(_)));
+        let count = messages.clone().count();
+        for message in messages.skip(count.saturating_sub(REPEATED_MESSAGES + 1)) {
             self.note(message.seq());
         }
         self.cursor.count += count.saturating_sub(REPEATED_MESSAGES + 1) as u64;
@@ -312,7 +355,10 @@ impl LiveStream {
 
     /// The cursor of the next document: nothing after it is lost, and a little comes again.
     fn next_document(&self) -> MessageId {
-        let seq = self.cursor.recent.front().copied().unwrap_or(self.cursor.sent);
+        let Cursor { began, sent, count, ref recent, .. } = self.cursor;
+        let all = count <= recent.len() as u64 && recent.len() <= REPEATED_MESSAGES;
+        let first = if all { Some(began) } else { recent.front().copied() };
+        let seq = first.filter(|_| self.representation == Representation::Html).unwrap_or(sent);
         MessageId::new(self.epoch.clone(), seq)
     }
 }

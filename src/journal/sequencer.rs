@@ -14,9 +14,9 @@ use tokio::sync::watch;
 
 use super::{
     Appended,
-    store::{WriteError, Writer},
+    store::{Changed, Revision, WriteError, Writer},
 };
-use crate::message::{Draft, Epoch, Seq};
+use crate::message::{Draft, Epoch, RoomName, Seq};
 
 #[cfg(feature = "nats")]
 pub(crate) use jetstream::{Shared, prepare};
@@ -126,6 +126,20 @@ impl Sequencer {
             Self::Local(local) => local.append(draft).await,
             #[cfg(feature = "nats")]
             Self::Shared(shared) => shared.append(draft).await,
+        }
+    }
+
+    /// Changes a message, and answers once that is durable.
+    pub(super) async fn change(
+        &self,
+        room: RoomName,
+        target: Seq,
+        revision: Revision,
+    ) -> Result<Changed, AppendError> {
+        match self {
+            Self::Local(local) => local.change(room, target, revision).await,
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.change(room, target, revision).await,
         }
     }
 

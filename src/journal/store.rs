@@ -4,6 +4,7 @@
 //! reading is one transaction and sees one moment. This module chooses no seq and no epoch.
 
 mod age;
+mod change;
 mod check;
 mod digest;
 mod fingerprint;
@@ -16,6 +17,7 @@ mod node;
 mod open;
 mod read;
 mod rooms;
+mod signed;
 mod tend;
 #[cfg(test)]
 mod tests;
@@ -35,15 +37,19 @@ use crate::message::{DecodeError, Epoch};
 
 use lane::Lanes;
 
+#[cfg(feature = "nats")]
+pub(crate) use change::key_of;
+pub use change::{Changed, Revision};
 pub(crate) use check::inspect;
 pub(crate) use fingerprint::{OFFSET as MARK_BYTES, has_pages};
 pub(crate) use lane::Lane;
 pub(crate) use lock::{Lock, PRIVATE, beside, directory};
 #[cfg(feature = "nats")]
-pub(crate) use node::{Applied, Standing, Wanted};
+pub(crate) use node::{Applied, Erasure, Standing, Wanted};
 pub(crate) use open::{LOCK_TIMEOUT, OpenError, fold_when_closed};
 pub use read::Totals;
 pub(crate) use read::{Gap, Newest, Page, Reader};
+pub(crate) use signed::Signed;
 pub(crate) use watch::Displaced;
 pub(crate) use write::Writer;
 

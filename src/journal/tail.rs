@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::message::{Entry, Seq};
+use crate::message::{Change, Entry, Seq};
 
 /// Entries that are kept: what a follower gets at a time, and a few hundredths of a second of the
 /// fastest senders.
@@ -27,6 +27,26 @@ struct Kept {
     bytes: usize,
 }
 
+impl Kept {
+    /// What is changed is nowhere as it was: neither in its message nor in an earlier change of it.
+    fn apply(&mut self, change: &Change) {
+        let target = change.target();
+        let Self { entries, bytes, .. } = self;
+        entries.retain(|entry| match entry {
+            Entry::Change(earlier) if earlier.target() == target => {
+                *bytes -= size(entry);
+                false
+            }
+            _ => true,
+        });
+        if let Ok(at) = entries.binary_search_by_key(&target, Entry::seq) {
+            *bytes -= size(&entries[at]);
+            entries[at] = Entry::Message(change.message.clone());
+            *bytes += size(&entries[at]);
+        }
+    }
+}
+
 impl Tail {
     /// One that has everything after `seq`, which is nothing yet.
     pub(super) fn new(seq: Seq) -> Self {
@@ -37,6 +57,9 @@ impl Tail {
     pub(super) fn extend(&self, entries: impl IntoIterator<Item = Entry>) {
         let mut kept = self.lock();
         for entry in entries {
+            if let Entry::Change(change) = &entry {
+                kept.apply(change);
+            }
             kept.bytes += size(&entry);
             kept.entries.push_back(entry);
             while kept.entries.len() > MAX_ENTRIES || kept.bytes > MAX_BYTES {
@@ -71,7 +94,7 @@ fn size(entry: &Entry) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Message, Name, RoomName, Text};
+    use crate::message::{Message, Name, RoomName, State, Text};
 
     fn entry(seq: u64, text: &str) -> Entry {
         Entry::Message(Message {
@@ -80,6 +103,7 @@ mod tests {
             name: Name::parse("ann").unwrap(),
             text: Text::parse(text).unwrap(),
             sent_at: jiff::Timestamp::UNIX_EPOCH,
+            state: State::Sent,
         })
     }
 
@@ -98,6 +122,28 @@ mod tests {
         assert_eq!(seqs(tail.after(Seq::new(4), 2)), Some(vec![5, 7]));
         assert_eq!(seqs(tail.after(Seq::new(6), 9)), Some(vec![7, 8]));
         assert_eq!(seqs(tail.after(Seq::new(8), 9)), Some(vec![]));
+    }
+
+    #[test]
+    fn what_is_removed_is_in_it_no_more() {
+        let tail = Tail::new(Seq::ZERO);
+        let change = |seq: u64, of: u64, state, text: &str| {
+            let Entry::Message(message) = entry(of, "x") else { panic!("a message") };
+            Entry::Change(Change {
+                id: format!("e-{seq}").parse().unwrap(),
+                changed_at: jiff::Timestamp::UNIX_EPOCH,
+                message: Message { state, text: Text::stored(text), ..message },
+                first: None,
+            })
+        };
+        tail.extend([entry(1, "one"), entry(2, "two"), change(3, 1, State::Edited, "more")]);
+        tail.extend([change(4, 2, State::Edited, "other"), change(5, 1, State::Removed, "")]);
+        let all = tail.after(Seq::ZERO, 9);
+        let texts: Vec<_> = all.iter().flatten().map(|entry| entry.columns().body).collect();
+        assert_eq!(texts, ["", "other", "other", ""]);
+        assert_eq!(seqs(all.clone()), Some(vec![1, 2, 4, 5]));
+        let kept = tail.lock();
+        assert_eq!(kept.bytes, kept.entries.iter().map(size).sum::<usize>());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The journal's contract as one list of cases, held to every engine there is.
 
 mod append;
+mod change;
 #[cfg(debug_assertions)]
 mod fault;
 mod hold;
@@ -108,6 +109,16 @@ contract! {
         an_answered_message_is_readable_at_once
         closing_stores_what_was_accepted_and_refuses_what_comes_later
     }
+    change {
+        a_removed_message_has_no_text_and_who_has_it_is_told
+        an_edited_message_has_its_new_text_and_the_last_edit_is_told
+        what_is_no_message_of_the_room_is_missing
+        a_retry_of_a_send_that_was_changed_is_answered_with_what_it_is_now
+        a_removal_and_a_retry_of_its_send_at_once_store_nothing_twice
+        what_follows_gets_each_change_as_the_message_is_by_then
+        a_room_keeps_as_many_messages_whatever_is_changed_in_it
+        no_byte_of_what_was_removed_stays_on_any_disk
+    }
     read {
         a_message_is_read_back_as_it_was_sent
         pages_go_forwards_and_backwards_by_seq
@@ -183,6 +194,7 @@ fn draft(room_name: &str, text: &str, key: &str) -> Draft {
         name: Name::parse("ann").unwrap(),
         text: Text::parse(text).unwrap(),
         key: Key::parse(key).unwrap(),
+        author: None,
     }
 }
 
@@ -200,7 +212,7 @@ async fn fill(journal: &Journal, room: &str, numbers: std::ops::Range<u32>) {
 /// The texts that are kept of a room, oldest first.
 async fn kept(journal: &Journal, name: &str) -> Vec<String> {
     let page = journal.after(&room(name), Seq::ZERO, 1_000_000).await.unwrap();
-    page.messages.iter().map(|message| message.text.as_str().to_owned()).collect()
+    page.messages().iter().map(|message| message.text.as_str().to_owned()).collect()
 }
 
 fn texts(numbers: std::ops::Range<u32>) -> Vec<String> {

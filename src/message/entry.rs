@@ -9,7 +9,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Message, MessageId, Name, RoomName, Seq, Text};
+use super::{Change, First, Key, Message, MessageId, Name, RoomName, Seq, State, Text};
 
 /// The version of [`Entry::encode`].
 const VERSION: u64 = 1;
@@ -17,12 +17,26 @@ const VERSION: u64 = 1;
 /// The number of [`Entry::Message`]. 0 is never an entry's: a store marks with it what it trimmed.
 const MESSAGE: i64 = 1;
 
+/// The number of a [`Change`] that removes a message. Its body is a [`ChangeBody`].
+pub(crate) const REMOVAL: i64 = 2;
+
+/// The number of a [`Change`] that gives a message another text.
+pub(crate) const EDIT: i64 = 3;
+
+/// The number of a message that was edited. In a store only: on a stream stand the first and the edit.
+pub(crate) const EDITED: i64 = 4;
+
+/// The number of a message that was removed. In a store only, and without a text.
+pub(crate) const REMOVED: i64 = 5;
+
 /// One entry of the journal. Each has a seq; messages alone are counted, kept and shown as such.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Entry {
     /// Somebody said something.
     Message(Message),
+    /// What somebody said is another from here on.
+    Change(Change),
 }
 
 /// An entry as a store keeps it, beside its seq, room, key and time.
@@ -75,6 +89,24 @@ struct Wire<'a> {
     body: std::borrow::Cow<'a, str>,
 }
 
+/// The body of a [`Change`] on the wire: the rest of what the object around it has no place for.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeBody<'a> {
+    /// The seq of the message.
+    of: u64,
+    /// When that was sent, in milliseconds since 1970.
+    sent_at: i64,
+    /// An edit's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<std::borrow::Cow<'a, str>>,
+    /// The key and the digest of what is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+}
+
 /// What every version has.
 #[derive(Deserialize)]
 struct Versioned {
@@ -87,6 +119,7 @@ impl Entry {
     pub fn id(&self) -> &MessageId {
         match self {
             Self::Message(message) => &message.id,
+            Self::Change(change) => &change.id,
         }
     }
 
@@ -101,6 +134,7 @@ impl Entry {
     pub fn room(&self) -> &RoomName {
         match self {
             Self::Message(message) => &message.room,
+            Self::Change(change) => &change.message.room,
         }
     }
 
@@ -109,6 +143,7 @@ impl Entry {
     pub fn sent_at(&self) -> Timestamp {
         match self {
             Self::Message(message) => message.sent_at,
+            Self::Change(change) => change.changed_at,
         }
     }
 
@@ -117,36 +152,46 @@ impl Entry {
     pub fn at(self, sent_at: Timestamp) -> Self {
         match self {
             Self::Message(message) => Self::Message(Message { sent_at, ..message }),
+            Self::Change(change) => Self::Change(Change { changed_at: sent_at, ..change }),
         }
     }
 
-    /// What a store keeps of it.
+    /// What a store keeps of it; of a change less, since its message is there.
     #[must_use]
     pub fn columns(&self) -> Columns<'_> {
         match self {
-            Self::Message(message) => {
-                Columns { kind: MESSAGE, name: message.name.as_str(), body: message.text.as_str() }
-            }
+            Self::Message(message) => Columns {
+                kind: match message.state {
+                    State::Sent => MESSAGE,
+                    State::Edited => EDITED,
+                    State::Removed => REMOVED,
+                },
+                name: message.name.as_str(),
+                body: message.text.as_str(),
+            },
+            Self::Change(Change { message, .. }) => Columns {
+                kind: if message.state == State::Removed { REMOVAL } else { EDIT },
+                name: message.name.as_str(),
+                body: message.text.as_str(),
+            },
         }
     }
 
-    /// The entry that was kept so.
+    /// The message that was kept so.
     ///
     /// # Errors
     ///
     /// [`DecodeError::Kind`] for a kind of a later hubbub.
-    pub fn from_columns(place: Place, columns: Columns<'_>) -> Result<Self, DecodeError> {
+    pub fn from_columns(place: Place, columns: Columns<'_>) -> Result<Message, DecodeError> {
         let Place { id, room, sent_at } = place;
-        match columns.kind {
-            MESSAGE => Ok(Self::Message(Message {
-                id,
-                room,
-                name: Name::stored(columns.name),
-                text: Text::stored(columns.body),
-                sent_at,
-            })),
-            kind => Err(DecodeError::Kind(kind)),
-        }
+        let (state, text) = match columns.kind {
+            MESSAGE => (State::Sent, columns.body),
+            EDITED => (State::Edited, columns.body),
+            REMOVED => (State::Removed, ""),
+            kind => return Err(DecodeError::Kind(kind)),
+        };
+        let (name, text) = (Name::stored(columns.name), Text::stored(text));
+        Ok(Message { id, room, name, text, sent_at, state })
     }
 
     /// It and its key as bytes that need nothing else to be read, but for the id: a shared stream
@@ -158,6 +203,10 @@ impl Entry {
     #[must_use]
     pub fn encode(&self, key: &Key) -> Vec<u8> {
         let Columns { kind, name, body } = self.columns();
+        let body = match self {
+            Self::Message(_) => body.into(),
+            Self::Change(change) => ChangeBody::of(change).into(),
+        };
         let wire = Wire {
             v: VERSION,
             kind,
@@ -165,7 +214,7 @@ impl Entry {
             key: key.as_str().to_owned(),
             sent_at: self.sent_at().as_millisecond(),
             name: name.into(),
-            body: body.into(),
+            body,
         };
         serde_json::to_vec(&wire).expect("strings and numbers are JSON")
     }
@@ -188,100 +237,61 @@ impl Entry {
         let sent_at = Timestamp::from_millisecond(wire.sent_at)
             .map_err(|why| DecodeError::Malformed(why.to_string()))?;
         let place = Place { id, room: RoomName::stored(&wire.room), sent_at };
-        let columns = Columns { kind: wire.kind, name: &wire.name, body: &wire.body };
-        Ok((Self::from_columns(place, columns)?, Key::stored(&wire.key)))
+        let key = Key::stored(&wire.key);
+        match wire.kind {
+            MESSAGE => {
+                let columns = Columns { kind: MESSAGE, name: &wire.name, body: &wire.body };
+                Ok((Self::Message(Self::from_columns(place, columns)?), key))
+            }
+            REMOVAL | EDIT => {
+                let body: ChangeBody<'_> = serde_json::from_str(&wire.body).map_err(malformed)?;
+                let name = Name::stored(&wire.name);
+                Ok((Self::Change(body.read(wire.kind, place, name)?), key))
+            }
+            kind => Err(DecodeError::Kind(kind)),
+        }
+    }
+}
+
+impl ChangeBody<'_> {
+    fn of(change: &Change) -> String {
+        let Change { message, first, .. } = change;
+        let edited = message.state != State::Removed;
+        let body = ChangeBody {
+            of: message.seq().get(),
+            sent_at: message.sent_at.as_millisecond(),
+            text: edited.then(|| message.text.as_str().into()),
+            key: first.as_ref().map(|first| first.key.as_str().to_owned()),
+            digest: first.as_ref().map(|first| first.digest.clone()),
+        };
+        serde_json::to_string(&body).expect("strings and numbers are JSON")
+    }
+
+    fn read(self, kind: i64, place: Place, name: Name) -> Result<Change, DecodeError> {
+        let malformed = |why: &str| DecodeError::Malformed(why.to_owned());
+        let Place { id, room, sent_at: changed_at } = place;
+        let sent_at = Timestamp::from_millisecond(self.sent_at);
+        let (state, text) = match (kind, self.text) {
+            (REMOVAL, None) => (State::Removed, Text::stored("")),
+            (EDIT, Some(text)) => (State::Edited, Text::stored(&text)),
+            _ => return Err(malformed("an edit has a text, and a removal has none")),
+        };
+        if self.of >= id.seq().get() {
+            return Err(malformed("a change comes after its message"));
+        }
+        let message = Message {
+            id: MessageId::new(id.epoch().clone(), Seq::new(self.of)),
+            room,
+            name,
+            text,
+            sent_at: sent_at.map_err(|why| malformed(&why.to_string()))?,
+            state,
+        };
+        let first = self.key.zip(self.digest);
+        let first = first.map(|(key, digest)| First { key: Key::stored(&key), digest });
+        Ok(Change { id, changed_at, message, first })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::message::Epoch;
-    use proptest::prelude::*;
-
-    fn id(seq: u64) -> MessageId {
-        MessageId::new(Epoch::parse("k3v9x2mq").unwrap(), Seq::new(seq))
-    }
-
-    fn message(name: &str, text: &str, sent_at: i64) -> Option<Entry> {
-        Some(Entry::Message(Message {
-            id: id(7),
-            room: RoomName::parse("lobby").unwrap(),
-            name: Name::parse(name).ok()?,
-            text: Text::parse(text).ok()?,
-            sent_at: Timestamp::from_millisecond(sent_at).unwrap(),
-        }))
-    }
-
-    proptest! {
-        #[test]
-        fn an_entry_reads_back_as_itself(
-            name in "\\PC{1,32}",
-            text in "(\\PC|\n){1,80}",
-            sent_at in 0..253_402_300_799_999i64,
-            key in "[!-~]{1,255}",
-        ) {
-            let Some(entry) = message(&name, &text, sent_at) else { return Ok(()) };
-            let key = Key::parse(&key).unwrap();
-            let read = Entry::decode(&entry.encode(&key), id(7));
-            prop_assert_eq!(read, Ok((entry.clone(), key)));
-            let place =
-                Place { id: id(7), room: entry.room().clone(), sent_at: entry.sent_at() };
-            prop_assert_eq!(Entry::from_columns(place, entry.columns()), Ok(entry));
-        }
-
-        #[test]
-        fn any_bytes_are_an_entry_or_an_error(bytes: Vec<u8>) {
-            let _ = Entry::decode(&bytes, id(1));
-        }
-
-        #[test]
-        fn an_entry_with_one_byte_changed_is_an_entry_or_an_error(at: usize, byte: u8) {
-            let mut bytes = message("ann", "hi", 0).unwrap().encode(&Key::fresh());
-            let at = at % bytes.len();
-            bytes[at] = byte;
-            if let Ok((entry, key)) = Entry::decode(&bytes, id(1)) {
-                prop_assert_eq!(Entry::decode(&entry.encode(&key), id(1)), Ok((entry, key)));
-            }
-        }
-
-        #[test]
-        fn any_kind_but_ours_is_refused_by_name(kind: i64) {
-            prop_assume!(kind != MESSAGE);
-            let place = Place {
-                id: id(1),
-                room: RoomName::parse("lobby").unwrap(),
-                sent_at: Timestamp::UNIX_EPOCH,
-            };
-            let columns = Columns { kind, name: "ann", body: "hi" };
-            prop_assert_eq!(Entry::from_columns(place, columns), Err(DecodeError::Kind(kind)));
-        }
-    }
-
-    #[test]
-    fn a_message_on_the_wire_stays_what_it_is() {
-        // Nodes of two versions share a stream: these bytes may never read as something else.
-        let bytes =
-            br#"{"v":1,"kind":1,"room":"lobby","key":"k","sent_at":5,"name":"ann","body":"hi"}"#;
-        let entry = message("ann", "hi", 5).unwrap();
-        let key = Key::parse("k").unwrap();
-        assert_eq!(entry.encode(&key), bytes);
-        assert_eq!(Entry::decode(bytes, id(7)), Ok((entry, key)));
-    }
-
-    #[test]
-    fn what_a_later_hubbub_wrote_is_refused_by_its_number() {
-        let decode = |wire: &str| Entry::decode(wire.as_bytes(), id(1)).unwrap_err();
-        assert_eq!(decode(r#"{"v":2,"what":"else"}"#), DecodeError::Version(2));
-        let kind = r#"{"v":1,"kind":9,"room":"a","key":"k","sent_at":0,"name":"","body":""}"#;
-        assert_eq!(decode(kind), DecodeError::Kind(9));
-        let field =
-            r#"{"v":1,"kind":1,"room":"a","key":"k","sent_at":0,"name":"","body":"","x":1}"#;
-        assert!(matches!(decode(field), DecodeError::Malformed(_)));
-        let year = format!(
-            r#"{{"v":1,"kind":1,"room":"a","key":"k","sent_at":{},"name":"","body":""}}"#,
-            i64::MAX
-        );
-        assert!(matches!(decode(&year), DecodeError::Malformed(_)));
-    }
-}
+mod tests;

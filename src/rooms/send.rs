@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Action, Caller, Refusal, Rooms, Tab};
 use crate::{
     journal::Appended,
-    message::{Draft, Key, Name, RoomName, Text},
+    message::{Author, Draft, Key, Name, RoomName, Text},
 };
 
 /// How long a send waits where a room's readers are behind its senders. Beyond it the sender is told
@@ -26,7 +26,8 @@ impl Rooms {
         key: Key,
     ) -> Result<Appended, Refusal> {
         self.0.limits.tab_send(&tab.id)?;
-        let draft = Draft { room: tab.room.clone(), name: tab.name.clone(), text, key };
+        let author = Some(Author::of_tab(&tab.id));
+        let draft = Draft { room: tab.room.clone(), name: tab.name.clone(), text, key, author };
         // Asked when all of it has come: a body may take longer than it takes to lose a name.
         self.append(caller, draft, |_, _| self.check_tab(tab)).await
     }

@@ -1,6 +1,7 @@
 //! The page that says what scripts can do here: every URL, what it takes, what it answers, with lines
 //! for this very server. The table of URLs and the real server hold it to what is there, in tests.
 
+mod change;
 mod follow;
 mod rest;
 mod send;
@@ -52,6 +53,10 @@ pub(crate) struct Limits {
     pub address_rooms: u32,
     /// Streams open at once from one address.
     pub address_streams: usize,
+    /// How long a message can be edited.
+    pub edit_time: Duration,
+    /// The least characters of a key that proves who sent a message.
+    pub min_proof: usize,
     /// The largest body in bytes.
     pub max_body: usize,
     /// How long a body may take, and a second more for each KB that has come of it.
@@ -90,6 +95,7 @@ pub(crate) fn page(api: &Api<'_>) -> Markup {
                 (send::section(api))
                 (follow::section(api))
                 (rest::read(api))
+                (change::section(api))
                 (rest::pages(api))
                 (rest::errors())
                 (rest::limits(&api.limits))
@@ -100,10 +106,11 @@ pub(crate) fn page(api: &Api<'_>) -> Markup {
 }
 
 /// The sections, in their order.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("send", "Send"),
     ("follow", "Follow"),
     ("read", "Read"),
+    ("change", "Remove and edit"),
     ("pages", "Pages and forms"),
     ("errors", "Errors"),
     ("limits", "Limits"),
@@ -137,6 +144,7 @@ fn sample(api: &Api<'_>) -> Message {
         name: Name::stored("ann"),
         text: Text::stored("R&D: 1+1 = 2"),
         sent_at: Timestamp::constant(1_795_493_707, 0), // 2026-11-24T04:15:07Z
+        state: crate::message::State::Sent,
     }
 }
 

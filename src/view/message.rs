@@ -6,7 +6,7 @@ use linkify::{LinkFinder, LinkKind};
 use maud::{Markup, PreEscaped, html};
 
 use crate::{
-    message::{Epoch, Message, MessageId, RoomName, is_blank, is_ignorable},
+    message::{Epoch, Message, MessageId, RoomName, State, is_blank, is_ignorable},
     paths,
 };
 
@@ -17,18 +17,23 @@ const MAX_UNFOLDED: (usize, usize) = (800, 12);
 /// What ends a sentence in Chinese and Japanese: three bytes of UTF-8.
 const IDEOGRAPHIC_FULL_STOP: char = '\u{3002}';
 
+/// What stands in the place of a text that was taken back.
+pub(crate) const REMOVED: &str = "Message removed";
+
 /// The fragment of a message. No whitespace of ours stands inside the text, which is shown with
 /// its own line breaks. Its time is whole, for whom no script writes it by the reader's own clock.
 #[must_use]
 pub(crate) fn fragment(message: &Message) -> Markup {
-    let text = message.text.as_str();
+    let is_removed = message.state == State::Removed;
+    let text = if is_removed { REMOVED } else { message.text.as_str() };
     let is_long = text.chars().count() > MAX_UNFOLDED.0 || text.lines().count() > MAX_UNFOLDED.1;
     html! {
         p id={ "m" (message.seq()) } data-key=(message.id) class="message"
-            data-name=(message.name) data-long[is_long] {
+            data-name=(message.name) data-long[is_long] data-removed[is_removed] {
             strong { (message.name) ":" } " "
             span { (linked(text)) } " "
             time datetime=(message.sent_at()) { (message.sent_at.strftime("%Y-%m-%d %H:%M UTC")) }
+            @if message.state == State::Edited { " " small.edited { "edited" } }
             // A stylesheet unfolds it, so that no script is needed. Of all that can be opened only
             // this may stand in a paragraph.
             @if is_long {
@@ -209,12 +214,17 @@ mod tests {
     use crate::message::{Name, Text};
 
     fn message(text: &str) -> String {
+        changed(text, State::Sent)
+    }
+
+    fn changed(text: &str, state: State) -> String {
         let message = Message {
             id: "e-17".parse().unwrap(),
             room: RoomName::parse("lobby").unwrap(),
             name: Name::parse("ann").unwrap(),
-            text: Text::parse(text).unwrap(),
+            text: Text::stored(text),
             sent_at: jiff::Timestamp::constant(1_795_493_707, 0),
+            state,
         };
         fragment(&message).into_string()
     }
@@ -227,6 +237,19 @@ mod tests {
              <strong>ann:</strong> <span>hi</span> \
              <time datetime=\"2026-11-24T04:15:07.000Z\">2026-11-24 04:15 UTC</time></p>"
         );
+    }
+
+    #[test]
+    fn what_was_removed_says_that_and_what_was_edited_says_so_behind_its_time() {
+        assert_eq!(
+            changed("", State::Removed),
+            message("hi")
+                .replace("<span>hi", "<span>Message removed")
+                .replace("\"ann\">", "\"ann\" data-removed>")
+        );
+        let edited = changed("hi", State::Edited);
+        let mark = "</time> <small class=\"edited\">edited</small></p>";
+        assert_eq!(edited, message("hi").replace("</time></p>", mark));
     }
 
     #[test]

@@ -113,6 +113,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                         p.again {
                             "Nothing new for a while? "
                             a href=(path.live()) target=(LIVE_FRAME) { "Load the messages again" }
+                            " · " a href=(path.own()) { "Your messages" }
                         }
                         iframe.send title="Write a message" src={ (path.send()) "?frame=1#text" } {}
                     }

@@ -24,6 +24,9 @@ pub(super) const PAGE_MESSAGES: usize = 50;
 /// too old goes away without anything being sent.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
+/// How long what is shown no more is kept at most, once anything else is read.
+const MAX_UNREAD_AGE: Duration = Duration::from_secs(10);
+
 /// Rooms that are cached, and the longest of a room's messages together: 8 MB at most.
 const MAX_ROOMS: usize = 64;
 const MAX_ROOM_BYTES: usize = 128 * 1024;
@@ -108,9 +111,16 @@ impl PageCache {
         let past = Arc::new(Past::read(rooms, caller, room, None).await?);
         if past.messages.0.len() <= MAX_ROOM_BYTES {
             let newest = Newest { last, read_at: Instant::now(), past: Arc::clone(&past) };
+            // What was removed on another node is let go of, whether or not its room is asked for.
+            lock(&self.0.newest).retain(|_, newest| newest.read_at.elapsed() < MAX_UNREAD_AGE);
             insert(&mut lock(&self.0.newest), room, newest, |newest| newest.is_current(last));
         }
         Ok(past)
+    }
+
+    /// Forgets the newest messages of a room: one of them is not what it was any more.
+    pub(crate) fn forget(&self, room: &RoomName) {
+        lock(&self.0.newest).remove(room);
     }
 
     /// The list of a room's people.

@@ -1,25 +1,20 @@
 //! One error for every handler, shown in the form that the one who asked can read.
 
+mod wording;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
-    extract::Request,
     http::{HeaderName, HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
-use serde_json::json;
 use tower_http::csrf::ProtectionError;
 
-use super::{
-    json::Json,
-    negotiate::{self, Document, NoSuchFormat, NotAcceptable},
-    request_id::RequestId,
-    route::{Audience, Route},
-};
-use crate::{
-    delivery::frame::Representation, journal::AppendError, message::Text, rooms::Refusal, view,
-};
+use super::negotiate::{NoSuchFormat, NotAcceptable};
+use crate::{journal::AppendError, message::Text, rooms::Refusal};
+
+pub(super) use wording::{Wording, present};
 
 /// What a request can come to, but for success.
 #[derive(Clone, Debug)]
@@ -64,6 +59,14 @@ pub(crate) enum Error {
     Full(Duration),
     /// 403: the rules of the room do not allow it.
     Denied,
+    /// 403: somebody else sent the message.
+    NotAuthor,
+    /// 403: the message was sent too long ago to be edited.
+    TooLate,
+    /// 404: no such message in the room.
+    NoMessage,
+    /// 410: the message was removed, and cannot be edited.
+    Removed,
     /// 503: the journal cannot take the message now. Nothing is stored, or the same key tells.
     /// What it says of the cause is for the log.
     Unavailable(Arc<str>),
@@ -107,10 +110,13 @@ impl Error {
     /// The status that it is answered with.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoMessage => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotJoined | Self::Foreign | Self::Denied => StatusCode::FORBIDDEN,
+            Self::NotJoined | Self::Foreign | Self::Denied | Self::NotAuthor | Self::TooLate => {
+                StatusCode::FORBIDDEN
+            }
             Self::BadToken => StatusCode::UNAUTHORIZED,
+            Self::Removed => StatusCode::GONE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::NotAcceptable | Self::NoSuchFormat => StatusCode::NOT_ACCEPTABLE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -155,6 +161,10 @@ impl Error {
             Self::NotJoined => "not_joined",
             Self::Denied => "denied",
             Self::BadToken => "bad_token",
+            Self::NotAuthor => "not_author",
+            Self::TooLate => "too_late",
+            Self::NoMessage => "no_message",
+            Self::Removed => "removed",
             Self::Foreign => "foreign",
             Self::Misdirected => "misdirected",
             Self::NotAcceptable | Self::NoSuchFormat => "not_acceptable",
@@ -182,6 +192,10 @@ impl Error {
             Self::NotJoined => "You have not joined here",
             Self::Denied => "You may not do that here",
             Self::BadToken => "That is not the token",
+            Self::NotAuthor => "That is not yours",
+            Self::TooLate => "It is too late for that",
+            Self::NoMessage => "There is no such message",
+            Self::Removed => "That was removed",
             Self::Foreign => "That came from another site",
             Self::Misdirected => "This server has another name",
             Self::NotAcceptable | Self::NoSuchFormat => "There is no such form of it",
@@ -211,6 +225,17 @@ impl Error {
             Self::NotJoined => "This tab has not joined the room, or left it. Join to send.",
             Self::Denied => "The rules of this room do not allow it.",
             Self::BadToken => "That is not the token. It stands in a file beside the data.",
+            Self::NotAuthor => {
+                "Only the tab that sent a message can change it, or a program with the key that it was \
+                 sent under, if that has 16 characters or more."
+            }
+            Self::TooLate => {
+                "A message can be edited for 15 minutes after it was sent. It can still be removed."
+            }
+            Self::NoMessage => {
+                "There is no message with this id in this room, or it is no longer kept."
+            }
+            Self::Removed => "This message was removed, and cannot be edited any more.",
             Self::Foreign => {
                 "A page of another site sent this. Only hubbub's own pages may, and programs. If this is \
                  one, a proxy changes the name that it asks for: its operator can give hubbub the right \
@@ -302,6 +327,10 @@ impl From<Refusal> for Error {
             Refusal::Apart(why) => Self::Apart(why.to_string().into()),
             Refusal::Lapsed(_) => Self::NotJoined,
             Refusal::Denied(_) => Self::Denied,
+            Refusal::NotAuthor => Self::NotAuthor,
+            Refusal::TooLate => Self::TooLate,
+            Refusal::NoMessage => Self::NoMessage,
+            Refusal::Removed => Self::Removed,
             Refusal::Append(AppendError::KeyReused) => Self::KeyReused,
             Refusal::NotYet => Self::NotYet,
             Refusal::Append(why) if why.is_unsure() => Self::Unsure(why.to_string().into()),
@@ -321,69 +350,6 @@ impl From<NoSuchFormat> for Error {
     fn from(_: NoSuchFormat) -> Self {
         Self::NoSuchFormat
     }
-}
-
-/// How an error is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wording {
-    /// A plain sentence: for our own script, which shows it beside the form, and for who reads a
-    /// stream as text.
-    Text,
-    /// `{"error": …}`.
-    Json,
-    /// A page.
-    Html,
-}
-
-impl Wording {
-    /// As the one who asks can read it.
-    pub(super) fn of(route: Route, request: &Request) -> Self {
-        let format = negotiate::format_in(request.uri().query().unwrap_or_default());
-        match route.audience {
-            _ if request.headers().contains_key("hx-request") => Self::Text,
-            Audience::Page => Self::Html,
-            Audience::Script => Self::Json,
-            Audience::Everybody => {
-                // Of a format that there is not, it is said in one that is accepted.
-                let document = |format| negotiate::document(request.headers(), format);
-                match document(format).or_else(|_| document(None)) {
-                    Ok(Document::Json) => Self::Json,
-                    _ => Self::Html,
-                }
-            }
-            Audience::Stream => match negotiate::representation(request.headers(), format) {
-                Ok(Representation::Text) => Self::Text,
-                _ => Self::Json,
-            },
-        }
-    }
-}
-
-/// Puts the [`Error`] in a response into words. Where it is ours, they name the request, for who
-/// asks the operator about it.
-pub(super) fn present(
-    error: &Error,
-    wording: Wording,
-    request: RequestId,
-    response: Response<Body>,
-) -> Response<Body> {
-    let (mut parts, _) = response.into_parts();
-    let sentence = error.sentence();
-    let request = parts.status.is_server_error().then(|| request.to_string());
-    let body = match (wording, request) {
-        (Wording::Text, _) => format!("{sentence}\n").into_response(),
-        (Wording::Json, None) => Json(json!({ "error": sentence })).into_response(),
-        (Wording::Json, Some(request)) => {
-            Json(json!({ "error": sentence, "request": request })).into_response()
-        }
-        (Wording::Html, request) => {
-            view::error::page(error.title(), sentence, request.as_deref()).into_response()
-        }
-    };
-    let (described, body) = body.into_parts();
-    parts.headers.remove(header::CONTENT_LENGTH);
-    parts.headers.extend(described.headers);
-    Response::from_parts(parts, body)
 }
 
 /// The answer to a post from another site's page.

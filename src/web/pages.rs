@@ -3,6 +3,7 @@
 pub(super) mod api;
 pub(super) mod join;
 pub(super) mod operator;
+pub(super) mod own;
 pub(super) mod rooms;
 pub(super) mod send;
 pub(super) mod tab;

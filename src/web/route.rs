@@ -44,6 +44,8 @@ impl Route {
         match *method {
             Method::GET | Method::HEAD => Some(params.get),
             Method::POST => Some(params.post),
+            // Where these are answered at all, what they take stands in the body.
+            Method::PATCH | Method::DELETE if self.template.ends_with("/{id}") => Some(&[]),
             _ => None,
         }
     }

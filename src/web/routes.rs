@@ -12,11 +12,11 @@ use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
 use tower_layer::Layer as _;
 
 use super::{
-    api::{events, messages, presence, probes, submit},
+    api::{change, events, messages, presence, probes, submit},
     assets,
     base::Based,
     error::{self, Error},
-    pages::{api, join, operator, rooms, send, tab},
+    pages::{api, join, operator, own, rooms, send, tab},
     respond::{self, Respond},
     route::{Audience, ParamNames, Route, Routes},
     state::AppState,
@@ -35,6 +35,13 @@ fn table() -> Vec<Entry> {
         script("/rooms/{room}/messages", get(messages::list).post(submit::create))
             .on_get(&["before", "limit", "format"])
             .on_post(&["username", "key"]),
+        everybody(
+            "/rooms/{room}/messages/{id}",
+            get(own::show).patch(change::edit).delete(change::remove),
+        )
+        .on_get(&["format"]),
+        page("/rooms/{room}/messages/{id}/remove", get(own::form).post(own::remove)),
+        page("/rooms/{room}/messages/{id}/edit", get(own::form).post(own::edit)),
         stream("/rooms/{room}/events", get(events::of_room)).on_get(STREAM),
         script("/rooms/{room}/presence", get(presence::show)).on_get(&["format"]),
         page("/rooms/{room}/tabs/{tab}", get(tab::show)).on_get(&["before"]),
@@ -43,6 +50,7 @@ fn table() -> Vec<Entry> {
             .on_post(&["frame"]),
         page("/rooms/{room}/tabs/{tab}/leave", get(tab::form).post(tab::leave)),
         script("/rooms/{room}/tabs/{tab}/presence", post(presence::update)),
+        page("/rooms/{room}/tabs/{tab}/messages", get(own::list)),
         page("/rooms/{room}/tabs/{tab}/live", get(tab::live)).on_get(&["still"]),
         stream("/rooms/{room}/tabs/{tab}/events", get(events::of_tab)).on_get(STREAM),
         page("/operator", get(operator::show).post(operator::enter)),

@@ -69,6 +69,19 @@ pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
     lines.filter_map(|line| line.to_str().ok()).flat_map(Cookie::split_parse_encoded).flatten()
 }
 
+/// The ids of the tabs of `room` that a request comes from: that whose own cookie came with it, and all
+/// that its browser has joined with and not left. Only a tab's own address gets the tab's cookie; that
+/// of the browser comes to every one of the room.
+pub(super) fn tabs_of(headers: &HeaderMap, secret: &Secret, room: &RoomName) -> Vec<String> {
+    let own = cookies(headers).filter(|cookie| cookie.name() == COOKIE_NAME);
+    let own = own.filter_map(|cookie| parse(&secret.verify(cookie)?, room)).map(|tab| tab.id);
+    let mut tabs: Vec<String> = own.collect();
+    if let Some(browser) = Browser::of(headers, secret) {
+        tabs.extend(browser.tabs_in(room).map(ToOwned::to_owned));
+    }
+    tabs
+}
+
 /// The tab `id` of `room`, where `cookie` proves it.
 pub(super) fn tab(secret: &Secret, cookie: Cookie<'_>, room: &RoomName, id: &str) -> Option<Tab> {
     if cookie.name() != COOKIE_NAME {

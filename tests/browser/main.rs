@@ -31,6 +31,7 @@ mod nodes;
 mod noscript;
 mod outage;
 mod presence;
+mod removal;
 mod scroll;
 mod state;
 mod stream;

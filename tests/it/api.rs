@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::{Method, header};
+use serde_json::Value;
 
 use crate::{
     client::{Message, client, send, unescape},
@@ -28,8 +29,22 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
     let first = send(&app, "lobby", "bob", "first").await;
     send(&app, "lobby", "bob", "second").await;
     let lines = lines(&documentation(&app).await);
-    let [form, json, plain, log, objects, events, resumed, newest, older, people, rooms, tab] =
-        &lines[..]
+    let [
+        form,
+        json,
+        plain,
+        log,
+        objects,
+        events,
+        resumed,
+        newest,
+        older,
+        people,
+        rooms,
+        removal,
+        edit,
+        tab,
+    ] = &lines[..]
     else {
         panic!("{lines:?}")
     };
@@ -75,6 +90,10 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
     let at = send(&app, "lobby", "bob", "the last").await.sent_at;
     let listed = format!("[{{\"room\":\"lobby\",\"here\":0,\"last_sent_at\":\"{at}\"}}]\n");
     assert_eq!(shell.run(rooms), listed);
+    for (line, change, text) in [(removal, "removed", ""), (edit, "edited", "hello")] {
+        let left: Value = serde_json::from_str(&shell.run(line)).unwrap();
+        assert_eq!((&left[change], &left["text"]), (&true.into(), &text.into()), "{line}");
+    }
     assert_eq!(shell.run(tab), "");
     let url = app.url("/rooms/lobby/messages?format=json&limit=1");
     let last: Vec<Message> = client().get(url).send().await.unwrap().json().await.unwrap();
@@ -91,7 +110,7 @@ async fn each_url_of_the_api_page_answers_to_the_methods_that_stand_there_and_to
         let path = rest.split_once("</code>").unwrap().0;
         documented.entry(path.to_owned()).or_default().insert(method.to_owned());
     }
-    assert_eq!(documented.len(), 18);
+    assert_eq!(documented.len(), 22);
     for (path, methods) in documented {
         let path = path.replace("{room}", "lobby").replace("{tab}", "1").replace("{file}", "x");
         let asked = client().request(Method::OPTIONS, app.url(&path)).send().await.unwrap();

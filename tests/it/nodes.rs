@@ -9,6 +9,7 @@ use reqwest::{StatusCode, header};
 
 use crate::{
     client::{Events, Message, Tab, client, fields, post, send},
+    removal::files_with,
     support::{
         App, Server, TestApp,
         nats::Nats,
@@ -267,6 +268,16 @@ async fn with_no_more_permissions_than_the_readme_says_a_node_does_all_of_it() {
     let mut events = Events::open(&other, "/rooms/lobby/events", None).await;
     let sent = send(&one, "lobby", "ann", "hi").await;
     assert_eq!(events.message().await, (sent.id, "hi".into()));
+    let (key, words) = ("a-key-of-16-chars", "quicksilver-and-saltpetre");
+    let form = [("username", "ann"), ("text", words), ("key", key)];
+    let sent: Message = post(&one, "lobby", &form).await.json().await.unwrap();
+    let url = other.url(&format!("/rooms/lobby/messages/{}", sent.id));
+    let removed = client().delete(url).form(&[("key", key)]).send().await.unwrap();
+    assert_eq!(removed.status(), 200);
+    until("it is erased from the stream", async || {
+        files_with(&nats.store(0), words).is_empty().then_some(())
+    })
+    .await;
     for (app, name) in [(&one, "eve"), (&other, "ida")] {
         Tab::join(app, "lobby", name).await;
         becomes(app, "/readyz/sends", StatusCode::OK).await;

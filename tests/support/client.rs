@@ -199,6 +199,9 @@ impl Raw {
 const FOLD: &str =
     " <label class=\"all\"><input type=\"checkbox\" autocomplete=\"off\"> Show all</label>";
 
+/// What stands behind the time of a message that was edited.
+const EDITED: &str = " <small class=\"edited\">edited</small>";
+
 /// The text inside a message's fragment, read as a browser reads it; the fragment must have
 /// exactly the contract's shape.
 pub fn text_of(html: &str) -> String {
@@ -206,6 +209,7 @@ pub fn text_of(html: &str) -> String {
     let (text, rest) = inside.split_once("</span> <time datetime=\"").expect("a text, then a time");
     let rest = rest.strip_suffix("</p>").expect("its end");
     let rest = rest.strip_suffix(FOLD).unwrap_or(rest);
+    let rest = rest.strip_suffix(EDITED).unwrap_or(rest);
     assert!(rest.ends_with("</time>"), "{rest:?}");
     let mut plain = String::new();
     for (place, part) in text.split("<a href=\"").enumerate() {

@@ -6,7 +6,7 @@ use super::ndjson;
 use crate::{
     journal::Gap,
     message::People,
-    message::{Epoch, Message, MessageId},
+    message::{Change, Epoch, Message, MessageId, State},
     sink::Chunk,
     view,
 };
@@ -34,6 +34,18 @@ pub(super) fn message(out: &mut String, message: &Message, data: Data) {
         Data::Json => ndjson::message_object(message),
     };
     event(out, Some(&message.id), "NewMessage", &data);
+}
+
+/// Id, `MessageRemoved` or `MessageEdited`, and the message as it is now: it goes in the place of the
+/// one that a page has.
+pub(super) fn change(out: &mut String, change: &Change, data: Data) {
+    let name =
+        if change.message.state == State::Removed { "MessageRemoved" } else { "MessageEdited" };
+    let data = match data {
+        Data::Html => view::message::fragment(&change.message).into_string(),
+        Data::Json => ndjson::change_object(change),
+    };
+    event(out, Some(&change.id), name, &data);
 }
 
 /// `Gap`, which moves no cursor and so has no id.

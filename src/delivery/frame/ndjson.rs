@@ -4,13 +4,19 @@ use serde::Serialize;
 
 use crate::{
     journal::Gap,
-    message::{Message, People},
+    message::{Change, Message, People, State},
 };
 
 /// The message's object. JSON escapes every control, and [`json`] what else ends a line for some, so
 /// the object stays on its line.
 pub(super) fn message(out: &mut String, message: &Message) {
     out.push_str(&message_object(message));
+    out.push('\n');
+}
+
+/// Word of a change, on a line of its own.
+pub(super) fn change(out: &mut String, change: &Change) {
+    out.push_str(&change_object(change));
     out.push('\n');
 }
 
@@ -23,6 +29,39 @@ pub(super) fn gap(out: &mut String, gap: Gap) {
 /// `{"id","seq","room","name","text","sent_at"}`.
 pub(super) fn message_object(message: &Message) -> String {
     json(message)
+}
+
+/// `{"removed":"k3v9x2mq-17","id","seq","room","at"}`, or `{"edited":"k3v9x2mq-17","text",…}`. The
+/// first is the message's id, `id` the place of the change, which a reader comes back with.
+pub(super) fn change_object(change: &Change) -> String {
+    #[derive(Serialize)]
+    struct Object<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        removed: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        edited: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<&'a str>,
+        id: String,
+        seq: u64,
+        room: &'a str,
+        name: &'a str,
+        at: String,
+    }
+    let Change { id, changed_at, message, .. } = change;
+    let is_removed = message.state == State::Removed;
+    let of = message.id.to_string();
+    let (removed, edited) = if is_removed { (Some(of), None) } else { (None, Some(of)) };
+    json(&Object {
+        removed,
+        edited,
+        text: (!is_removed).then(|| message.text.as_str()),
+        id: id.to_string(),
+        seq: id.seq().get(),
+        room: message.room.as_str(),
+        name: message.name.as_str(),
+        at: format!("{changed_at:.3}"),
+    })
 }
 
 /// `{"gap":100}`, or `{"gap":null}` where the number is not known.

@@ -16,7 +16,7 @@ use crate::{
         past::Past,
     },
     journal::{Gap, Page, ReadError},
-    message::{Epoch, Message, RoomName, Seq},
+    message::{Entry, Epoch, RoomName, Seq},
     sink::Chunk,
 };
 
@@ -32,8 +32,8 @@ const MAX_KEPT_PAGES: usize = 4;
 pub(crate) struct CatchUp {
     /// What is missing for good, before the first message.
     pub gap: Option<Gap>,
-    /// The messages.
-    pub messages: Vec<Message>,
+    /// The messages, and the changes of those and of earlier ones.
+    pub entries: Vec<Entry>,
     /// The cursor of a reader that has these.
     pub upto: Seq,
     encoded: Encoded,
@@ -41,14 +41,14 @@ pub(crate) struct CatchUp {
 
 impl CatchUp {
     fn new(page: Page) -> Self {
-        let Page { gap, messages, upto } = page;
-        Self { gap, messages, upto, encoded: Encoded::default() }
+        let Page { gap, entries, upto } = page;
+        Self { gap, entries, upto, encoded: Encoded::default() }
     }
 
     /// Its messages in one representation, in one piece, and before them word of the gap, where
     /// there is one.
     pub(crate) fn chunk(&self, representation: Representation, epoch: &Epoch) -> Chunk {
-        let encode = || representation.page(self.gap, epoch, &self.messages);
+        let encode = || representation.page(self.gap, epoch, &self.entries);
         self.encoded.get_or_encode(representation, encode).clone()
     }
 
@@ -56,13 +56,13 @@ impl CatchUp {
     pub(crate) fn chunk_without_gap(&self, representation: Representation, epoch: &Epoch) -> Chunk {
         match self.gap {
             None => self.chunk(representation, epoch),
-            Some(_) => representation.page(None, epoch, &self.messages),
+            Some(_) => representation.page(None, epoch, &self.entries),
         }
     }
 
     /// Its messages as frames.
     pub(crate) fn frames(&self) -> Vec<Frame> {
-        self.messages.iter().cloned().map(Frame::new).collect()
+        self.entries.iter().cloned().map(Frame::new).collect()
     }
 }
 
@@ -118,6 +118,11 @@ impl Pages {
             outcome.send_replace(Some(page.map(CatchUp::new).map(Arc::new).map_err(Arc::new)));
         }));
         reading
+    }
+
+    /// Forgets all of them: something is not what it was any more.
+    pub(super) fn forget(&self) {
+        lock(&self.readings).clear();
     }
 
     /// Lets go of what is read.

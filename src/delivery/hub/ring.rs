@@ -46,8 +46,12 @@ impl<T: Item> Ring<T> {
         }
     }
 
-    /// Adds the next item, and lets the oldest go where there are too many.
+    /// Adds the next item, and lets the oldest go where there are too many. What it changes is here no
+    /// more as it was.
     pub(super) fn push(&mut self, item: T) {
+        if let Some((target, replacement)) = item.replaces() {
+            self.replace(target, replacement);
+        }
         self.bytes += item.size();
         // One item stays, however large: live readers have it from here.
         while (self.items.len() == self.max_items || self.bytes > MAX_RING_BYTES)
@@ -57,6 +61,21 @@ impl<T: Item> Ring<T> {
             self.floor = oldest.seq();
         }
         self.items.push_back(item);
+    }
+
+    fn replace(&mut self, target: Seq, replacement: T) {
+        // An earlier change of the same need not be told any more.
+        let bytes = &mut self.bytes;
+        self.items.retain(|item| {
+            let stays = !item.concerns(target);
+            *bytes -= if stays { 0 } else { item.size() };
+            stays
+        });
+        if let Ok(at) = self.items.binary_search_by_key(&target, Item::seq) {
+            self.bytes -= self.items[at].size();
+            self.bytes += replacement.size();
+            self.items[at] = replacement;
+        }
     }
 
     /// The seq up to which everything was pushed.

@@ -111,6 +111,9 @@ impl Topic {
 
     /// Hands a frame to the writers.
     pub(super) fn push(&self, frame: Frame) {
+        if frame.change().is_some() {
+            self.pages.forget();
+        }
         let shards = {
             let mut ring = lock(&self.ring);
             let shards = self.active();

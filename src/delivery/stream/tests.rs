@@ -9,7 +9,14 @@ use crate::delivery::model::{Model, Tasks, hub, metrics, room};
 fn stream(hub: &Hub, representation: Representation, count: u64) -> LiveStream {
     let tag = ReaderTag { tab: Some("ann".into()), ip: None };
     let live = hub.subscribe(&room(), false, tag);
-    let cursor = Cursor { sent: Seq::ZERO, lost: false, count, recent: VecDeque::new() };
+    let cursor = Cursor {
+        began: Seq::ZERO,
+        sent: Seq::ZERO,
+        lost: false,
+        count,
+        recent: VecDeque::new(),
+        had: Vec::new(),
+    };
     let (opening, epoch) = (Chunk::default(), Epoch::parse("e").unwrap());
     LiveStream::new(live, cursor, representation, opening, epoch, metrics(), Box::new(()))
 }

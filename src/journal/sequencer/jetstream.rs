@@ -11,7 +11,9 @@
 
 mod apply;
 mod begin;
+mod change;
 mod engine;
+mod erase;
 mod follow;
 mod lookup;
 mod publish;
@@ -32,14 +34,14 @@ use tokio_util::sync::CancellationToken;
 use super::{
     super::{
         Appended, Retention,
-        store::{OpenError, Standing, Store, Writer},
+        store::{Changed, OpenError, Revision, Standing, Store, Writer},
         tail::Tail,
     },
     AppendError, Reach, Readiness,
     health::Health,
 };
 use crate::{
-    message::{Draft, Epoch, Seq},
+    message::{Draft, Epoch, RoomName, Seq},
     metrics::Metrics,
     nats::Link,
 };
@@ -76,6 +78,7 @@ struct Inner {
     health: Health,
     waiting: Waiting,
     lookups: Lookups,
+    store: Store,
     /// How many drafts wait.
     pending: watch::Sender<usize>,
     /// No more drafts are taken.
@@ -121,7 +124,8 @@ impl Prepared {
         let (health, tail, waiting) = (Health::new(), Tail::new(last), Waiting::default());
         let end = CancellationToken::new();
         let missed = CancellationToken::new();
-        let (lookups, lookups_run) = Lookups::new(store);
+        let (lookups, lookups_run) = Lookups::new(store.clone());
+        let (erasures, erasures_seen) = watch::channel(Vec::new());
         let (commands, queue) = mpsc::channel(apply::MAX_QUEUED);
         let applier = Applier {
             writer,
@@ -135,6 +139,7 @@ impl Prepared {
             newest,
             committed,
             missed: missed.clone(),
+            erasures,
             _ended: end.clone().drop_guard(),
         };
         let thread = thread::Builder::new()
@@ -150,6 +155,7 @@ impl Prepared {
             health,
             waiting,
             lookups,
+            store,
             pending: watch::Sender::new(0),
             closed: CancellationToken::new(),
             stop: CancellationToken::new(),
@@ -159,6 +165,7 @@ impl Prepared {
             commands: Mutex::new(Some(commands.clone())),
         }));
         shared.spawn(tend(commands.downgrade()));
+        shared.spawn(erase::run(identity.clone(), erasures_seen, commands.downgrade()));
         shared.spawn(async {
             lookups_run.await;
             None
@@ -212,6 +219,15 @@ impl Shared {
 
     pub(crate) async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
         self.0.append(draft).await
+    }
+
+    pub(crate) async fn change(
+        &self,
+        room: RoomName,
+        target: Seq,
+        revision: Revision,
+    ) -> Result<Changed, AppendError> {
+        self.0.change(room, target, revision).await
     }
 
     /// Whether a draft could be stored now.

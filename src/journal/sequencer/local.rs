@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use tokio::{
     sync::{oneshot, watch},
     time::timeout,
@@ -25,7 +26,7 @@ use tokio::{
 use super::{
     super::{
         Appended,
-        store::{LOCK_TIMEOUT, OpenError, WriteError, Writer},
+        store::{Changed, LOCK_TIMEOUT, OpenError, Revision, WriteError, Writer},
         tail::Tail,
     },
     AppendError,
@@ -33,7 +34,7 @@ use super::{
 };
 use crate::{
     fault,
-    message::{self, Draft, Entry, Epoch, Message, MessageId, Seq},
+    message::{self, Draft, Entry, Epoch, Message, MessageId, RoomName, Seq, State},
     metrics::Metrics,
 };
 
@@ -75,14 +76,47 @@ pub(crate) struct Local {
 }
 
 enum Command {
-    Append(Waiting),
+    Write(Waiting),
     Close,
 }
 
-/// A draft, and who waits for its seq.
-struct Waiting {
-    draft: Draft,
-    answer: oneshot::Sender<Result<Appended, AppendError>>,
+/// What is to be stored, and who waits for its seq.
+enum Waiting {
+    Append { draft: Draft, answer: Answer<Appended> },
+    Change { room: RoomName, target: Seq, revision: Revision, answer: Answer<Changed> },
+}
+
+type Answer<T> = oneshot::Sender<Result<T, AppendError>>;
+
+/// What became of one of them.
+enum Outcome {
+    Appended(Result<Appended, AppendError>),
+    Changed(Changed),
+}
+
+/// The highest seq of a batch, what each came to, and the entries that were stored.
+type Stored = (Seq, Vec<Outcome>, Vec<Entry>);
+
+impl Waiting {
+    /// A sender that is gone does not want to know; its message is stored.
+    fn tell(self, outcome: Outcome) {
+        match (self, outcome) {
+            (Self::Append { answer, .. }, Outcome::Appended(outcome)) => {
+                let _ = answer.send(outcome);
+            }
+            (Self::Change { answer, .. }, Outcome::Changed(changed)) => {
+                let _ = answer.send(Ok(changed));
+            }
+            _ => debug_assert!(false, "an outcome of something else"),
+        }
+    }
+
+    fn refuse(self, why: AppendError) {
+        match self {
+            Self::Append { answer, .. } => drop(answer.send(Err(why))),
+            Self::Change { answer, .. } => drop(answer.send(Err(why))),
+        }
+    }
 }
 
 impl Local {
@@ -128,8 +162,22 @@ impl Local {
     }
 
     pub(crate) async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
+        self.write(|answer| Waiting::Append { draft, answer }).await
+    }
+
+    /// Changes a message, and answers once that is durable.
+    pub(crate) async fn change(
+        &self,
+        room: RoomName,
+        target: Seq,
+        revision: Revision,
+    ) -> Result<Changed, AppendError> {
+        self.write(|answer| Waiting::Change { room, target, revision, answer }).await
+    }
+
+    async fn write<T>(&self, waiting: impl FnOnce(Answer<T>) -> Waiting) -> Result<T, AppendError> {
         let (answer, answered) = oneshot::channel();
-        match self.queue.try_send(Command::Append(Waiting { draft, answer })) {
+        match self.queue.try_send(Command::Write(waiting(answer))) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => return Err(AppendError::Busy),
             Err(TrySendError::Disconnected(_)) => return Err(AppendError::Closed),
@@ -216,13 +264,13 @@ impl Sequence {
         let mut close = false;
         while !close {
             match commands.recv_timeout(tend_at.saturating_duration_since(Instant::now())) {
-                Ok(Command::Append(waiting)) => batch.push(waiting),
+                Ok(Command::Write(waiting)) => batch.push(waiting),
                 Ok(Command::Close) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             while !batch.is_empty() && batch.len() < MAX_BATCH {
                 match commands.try_recv() {
-                    Ok(Command::Append(waiting)) => batch.push(waiting),
+                    Ok(Command::Write(waiting)) => batch.push(waiting),
                     Ok(Command::Close) => close = true,
                     Err(_) => break,
                 }
@@ -252,68 +300,68 @@ impl Sequence {
         }
         let begun = Instant::now();
         match self.store(batch) {
-            Ok((last, outcomes)) => {
+            Ok((last, outcomes, stored)) => {
                 self.metrics.committed(begun.elapsed());
                 self.health.recover();
                 if last > self.last {
                     self.last = last;
-                    let stored = outcomes.iter().flatten().filter(|appended| appended.fresh);
-                    self.tail
-                        .extend(stored.map(|appended| Entry::Message(appended.message.clone())));
+                    self.tail.extend(stored);
                     self.committed.send_replace(last);
                 }
                 fault::point("journal");
                 for (waiting, outcome) in batch.drain(..).zip(outcomes) {
-                    // A sender that is gone does not want to know; its message is stored.
-                    let _ = waiting.answer.send(outcome);
+                    waiting.tell(outcome);
                 }
             }
             Err(why) => {
                 self.health.fail(&why);
                 let why = Arc::new(why);
                 for waiting in batch.drain(..) {
-                    let _ = waiting.answer.send(Err(AppendError::Disk(Arc::clone(&why))));
+                    waiting.refuse(AppendError::Disk(Arc::clone(&why)));
                 }
             }
         }
     }
 
-    fn store(
-        &mut self,
-        drafts: &[Waiting],
-    ) -> Result<(Seq, Vec<Result<Appended, AppendError>>), WriteError> {
+    fn store(&mut self, waiting: &[Waiting]) -> Result<Stored, WriteError> {
         let now = message::now();
         let mut last = self.last;
         let mut batch = self.writer.batch()?;
-        let mut outcomes = Vec::with_capacity(drafts.len());
-        for Waiting { draft, .. } in drafts {
-            let accepted = |seq, sent_at| {
-                Entry::Message(Message {
-                    id: MessageId::new(self.epoch.clone(), seq),
-                    room: draft.room.clone(),
-                    name: draft.name.clone(),
-                    text: draft.text.clone(),
-                    sent_at,
-                })
+        let mut outcomes = Vec::with_capacity(waiting.len());
+        let mut stored = Vec::with_capacity(waiting.len());
+        for waiting in waiting {
+            let next = last.next();
+            let id = MessageId::new(self.epoch.clone(), next);
+            let outcome = match waiting {
+                Waiting::Append { draft, .. } => {
+                    let message = message(draft, id, now);
+                    let entry = Entry::Message(message.clone());
+                    Outcome::Appended(match batch.insert(&draft.key, &entry, draft.author)? {
+                        None => {
+                            last = next;
+                            stored.push(entry);
+                            Ok(Appended { message, fresh: true })
+                        }
+                        Some(found) => found.answer(message).ok_or(AppendError::KeyReused),
+                    })
+                }
+                Waiting::Change { room, target, revision, .. } => {
+                    let changed = batch.change((id, now), room, *target, revision)?;
+                    if let Changed::Stored(change) = &changed {
+                        last = next;
+                        stored.push(Entry::Change(change.clone()));
+                    }
+                    Outcome::Changed(changed)
+                }
             };
-            let entry = accepted(last.next(), now);
-            outcomes.push(match batch.insert(&draft.key, &entry)? {
-                None => {
-                    last = last.next();
-                    Ok(Appended::new(entry, true))
-                }
-                Some(found) if found.same => {
-                    Ok(Appended::new(accepted(found.seq, found.sent_at), false))
-                }
-                Some(_) => Err(AppendError::KeyReused),
-            });
+            outcomes.push(outcome);
         }
         if last == self.last {
-            return Ok((last, outcomes)); // Only keys that came again: there is nothing to sync.
+            return Ok((last, outcomes, stored)); // Only what came again: there is nothing to sync.
         }
         batch.commit(last)?;
         self.mark.note(last);
-        Ok((last, outcomes))
+        Ok((last, outcomes, stored))
     }
 
     /// Does a little of what is to be done beside the sends, or tries a disk that had failed;
@@ -321,5 +369,17 @@ impl Sequence {
     fn tend(&mut self) -> bool {
         self.mark.sync();
         self.health.tend(&mut self.writer)
+    }
+}
+
+/// What a draft becomes.
+fn message(draft: &Draft, id: MessageId, sent_at: Timestamp) -> Message {
+    Message {
+        id,
+        room: draft.room.clone(),
+        name: draft.name.clone(),
+        text: draft.text.clone(),
+        sent_at,
+        state: State::Sent,
     }
 }

@@ -55,13 +55,19 @@ impl Batch<'_> {
     /// Removes some of what is remembered of a room's messages, and its row where that was all.
     fn forget(&mut self, room: &Room) -> Result<(), rusqlite::Error> {
         self.rooms.change();
-        let upto = trim::nth(&self.transaction, room, 0, room.last_seq, MAX_AT_ONCE)?;
-        let range = params![room.id, 0, signed(upto.unwrap_or(room.last_seq))];
+        // Its last entry may be a change, which is not what it was written to last.
+        let last: Option<u64> = self
+            .transaction
+            .prepare_cached("SELECT max(seq) FROM entries WHERE room = ?1")?
+            .query_row([room.id], |row| row.get(0))?;
+        let last = last.unwrap_or_default().max(room.last_seq);
+        let upto = trim::nth(&self.transaction, room, 0, last, MAX_AT_ONCE)?;
+        let range = params![room.id, 0, signed(upto.unwrap_or(last))];
         self.transaction.prepare_cached(trim::DELETE)?.execute(range)?;
         // Before the last of them goes, which may be the newest of all.
         self.transaction
             .prepare_cached("UPDATE journal SET forgotten_seq = max(forgotten_seq, ?1)")?
-            .execute([signed(room.last_seq)])?;
+            .execute([signed(last)])?;
         if upto.is_none() {
             self.transaction
                 .prepare_cached("DELETE FROM rooms WHERE id = ?1")?

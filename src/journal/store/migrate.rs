@@ -11,7 +11,7 @@ use super::open::OpenError;
 ///
 /// Not by the crate that does this for rusqlite: it follows it at a distance, which pins the
 /// SQLite that we ship.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     // One row of `journal`, one row of `rooms` per room that was ever written to. `n` counts the
     // messages of one room from 1, so that the number of messages between two places is a
     // subtraction.
@@ -96,6 +96,18 @@ const STEPS: [&str; 4] = [
     ALTER TABLE journal ADD COLUMN forgotten_seq INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE rooms ADD COLUMN born_seq INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX rooms_by_silence ON rooms (last_sent_at) WHERE sent = dropped;
+    ",
+    // Messages can be changed. `author` is who may, as far as the key does not prove it; `first` is
+    // the digest of what was sent first, once it is something else (kinds 4 and 5), by which a retry is
+    // known. A change is an entry (kinds 2 and 3) whose body is the seq and the time of its message,
+    // and whose key is a space and that seq: there is one of a message at most, the last.
+    //
+    // `erased` counts the times that something was to be gone from the disk: the log holds it until
+    // all of it is folded into the file.
+    "
+    ALTER TABLE entries ADD COLUMN author BLOB;
+    ALTER TABLE entries ADD COLUMN first TEXT;
+    ALTER TABLE journal ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;
     ",
 ];
 

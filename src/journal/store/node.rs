@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     ReadError, WriteError,
+    change::Changed,
     lock::PRIVATE,
     open::OpenError,
     read::{Reader, signed},
@@ -17,12 +18,15 @@ use super::{
 };
 use crate::{
     journal::Retention,
-    message::{Entry, Epoch, Key, Seq},
+    message::{Author, Entry, Epoch, Key, Seq},
 };
 
-/// The one row of a node's own. It is in the files of nodes only.
-const CREATE: &str =
-    "CREATE TABLE IF NOT EXISTS node (filled INTEGER NOT NULL, anew INTEGER NOT NULL) STRICT";
+/// The one row of a node's own, and what is to be gone from the stream. They are in the files of nodes
+/// only.
+const CREATE: &str = "
+    CREATE TABLE IF NOT EXISTS node (filled INTEGER NOT NULL, anew INTEGER NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS erasures (seq INTEGER PRIMARY KEY, key TEXT NOT NULL) STRICT;
+";
 
 /// How a node's store stands to the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +43,9 @@ pub(crate) enum Applied {
     /// It is stored.
     Stored,
     /// Its key is another entry's that is kept; here is what that is.
-    Skipped { seq: Seq, sent_at: jiff::Timestamp, same: bool },
+    Skipped(Found),
+    /// It is a change, and this came of it.
+    Changed(Changed),
 }
 
 impl Writer {
@@ -66,7 +72,8 @@ impl Writer {
 
     /// The newest entry's place and key, where there is one.
     pub(crate) fn newest_key(&self) -> Result<Option<(Seq, Key)>, rusqlite::Error> {
-        let newest = "SELECT seq, key FROM entries ORDER BY seq DESC LIMIT 1";
+        // A change's key is the store's own, and another on the stream.
+        let newest = "SELECT seq, key FROM entries WHERE key > '!' ORDER BY seq DESC LIMIT 1";
         let mut statement = self.connection.prepare(newest)?;
         let found = statement.query_row([], |row| {
             let (seq, key): (u64, String) = (row.get(0)?, row.get(1)?);
@@ -91,12 +98,43 @@ impl Writer {
     pub(crate) fn begin_anew(&mut self, filled: Seq) -> Result<(), WriteError> {
         let transaction = self.connection.transaction()?;
         transaction.execute_batch(
-            "DELETE FROM entries; DELETE FROM rooms; UPDATE journal SET last = 0, forgotten_seq = 0;",
+            "DELETE FROM entries; DELETE FROM rooms; DELETE FROM erasures; UPDATE journal SET last = 0, forgotten_seq = 0;",
         )?;
         set_standing(&transaction, Standing { filled, ..Standing::default() })?;
         transaction.commit()?;
         (self.rooms, self.chores) = (Rooms::default(), Chores::default());
         Ok(())
+    }
+}
+
+/// What is to be gone from the stream: what stands at a place, where it has this key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Erasure {
+    pub seq: Seq,
+    pub key: Key,
+}
+
+impl Writer {
+    /// Some of what is to be gone from the stream.
+    pub(crate) fn erasures(&self, limit: usize) -> Result<Vec<Erasure>, rusqlite::Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT seq, key FROM erasures ORDER BY seq LIMIT ?1")?;
+        let found = statement.query_map([limit], |row| {
+            let (seq, key): (u64, String) = (row.get(0)?, row.get(1)?);
+            Ok(Erasure { seq: Seq::new(seq), key: Key::stored(&key) })
+        })?;
+        found.collect()
+    }
+
+    /// This is gone from it.
+    pub(crate) fn erased(&mut self, seq: Seq) -> Result<(), WriteError> {
+        let batch = self.batch()?;
+        batch
+            .transaction
+            .prepare_cached("DELETE FROM erasures WHERE seq = ?1")?
+            .execute([signed(seq.get())])?;
+        Ok(batch.commit_without_seq()?)
     }
 }
 
@@ -120,7 +158,7 @@ impl Reader<'_> {
             statement.query_row([entry.room().as_str()], |row| row.get(0)).optional()?;
         let Some(room) = room else { return Ok(None) };
         let found = write::find(&self.moment, room, key, entry.columns()).optional()?;
-        Ok(found.map(|Found { seq, sent_at, same }| Applied::Skipped { seq, sent_at, same }))
+        Ok(found.map(Applied::Skipped))
     }
 }
 
@@ -131,20 +169,31 @@ impl Batch<'_> {
         &mut self,
         key: &Key,
         entry: &Entry,
+        author: Option<Author>,
         retention: Retention,
     ) -> Result<Applied, rusqlite::Error> {
-        let Some(found) = self.insert(key, entry)? else { return Ok(Applied::Stored) };
+        if let Entry::Change(change) = entry {
+            return Ok(Applied::Changed(self.apply_change(change)?));
+        }
+        let Some(found) = self.insert(key, entry, author)? else { return Ok(Applied::Stored) };
         if self.is_kept(entry, &found, retention)? {
-            let Found { seq, sent_at, same } = found;
-            return Ok(Applied::Skipped { seq, sent_at, same });
+            return Ok(Applied::Skipped(found));
         }
         // No client's key has a space in it.
         self.transaction
             .prepare_cached("UPDATE entries SET key = key || ' ' || seq WHERE seq = ?1")?
             .execute([signed(found.seq.get())])?;
-        let again = self.insert(key, entry)?;
+        let again = self.insert(key, entry, author)?;
         debug_assert!(again.is_none(), "the key is free");
         Ok(Applied::Stored)
+    }
+
+    /// Notes that what stands at a place of the stream is to be gone from there.
+    pub(super) fn note_erasure(&self, seq: Seq, key: &Key) -> Result<(), rusqlite::Error> {
+        self.transaction
+            .prepare_cached("INSERT OR REPLACE INTO erasures (seq, key) VALUES (?1, ?2)")?
+            .execute(params![signed(seq.get()), key.as_str()])
+            .map(|_| ())
     }
 
     /// Notes that the stream has nothing any more at `upto`, or before it: rooms of which something

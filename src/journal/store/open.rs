@@ -143,6 +143,8 @@ pub(super) fn writable(
     // The one writer gives each entry the number of a row that it has before it, and rooms stay.
     // Checked, each insert would look for that row, and each deletion gather its rows first.
     connection.pragma_update(None, "foreign_keys", false).map_err(sqlite)?;
+    // What is removed is overwritten, wherever in the file it stood.
+    connection.pragma_update(None, "secure_delete", true).map_err(sqlite)?;
     // Nothing larger than a log of the usual length is left behind.
     connection.pragma_update(None, "journal_size_limit", 16 << 20).map_err(sqlite)?;
     // What a full room of the default size changes with each send, and some more: 16 MB, where

@@ -2,24 +2,38 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::ReadError;
-use crate::message::{Columns, Entry, Epoch, Message, MessageId, Place, RoomName, Seq};
+use crate::message::{
+    Columns, EDIT, Entry, Epoch, Message, MessageId, Place, REMOVAL, RoomName, Seq,
+};
 
 /// A reading at one moment.
 pub(crate) struct Reader<'a> {
     pub(super) moment: Transaction<'a>,
-    epoch: &'a Epoch,
+    pub(super) epoch: &'a Epoch,
 }
 
-/// Messages after a place, oldest first.
+/// Entries after a place, oldest first.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// What the reader missed for good, before the first of these messages.
     pub gap: Option<Gap>,
-    /// The messages.
-    pub messages: Vec<Message>,
-    /// The place that the reader has when it has these: the last message's, or, where nothing
+    /// The messages, as they are by now, and the changes of those and of earlier ones.
+    pub entries: Vec<Entry>,
+    /// The place that the reader has when it has these: the last entry's, or, where nothing
     /// more was there, the journal's newest at that moment.
     pub upto: Seq,
+}
+
+#[cfg(test)]
+impl Page {
+    /// Its messages, without the changes.
+    pub fn messages(&self) -> Vec<Message> {
+        let messages = self.entries.iter().filter_map(|entry| match entry {
+            Entry::Message(message) => Some(message.clone()),
+            Entry::Change(_) => None,
+        });
+        messages.collect()
+    }
 }
 
 /// Messages after a cursor that the journal no longer keeps.
@@ -50,11 +64,11 @@ pub struct Totals {
 }
 
 /// What is known of a room.
-struct Room {
-    id: i64,
+pub(super) struct Room {
+    pub(super) id: i64,
     sent: u64,
     dropped: u64,
-    dropped_seq: u64,
+    pub(super) dropped_seq: u64,
     born_seq: u64,
 }
 
@@ -64,9 +78,24 @@ const PAGE_BYTES: usize = 64 * 1024;
 
 /// The same of [`Reader::before`]: a page of fifty long messages, and an answer that is no more than
 /// that, whatever they are.
-const NEWEST_BYTES: usize = 256 * 1024;
+pub(super) const NEWEST_BYTES: usize = 256 * 1024;
 
-const COLUMNS: &str = "e.seq, e.sent_at, e.kind, e.name, e.body";
+pub(super) const COLUMNS: &str = "e.seq, e.sent_at, e.kind, e.name, e.body";
+
+/// Whether a row is a message: [`REMOVAL`] and [`EDIT`] are not.
+pub(super) const IS_MESSAGE: &str = "e.kind NOT IN (2, 3)";
+
+const _: () = assert!(REMOVAL == 2 && EDIT == 3);
+
+/// What a query found.
+pub(super) struct Rows {
+    pub(super) entries: Vec<Entry>,
+    /// The place of the last row.
+    last: Option<Seq>,
+    count: usize,
+    /// Whether those are all.
+    all: bool,
+}
 
 /// The rooms that have messages, by an index that has no others.
 pub(super) const SELECT_ROOMS: &str = "SELECT name, last_sent_at FROM rooms WHERE sent > dropped
@@ -95,19 +124,18 @@ impl<'a> Reader<'a> {
         let Some(room) = self.room(name)? else {
             // There may have been such a room; see `forget`.
             let gap = (seq < self.forgotten()?).then_some(Gap { gone: None });
-            return Ok(Page { gap, messages: Vec::new(), upto: last.max(seq) });
+            return Ok(Page { gap, entries: Vec::new(), upto: last.max(seq) });
         };
         let sql = format!(
             "SELECT {COLUMNS} FROM entries e WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
         );
         let from = seq.get().max(room.dropped_seq);
-        let (messages, all) =
-            self.messages(name, &sql, params![room.id, signed(from), limit], PAGE_BYTES)?;
-        let upto = match messages.last() {
-            Some(newest) if !all || messages.len() == limit => newest.seq(),
+        let rows = self.rows(name, &sql, params![room.id, signed(from), limit], PAGE_BYTES)?;
+        let upto = match rows.last {
+            Some(newest) if !rows.all || rows.count == limit => newest,
             _ => last.max(seq),
         };
-        Ok(Page { gap: self.gap(&room, seq)?, messages, upto })
+        Ok(Page { gap: self.gap(&room, seq)?, entries: rows.entries, upto })
     }
 
     /// See [`Journal::before`](crate::journal::Journal::before).
@@ -124,11 +152,16 @@ impl<'a> Reader<'a> {
         let before = seq.map_or(i64::MAX, |seq| signed(seq.get()));
         let sql = format!(
             "SELECT {COLUMNS} FROM entries e WHERE room = ?1 AND seq > ?2 AND seq < ?3
-             ORDER BY seq DESC LIMIT ?4"
+             AND {IS_MESSAGE} ORDER BY seq DESC LIMIT ?4"
         );
         let params = params![room.id, signed(room.dropped_seq), before, limit + 1];
-        let (mut messages, all) = self.messages(name, &sql, params, NEWEST_BYTES)?;
-        let more = !all || messages.len() > limit;
+        let rows = self.rows(name, &sql, params, NEWEST_BYTES)?;
+        let messages = rows.entries.into_iter().filter_map(|entry| match entry {
+            Entry::Message(message) => Some(message),
+            Entry::Change(_) => None,
+        });
+        let mut messages: Vec<Message> = messages.collect();
+        let more = !rows.all || messages.len() > limit;
         messages.truncate(limit);
         messages.reverse();
         Ok(Newest { messages, more, upto })
@@ -137,10 +170,10 @@ impl<'a> Reader<'a> {
     /// See [`Journal::before_newest`](crate::journal::Journal::before_newest).
     pub(crate) fn before_newest(&self, name: &RoomName, count: usize) -> Result<Seq, ReadError> {
         let Some(room) = self.room(name)? else { return self.last() };
-        let mut statement = self.moment.prepare_cached(
-            "SELECT seq FROM entries WHERE room = ?1 AND seq > ?2
-             ORDER BY seq DESC LIMIT 1 OFFSET ?3",
-        )?;
+        let mut statement = self.moment.prepare_cached(&format!(
+            "SELECT seq FROM entries e WHERE room = ?1 AND seq > ?2 AND {IS_MESSAGE}
+             ORDER BY seq DESC LIMIT 1 OFFSET ?3"
+        ))?;
         let next: Option<u64> = statement
             .query_row(params![room.id, signed(room.dropped_seq), count], |row| row.get(0))
             .optional()?;
@@ -178,7 +211,8 @@ impl<'a> Reader<'a> {
         let mut entries = Vec::new();
         while let Some(row) = rows.next()? {
             let room = RoomName::stored(text(row, 5)?);
-            entries.push(self.entry(row, &room)?);
+            // What is followed is not trimmed, so each change's message is there.
+            entries.extend(self.entry(row, &room)?);
         }
         Ok(entries)
     }
@@ -194,7 +228,7 @@ impl<'a> Reader<'a> {
         Ok(Seq::new(statement.query_row([], |row| row.get(0))?))
     }
 
-    fn room(&self, name: &RoomName) -> Result<Option<Room>, ReadError> {
+    pub(super) fn room(&self, name: &RoomName) -> Result<Option<Room>, ReadError> {
         let mut statement = self.moment.prepare_cached(
             "SELECT id, sent, dropped, dropped_seq, born_seq FROM rooms WHERE name = ?1",
         )?;
@@ -232,7 +266,11 @@ impl<'a> Reader<'a> {
             // Nothing remembered at or before it: known only when the memory reaches the start.
             let mut oldest = self
                 .moment
-                .prepare_cached("SELECT n FROM entries WHERE room = ?1 ORDER BY seq LIMIT 1")?;
+                // A change, whose key begins with a space, tells nothing of its message's place.
+                .prepare_cached(
+                    "SELECT CASE WHEN key < '!' THEN 0 ELSE n END FROM entries WHERE room = ?1
+                     ORDER BY seq LIMIT 1",
+                )?;
             let n: Option<u64> = oldest.query_row([room.id], |row| row.get(0)).optional()?;
             seen = (n == Some(1)).then_some(0);
         }
@@ -240,40 +278,50 @@ impl<'a> Reader<'a> {
         Ok(Some(Gap { gone: seen.map(|seen| room.dropped.saturating_sub(seen)) }))
     }
 
-    /// The messages that `sql` finds, until their texts fill `most` bytes when they are shown; and whether that was
-    /// all of them.
-    fn messages(
+    /// The entries that `sql` finds, until their texts fill `most` bytes when they are shown.
+    pub(super) fn rows(
         &self,
         room: &RoomName,
         sql: &str,
         params: impl rusqlite::Params,
         most: usize,
-    ) -> Result<(Vec<Message>, bool), ReadError> {
+    ) -> Result<Rows, ReadError> {
         let mut statement = self.moment.prepare_cached(sql)?;
         let mut rows = statement.query(params)?;
-        let mut messages = Vec::new();
+        let mut found = Rows { entries: Vec::new(), last: None, count: 0, all: true };
         let mut bytes = 0;
         while let Some(row) = rows.next()? {
             if bytes >= most {
-                return Ok((messages, false));
+                found.all = false;
+                break;
             }
-            let Entry::Message(message) = self.entry(row, room)?;
-            bytes += message.text.shown_bytes();
-            messages.push(message);
+            found.count += 1;
+            found.last = Some(Seq::new(row.get(0)?));
+            if let Some(entry) = self.entry(row, room)? {
+                bytes += match &entry {
+                    Entry::Message(message) => message.text.shown_bytes(),
+                    Entry::Change(change) => change.message.text.shown_bytes(),
+                };
+                found.entries.push(entry);
+            }
         }
-        Ok((messages, true))
+        Ok(found)
     }
 
-    /// The entry in a row that begins with [`COLUMNS`].
-    fn entry(&self, row: &Row<'_>, room: &RoomName) -> Result<Entry, ReadError> {
+    /// The entry in a row that begins with [`COLUMNS`]; `None` for the edit of a message that was
+    /// trimmed since.
+    pub(super) fn entry(&self, row: &Row<'_>, room: &RoomName) -> Result<Option<Entry>, ReadError> {
         let seq = row.get(0)?;
-        let place = Place {
-            id: MessageId::new(self.epoch.clone(), Seq::new(seq)),
-            room: room.clone(),
-            sent_at: time(row.get(1)?),
-        };
+        let id = MessageId::new(self.epoch.clone(), Seq::new(seq));
+        let at = time(row.get(1)?);
         let columns = Columns { kind: row.get(2)?, name: text(row, 3)?, body: text(row, 4)? };
-        Entry::from_columns(place, columns).map_err(|why| ReadError::Unknown { seq, why })
+        if matches!(columns.kind, REMOVAL | EDIT) {
+            let change = self.change(id, at, columns, room)?;
+            return Ok(change.map(Entry::Change));
+        }
+        let place = Place { id, room: room.clone(), sent_at: at };
+        let message = Entry::from_columns(place, columns);
+        Ok(Some(Entry::Message(message.map_err(|why| ReadError::Unknown { seq, why })?)))
     }
 }
 

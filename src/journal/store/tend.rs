@@ -133,7 +133,9 @@ impl Writer {
             batch.rooms.committed(); // They are as they were.
             drop(batch);
         }
-        Ok(came_further | noted | self.free_pages()?)
+        let freed = self.free_pages()?;
+        self.erase()?;
+        Ok(came_further | noted | freed)
     }
 
     /// Hands freed pages back to the file system.

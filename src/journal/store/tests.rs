@@ -9,7 +9,7 @@ use tempfile::{TempDir, tempdir};
 use super::{Lane, MAX_IDLE_TIME, Store, Writer, age, check, open, read::Reader, trim};
 use crate::{
     journal::{Retention, followers::Followers, holds::Holds},
-    message::{Entry, Epoch, Key, Message, MessageId, Name, RoomName, Seq, Text},
+    message::{Entry, Epoch, Key, Message, MessageId, Name, RoomName, Seq, State, Text},
 };
 
 mod clock;
@@ -74,8 +74,9 @@ impl Bench {
                 name: Name::parse("ann").unwrap(),
                 text: Text::parse(&self.text).unwrap(),
                 sent_at: at(sent_at),
+                state: State::Sent,
             };
-            batch.insert(&Key::fresh(), &Entry::Message(message)).unwrap();
+            batch.insert(&Key::fresh(), &Entry::Message(message), None).unwrap();
         }
         batch.commit(Seq::new(self.seq)).unwrap();
     }
@@ -139,10 +140,11 @@ fn a_batch_that_fails_leaves_no_trace_in_what_is_known_of_rooms() {
         name: Name::parse("ann").unwrap(),
         text: Text::parse("hi").unwrap(),
         sent_at: at(NOW),
+        state: State::Sent,
     };
     for _ in 0..5 {
         let mut batch = bench.writer.batch().unwrap();
-        batch.insert(&Key::fresh(), &Entry::Message(message(2))).unwrap();
+        batch.insert(&Key::fresh(), &Entry::Message(message(2)), None).unwrap();
         drop(batch);
     }
     bench.send([("lobby", NOW)]);

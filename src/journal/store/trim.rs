@@ -33,11 +33,14 @@ const SELECT_NTH: &str =
     concat!(chunk!("SELECT seq FROM entries"), " ORDER BY seq LIMIT 1 OFFSET ?4 - 1");
 const COUNT: &str = chunk!("SELECT count(*), max(seq) FROM entries");
 const EMPTY_SHORT: &str = concat!(
-    chunk!("UPDATE entries SET kind = 0, body = digest(name, body), name = ''"),
+    chunk!(
+        "UPDATE entries SET kind = 0, body = coalesce(first, digest(name, body)), name = '',"
+        "author = NULL, first = NULL"
+    ),
     " AND kind <> 0 AND octet_length(body) < ?4"
 );
 const SELECT_LONG: &str = concat!(
-    chunk!("SELECT seq, n, key, sent_at, digest(name, body) FROM entries"),
+    chunk!("SELECT seq, n, key, sent_at, coalesce(first, digest(name, body)) FROM entries"),
     " AND kind <> 0"
 );
 pub(super) const DELETE: &str = chunk!("DELETE FROM entries");

@@ -115,6 +115,29 @@ impl Watch {
         self.renew(connection, lock);
     }
 
+    /// Folds all of the log into the file and empties it, so that nothing of what was overwritten is
+    /// left there. `false` where somebody still reads in it, or the files are not what they were.
+    pub(super) fn fold_all(&mut self, connection: &Connection, lock: &Lock) -> bool {
+        if self.displaced.is_none() {
+            self.compare(connection, lock);
+        }
+        if self.displaced.is_some() {
+            return false;
+        }
+        let folded = connection
+            .prepare_cached("PRAGMA wal_checkpoint(truncate)")
+            .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)));
+        // One that failed may have changed the file as well.
+        self.renew(connection, lock);
+        match folded {
+            Ok(busy) => busy == 0,
+            Err(why) => {
+                tracing::debug!(%why, "the log could not be emptied");
+                false
+            }
+        }
+    }
+
     /// The last look: answers whether the log may be folded into the file.
     pub(super) fn end(&mut self, connection: &Connection, lock: &Lock) -> bool {
         self.look(connection, lock);

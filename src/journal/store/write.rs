@@ -4,21 +4,28 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::{
-    super::{Retention, followers::Followers, holds::Holds},
+    super::{Appended, Retention, followers::Followers, holds::Holds},
     WriteError, check,
     digest::{self, digest},
+    fingerprint::has_pages,
     lock::Lock,
-    open::{self, OpenError},
+    open::{self, LOCK_TIMEOUT, OpenError},
     read::{signed, text, time},
     rooms::Rooms,
     tend::Chores,
     trim::{CHUNK, Trim},
     watch::Watch,
 };
-use crate::message::{Columns, Entry, Epoch, Key, RoomName, Seq};
+use crate::message::{
+    Author, Columns, EDITED, Entry, Epoch, Key, Message, MessageId, REMOVED, RoomName, Seq, State,
+    Text,
+};
 
 /// The kind of a tombstone: an entry that was trimmed.
-const TRIMMED: i64 = 0;
+pub(super) const TRIMMED: i64 = 0;
+
+/// How long the log's emptying waits for readings that are under way: a few of them.
+const FOLD_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// Statements that are kept prepared: all that the writer has.
 const MAX_STATEMENTS: usize = 64;
@@ -35,11 +42,14 @@ pub(crate) struct Writer {
     holds: Holds,
     watch: Watch,
     checked: Option<Duration>,
+    /// What `erased` was when the log was last emptied for it; `None` where that is not known.
+    erased: Option<i64>,
     /// Dropped after the connection.
     lock: Lock,
 }
 
 /// What stands under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     /// The entry's place.
     pub seq: Seq,
@@ -47,6 +57,20 @@ pub(crate) struct Found {
     pub sent_at: Timestamp,
     /// Whether it is the same as what is sent now, as far as is known of it.
     pub same: bool,
+    /// What it is by now, where that is something else than what was sent first.
+    pub changed: Option<(State, Text)>,
+}
+
+impl Found {
+    /// The answer to a send that was stored before, whose message would else be this; `None` where
+    /// something else was sent under its key.
+    pub(crate) fn answer(self, sent: Message) -> Option<Appended> {
+        let Self { seq, sent_at, same: true, changed } = self else { return None };
+        let (state, text) = changed.unwrap_or((State::Sent, sent.text));
+        let id = MessageId::new(sent.id.epoch().clone(), seq);
+        let message = Message { id, text, sent_at, state, ..sent };
+        Some(Appended { message, fresh: false })
+    }
 }
 
 /// Changes that become visible and durable together.
@@ -55,6 +79,8 @@ pub(crate) struct Batch<'a> {
     pub(super) rooms: &'a mut Rooms,
     pub(super) chores: &'a mut Chores,
     pub(super) trim: Trim<'a>,
+    /// The place of the change in whose place the last one stands.
+    pub(super) replaced: Option<Seq>,
     /// The rooms that got something.
     written: Vec<RoomName>,
     connection: &'a Connection,
@@ -81,6 +107,11 @@ impl Writer {
         let watch = Watch::begin(&connection, &lock);
         let watch = watch.map_err(|why| lock.blame(OpenError::io(lock.path(), why)))?;
         let (rooms, chores) = (Rooms::default(), Chores::default());
+        // A log that another start left may hold something; an empty one holds nothing.
+        let erased = connection.query_row("SELECT erased FROM journal", [], |row| row.get(0));
+        let erased = erased.map_err(|why| OpenError::sqlite(lock.path(), why))?;
+        let erased =
+            (!has_pages(&lock.beside("-wal"))).then_some(erased).or((erased == 0).then_some(0));
         Ok(Self {
             connection,
             retention,
@@ -91,6 +122,7 @@ impl Writer {
             holds,
             watch,
             checked,
+            erased,
             lock,
         })
     }
@@ -146,6 +178,7 @@ impl Writer {
                 followed: self.followers.slowest(),
                 holds: &self.holds,
             },
+            replaced: None,
             written: Vec::new(),
             connection: &self.connection,
             watch: &mut self.watch,
@@ -164,6 +197,31 @@ impl Writer {
         let batch = self.batch()?;
         batch.transaction.execute("UPDATE journal SET last = last", [])?;
         Ok(batch.commit_without_seq()?)
+    }
+
+    /// Whether the log holds something that is to be gone from the disk.
+    fn is_erasure_due(&self) -> Result<bool, rusqlite::Error> {
+        let mut statement = self.connection.prepare_cached("SELECT erased FROM journal")?;
+        let erased: i64 = statement.query_row([], |row| row.get(0))?;
+        Ok(self.erased != Some(erased))
+    }
+
+    /// Empties the log where it holds something that is to be gone from the disk, and nobody reads in
+    /// it right now; else it is tried again the next time.
+    pub(super) fn erase(&mut self) -> Result<(), rusqlite::Error> {
+        if !self.is_erasure_due()? {
+            return Ok(());
+        }
+        let erased =
+            self.connection.query_row("SELECT erased FROM journal", [], |row| row.get(0))?;
+        // Readings are short: to wait for one is worth it, and no send waits for long.
+        self.connection.busy_timeout(FOLD_TIMEOUT)?;
+        let folded = self.watch.fold_all(&self.connection, &self.lock);
+        self.connection.busy_timeout(LOCK_TIMEOUT)?;
+        if folded {
+            self.erased = Some(erased);
+        }
+        Ok(())
     }
 
     /// Folds the log into the file, so that it is whole by itself; unless it is not the file that
@@ -211,12 +269,13 @@ impl Writer {
 }
 
 impl Batch<'_> {
-    /// Stores `entry` at its seq, which must be above every seq stored before; or answers what
+    /// Stores a message at its seq, which must be above every seq stored before; or answers what
     /// stands under its key in its room already.
     pub(crate) fn insert(
         &mut self,
         key: &Key,
         entry: &Entry,
+        author: Option<Author>,
     ) -> Result<Option<Found>, rusqlite::Error> {
         self.rooms.change();
         let room = self.rooms.get(&self.transaction, entry.room())?;
@@ -230,10 +289,20 @@ impl Batch<'_> {
         let stored = self
             .transaction
             .prepare_cached(
-                "INSERT INTO entries (seq, room, n, key, sent_at, name, body, kind)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (room, key) DO NOTHING",
+                "INSERT INTO entries (seq, room, n, key, sent_at, name, body, kind, author)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (room, key) DO NOTHING",
             )?
-            .execute(params![seq, id, n, key.as_str(), sent_at, name, body, kind])?;
+            .execute(params![
+                seq,
+                id,
+                n,
+                key.as_str(),
+                sent_at,
+                name,
+                body,
+                kind,
+                author.as_ref().map(Author::as_bytes)
+            ])?;
         if stored == 0 {
             return find(&self.transaction, id, key, columns).map(Some);
         }
@@ -291,17 +360,26 @@ pub(super) fn find(
 ) -> Result<Found, rusqlite::Error> {
     connection
         .prepare_cached(
-            "SELECT seq, sent_at, kind, name, body FROM entries WHERE room = ?1 AND key = ?2",
+            "SELECT seq, sent_at, kind, name, body, first FROM entries
+             WHERE room = ?1 AND key = ?2",
         )?
         .query_row(params![room, key.as_str()], |row| {
             let (kind, name, body) = (row.get(2)?, text(row, 3)?, text(row, 4)?);
+            let is_first = |first: &str| first == digest(sent.name, sent.body);
+            let changed = match kind {
+                EDITED => Some((State::Edited, Text::stored(body))),
+                REMOVED => Some((State::Removed, Text::stored(""))),
+                _ => None,
+            };
             Ok(Found {
                 seq: Seq::new(row.get(0)?),
                 sent_at: time(row.get(1)?),
                 same: match kind {
-                    TRIMMED => body.is_empty() || body == digest(sent.name, sent.body),
+                    TRIMMED => body.is_empty() || is_first(body),
+                    EDITED | REMOVED => row.get_ref(5)?.as_str_or_null()?.is_some_and(is_first),
                     _ => sent == Columns { kind, name, body },
                 },
+                changed,
             })
         })
 }

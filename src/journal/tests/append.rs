@@ -163,5 +163,5 @@ pub async fn closing_stores_what_was_accepted_and_refuses_what_comes_later(bench
     assert!(matches!(late, Err(AppendError::Closed)));
     let journal = bench.open(ALL);
     let page = journal.after(&room("lobby"), Seq::ZERO, 100).await.unwrap();
-    assert_eq!(page.messages, stored, "what was refused is not there, what was answered is");
+    assert_eq!(page.messages(), stored, "what was refused is not there, what was answered is");
 }

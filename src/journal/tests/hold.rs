@@ -11,7 +11,7 @@ async fn follow(
     while seen.len() < count {
         let batch = soon("a batch", batches.next()).await.expect("it is open").unwrap();
         seen.extend(batch.into_iter().map(|entry| {
-            let Entry::Message(message) = entry;
+            let Entry::Message(message) = entry else { panic!("a message") };
             message.text.as_str().to_owned()
         }));
     }

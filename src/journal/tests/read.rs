@@ -7,7 +7,7 @@ pub async fn a_message_is_read_back_as_it_was_sent(bench: Bench) {
     let sent = send(&journal, "lobby", "hi\n\"you\" 😀").await;
     assert!(sent.fresh);
     let page = journal.after(&room("lobby"), Seq::ZERO, 10).await.unwrap();
-    assert_eq!(page.messages, [sent.message]);
+    assert_eq!(page.messages(), [sent.message]);
     assert_eq!(page.gap, None);
 }
 
@@ -21,9 +21,9 @@ pub async fn pages_go_forwards_and_backwards_by_seq(bench: Bench) {
     let mut place = Seq::ZERO;
     while place < journal.last() {
         let page = journal.after(&room("lobby"), place, 7).await.unwrap();
-        assert!(page.messages.len() <= 7 && page.upto > place);
+        assert!(page.messages().len() <= 7 && page.upto > place);
         place = page.upto;
-        forwards.extend(page.messages);
+        forwards.extend(page.messages());
     }
     let mut backwards = Vec::new();
     let mut before = None;
@@ -41,7 +41,7 @@ pub async fn pages_go_forwards_and_backwards_by_seq(bench: Bench) {
     let got: Vec<_> = forwards.iter().map(|message| message.text.as_str().to_owned()).collect();
     assert_eq!(got, texts(0..20));
     let none = journal.after(&room("nowhere"), Seq::ZERO, 7).await.unwrap();
-    assert!(none.messages.is_empty() && none.gap.is_none() && none.upto == journal.last());
+    assert!(none.messages().is_empty() && none.gap.is_none() && none.upto == journal.last());
 }
 
 pub async fn following_gives_every_message_of_all_rooms_in_order(bench: Bench) {

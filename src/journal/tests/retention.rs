@@ -47,7 +47,7 @@ pub async fn what_is_too_old_goes_while_somebody_sends_all_the_time(bench: Bench
         number += 1;
         send(&journal, ["lobby", "kitchen"][number % 2], "hi").await;
         let page = journal.after(&room("lobby"), Seq::ZERO, 1).await.unwrap();
-        (page.messages[0].seq() > first.seq()).then_some(())
+        (page.messages()[0].seq() > first.seq()).then_some(())
     })
     .await;
 }
@@ -63,13 +63,13 @@ pub async fn a_gap_is_told_with_its_number_where_that_is_known(bench: Bench) {
     }
     let page = journal.after(&room("lobby"), away, 10).await.unwrap();
     assert_eq!(page.gap, Some(Gap { gone: Some(100) }), "50 to 149");
-    assert_eq!(page.messages[0].text.as_str(), "150");
+    assert_eq!(page.messages()[0].text.as_str(), "150");
     let start = journal.after(&room("lobby"), Seq::ZERO, 10).await.unwrap();
     assert_eq!(start.gap, Some(Gap { gone: Some(150) }));
-    let one_missing = Seq::new(page.messages[0].seq().get() - 4);
+    let one_missing = Seq::new(page.messages()[0].seq().get() - 4);
     let page = journal.after(&room("lobby"), one_missing, 10).await.unwrap();
     assert_eq!(page.gap, Some(Gap { gone: Some(1) }));
-    let none_missing = Seq::new(page.messages[0].seq().get() - 2);
+    let none_missing = Seq::new(page.messages()[0].seq().get() - 2);
     let page = journal.after(&room("lobby"), none_missing, 10).await.unwrap();
     assert_eq!(page.gap, None);
     let elsewhere = journal.after(&room("kitchen"), away, 10).await.unwrap();

@@ -25,7 +25,7 @@ impl Node {
 
 async fn ids(journal: &Journal, name: &str) -> Vec<MessageId> {
     let page = journal.after(&room(name), Seq::ZERO, 1_000_000).await.unwrap();
-    page.messages.iter().map(|message| message.id.clone()).collect()
+    page.messages().iter().map(|message| message.id.clone()).collect()
 }
 
 async fn catches_up(journal: &Journal, seq: Seq) {

@@ -12,6 +12,7 @@ fn draft(room: &RoomName, text: &str) -> Draft {
         name: Name::parse("ann").unwrap(),
         text: Text::parse(text).unwrap(),
         key: Key::fresh(),
+        author: None,
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     super::{message, presence},
     Api, answer, name, sample, sample_object, shell, url,
 };
-use crate::message::{Name, People, Person};
+use crate::message::{MessageId, Name, People, Person};
 
 /// The representations of a stream: `?format=`, media type, and for whom.
 const FORMATS: [(&str, &str, &str); 5] = [
@@ -76,8 +76,12 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
             dl {
                 dt { code { "NewMessage" } }
                 dd {
-                    "A message, and the only event with an id. Its data may be several lines, as the "
-                    "standard has it."
+                    "A message, with its id. Its data may be several lines, as the standard has it."
+                }
+                dt { code { "MessageRemoved" } ", " code { "MessageEdited" } }
+                dd {
+                    "A message as it is from here on, to be put in the place of the one with the same "
+                    code { "id" } " attribute. The event has an id of its own."
                 }
                 dt { code { "PresenceChanged" } }
                 dd { "Who is here now." }
@@ -90,9 +94,10 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                 dd { "The server stops. Without data; its " code { "retry:" } " says when to come back." }
             }
             h4 { "ndjson" }
-            (answer(&format!("{object}\n{{\"gap\":100}}")))
+            (answer(&objects(&object, &message.id, newest)))
             p {
-                "A line with " code { "gap" } " says how many messages are gone, or " code { "null" }
+                "A line with " code { "removed" } " or " code { "edited" } " names a message that is "
+                "another from here on. One with " code { "gap" } " says how many messages are gone, or " code { "null" }
                 " where that is not known. Empty lines, here and in " code { "text" } ", are to be "
                 "passed over."
             }
@@ -100,6 +105,8 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
             (answer(
                 "2026-11-24T04:15:07Z ann: R&D: 1+1 = 2\n\
                  2026-11-24T04:15:09Z bob: two\n    lines\n\
+                 --- removed: 2026-11-24T04:15:07Z ann: Message removed\n\
+                 --- edited: 2026-11-24T04:15:09Z bob: two\n    lines more\n\
                  --- 100 earlier messages are no longer kept.",
             ))
             h4 { "Coming back" }
@@ -120,4 +127,14 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
 fn who_is_here() -> String {
     let names = ["ann", "bob"].map(|name| Person { name: Name::stored(name), away: false });
     presence::list(&People { count: 2, names: names.into(), watching: 0 }, true).into_string()
+}
+
+/// What a stream of JSON may have in it.
+fn objects(object: &str, id: &MessageId, newest: &MessageId) -> String {
+    format!(
+        "{object}\n\
+         {{\"removed\":\"{id}\",\"id\":\"{newest}\",\"seq\":…,\"room\":\"lobby\",\"name\":\"ann\",\"at\":\"2026-11-24T04:16:00.000Z\"}}\n\
+         {{\"edited\":\"{id}\",\"text\":\"1+1 = 2\",\"id\":…}}\n\
+         {{\"gap\":100}}"
+    )
 }

@@ -117,6 +117,17 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                     "What the frame of a page without script begins with; with " (name("still")) " what "
                     "stands behind it."
                 }
+                dt { (url("GET", "/rooms/{room}/tabs/{tab}/messages")) }
+                dd { "What the tab has sent of late, with the forms that remove and edit it." }
+                dt {
+                    (url("GET", "/rooms/{room}/messages/{id}/remove")) ", "
+                    (url("GET", "/rooms/{room}/messages/{id}/edit"))
+                }
+                dd { "A 303 to the page of the message, which has the forms." }
+                dt { (url("POST", "/rooms/{room}/messages/{id}/remove")) }
+                dd { "Removes a message of the tab: a 303 to its page." }
+                dt { (url("POST", "/rooms/{room}/messages/{id}/edit")) }
+                dd { "Gives a message of the tab the " (name("text")) " that is in the form: a 303 to its page." }
                 dt { (url("POST", "/rooms/{room}/tabs/{tab}/presence")) }
                 dd { "Whether the tab is hidden, in " (name("hidden")) ": true or false. A 204." }
                 dt { (url("GET", "/rooms/{room}/tabs/{tab}/leave")) }
@@ -146,18 +157,23 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
 }
 
 /// The statuses of an answer, and what each means.
-const STATUSES: [(u16, &str); 18] = [
+const STATUSES: [(u16, &str); 19] = [
     (200, "Here it is."),
     (201, "The message is on disk."),
     (204, "Done; there is nothing to say."),
     (303, "Look there."),
     (400, "This is not HTTP. Closes the connection, without a body."),
-    (403, "The tab has not joined; or a page of another site posted."),
-    (404, "No such address, or no room can have that name."),
+    (
+        403,
+        "The tab has not joined; or a page of another site posted; or the message is not yours, or \
+         too old to be edited.",
+    ),
+    (404, "No such address or message, or no room can have that name."),
     (405, "The address does not answer to that method."),
     (406, "There is no such format, or none that you accept."),
     (408, "The body took too long to come."),
     (409, "Somebody in the room has that name; or the key was used for another message."),
+    (410, "The message was removed, and cannot be edited."),
     (413, "The body is too large."),
     (415, "The body is neither a form nor JSON nor plain text, or it is compressed."),
     (422, "Something in the request cannot be taken; the sentence names it."),

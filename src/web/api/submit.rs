@@ -100,12 +100,13 @@ impl FromRequest<AppState> for Submission {
 }
 
 /// To `curl -d '{…}'`, which calls whatever it sends a form.
-const LOOKS_LIKE_JSON: &str = "This looks like JSON: add Content-Type: application/json.";
+pub(super) const LOOKS_LIKE_JSON: &str =
+    "This looks like JSON: add Content-Type: application/json.";
 
 const NOT_UTF_8: &str = "The text is not UTF-8. Send it as UTF-8.";
 
 /// What a header says of the key.
-fn header_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
+pub(super) fn header_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
     let mut lines = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(line) = lines.next() else { return Ok(None) };
     if lines.next().is_some() {
@@ -116,7 +117,10 @@ fn header_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
 }
 
 /// The one value of a field among the places where it may stand.
-fn once<const N: usize>(name: &str, places: [Option<&str>; N]) -> Result<Option<String>, Error> {
+pub(super) fn once<const N: usize>(
+    name: &str,
+    places: [Option<&str>; N],
+) -> Result<Option<String>, Error> {
     let mut said = places.into_iter().flatten();
     let value = said.next().map(ToOwned::to_owned);
     if said.next().is_some() { Err(Noun::Field.doubled(name)) } else { Ok(value) }
@@ -134,7 +138,8 @@ pub(crate) async fn create(
     // An empty key is no key: what was to fill it in has failed, and whoever wrote it believes that
     // the send can be repeated.
     let key = said.key.map_or_else(|| Ok(Key::fresh()), |raw| Key::parse(&raw).map_err(invalid))?;
-    let message = state.rooms.send_as(&caller, Draft { room, name, text, key }).await?.message;
+    let draft = Draft { room, name, text, key, author: None };
+    let message = state.rooms.send_as(&caller, draft).await?.message;
     let location = format!("{}#m{}", paths::room(&message.room), message.seq());
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(message)))
 }

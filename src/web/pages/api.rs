@@ -16,6 +16,7 @@ use super::{
 use crate::{
     journal::remembered,
     message::MessageId,
+    rooms::{EDIT_TIME, MIN_PROOF_CHARS},
     view::api::{Api, Limits, page},
 };
 
@@ -49,6 +50,8 @@ pub(crate) fn limits(served: &Served) -> Limits {
         max_body,
         body_grace: BODY_READ_GRACE,
         keep_alive: keep_alive_interval,
+        edit_time: EDIT_TIME,
+        min_proof: MIN_PROOF_CHARS,
         passed_over: &PASSED_OVER,
     }
 }

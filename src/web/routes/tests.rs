@@ -16,6 +16,7 @@ fn every_address_that_is_built_is_in_the_table() {
     let routes = Routes::of(table().into_iter().map(|entry| entry.route), Audience::Everybody);
     let room = RoomName::parse("kitchen").unwrap();
     let tab = paths::tab(&room, "0123");
+    let id = "k3v9x2mq-17".parse().unwrap();
     for (path, template) in [
         (paths::ROOMS.to_string(), "/rooms"),
         (paths::LOBBY.to_string(), "/rooms/{room}"),
@@ -27,6 +28,8 @@ fn every_address_that_is_built_is_in_the_table() {
         (tab.to_string(), "/rooms/{room}/tabs/{tab}"),
         (tab.send().to_string(), "/rooms/{room}/tabs/{tab}/send"),
         (tab.leave().to_string(), "/rooms/{room}/tabs/{tab}/leave"),
+        (paths::message(&room, &id), "/rooms/{room}/messages/{id}"),
+        (tab.own().to_string(), "/rooms/{room}/tabs/{tab}/messages"),
         (tab.live().to_string(), "/rooms/{room}/tabs/{tab}/live"),
         (tab.events().to_string(), "/rooms/{room}/tabs/{tab}/events"),
     ] {
@@ -123,6 +126,9 @@ fn the_api_page_names_every_format_and_every_status_of_a_refusal() {
         Error::NotABody,
         Error::Invalid(String::new()),
         Error::KeyReused,
+        Error::NotAuthor,
+        Error::NoMessage,
+        Error::Removed,
         Error::Behind,
         Error::Full(Duration::ZERO),
         Error::internal(&""),

@@ -90,6 +90,11 @@ impl Browser {
         removals
     }
 
+    /// The ids of its tabs in a room.
+    pub(super) fn tabs_in(&self, room: &RoomName) -> impl Iterator<Item = &str> {
+        self.tabs.iter().filter(move |(its, _)| its == room).map(|(_, id)| id.as_str())
+    }
+
     /// Forgets a tab that left.
     pub(in crate::web) fn remove(&mut self, tab: &Tab) {
         self.tabs.retain(|(_, id)| *id != tab.id);

@@ -47,10 +47,12 @@ impl Connection {
     pub(super) fn new(hub: &Hub, begin: Begin) -> Self {
         let live = hub.subscribe(&room(), false, ReaderTag::default());
         let cursor = Cursor {
+            began: Seq::new(begin.sent),
             sent: Seq::new(begin.sent),
             lost: begin.lost,
             count: 0,
             recent: VecDeque::new(),
+            had: Vec::new(),
         };
         let representation = Representation::EventStream;
         let opening = representation.opening(&room());

@@ -19,10 +19,10 @@ use crate::{
     fault,
     journal::{
         Retention,
-        store::{Applied, Standing, WriteError, Writer},
+        store::{Applied, Changed, Erasure, Standing, WriteError, Writer},
         tail::Tail,
     },
-    message::{Entry, Key, RoomName, Seq},
+    message::{Author, Entry, Key, RoomName, Seq},
     metrics::Metrics,
 };
 
@@ -37,11 +37,14 @@ pub(super) const MAX_QUEUED: usize = 4096;
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the thread is told.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 pub(super) enum Command {
     /// The stream brought this.
     Apply(Delivered),
     /// It is time for the chores.
     Tend,
+    /// This is gone from the stream.
+    Erased(Seq),
 }
 
 /// What stands at one place of the stream.
@@ -49,6 +52,8 @@ pub(super) struct Delivered {
     pub seq: Seq,
     /// `None` for what is no entry, or none that is understood.
     pub entry: Option<(Key, Entry)>,
+    /// The tab that sent it.
+    pub author: Option<Author>,
     /// Whether nothing can have been at the places before it that were passed over: the server counts
     /// on where a message came to nothing.
     pub gapless: bool,
@@ -110,6 +115,8 @@ pub(super) struct Applier {
     pub committed: watch::Sender<Seq>,
     /// Told where this node has missed something for good.
     pub missed: CancellationToken,
+    /// What is to be gone from the stream next.
+    pub erasures: watch::Sender<Vec<Erasure>>,
     /// Dropped last.
     pub _ended: DropGuard,
 }
@@ -117,12 +124,15 @@ pub(super) struct Applier {
 impl Applier {
     pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>) -> Writer {
         let mut batch = Vec::with_capacity(MAX_BATCH);
+        self.look_for_erasures();
         let _running = Running(self.health.clone());
         while let Some(first) = commands.blocking_recv() {
             let mut tend = false;
+            let mut erased = Vec::new();
             let mut take = |command| match command {
                 Command::Apply(delivered) => batch.push(delivered),
                 Command::Tend => tend = true,
+                Command::Erased(seq) => erased.push(seq),
             };
             take(first);
             let mut taken = 1;
@@ -138,6 +148,7 @@ impl Applier {
                 thread::sleep(RETRY_INTERVAL);
             }
             batch.clear();
+            self.note_erased(erased);
             while tend && self.health.tend(&mut self.writer) && commands.is_empty() {}
         }
         self.writer
@@ -157,12 +168,23 @@ impl Applier {
                 self.health.recover();
                 self.last = last;
                 let stored = batch.iter().zip(&applied);
-                let stored = stored.filter(|(_, applied)| **applied == Some(Applied::Stored));
-                let entries = stored.filter_map(|(delivered, _)| delivered.entry.as_ref());
-                self.tail.extend(entries.map(|(_, entry)| entry.clone()));
-                let keyed = batch.iter().rev().find_map(|delivered| {
-                    delivered.entry.as_ref().map(|(key, _)| (delivered.seq, key.clone()))
+                self.tail.extend(stored.filter_map(|(delivered, applied)| match applied {
+                    Some(Applied::Stored) => {
+                        delivered.entry.as_ref().map(|(_, entry)| entry.clone())
+                    }
+                    Some(Applied::Changed(Changed::Stored(change))) => {
+                        Some(Entry::Change(change.clone()))
+                    }
+                    _ => None,
+                }));
+                // A change may be gone from the stream again.
+                let keyed = batch.iter().rev().find_map(|delivered| match &delivered.entry {
+                    Some((key, Entry::Message(_))) => Some((delivered.seq, key.clone())),
+                    _ => None,
                 });
+                if applied.iter().any(|applied| matches!(applied, Some(Applied::Changed(_)))) {
+                    self.look_for_erasures();
+                }
                 self.newest.send_modify(|newest| {
                     newest.seq = last;
                     newest.keyed = keyed.or(newest.keyed.take());
@@ -184,7 +206,7 @@ impl Applier {
         let mut last = self.last;
         let mut batch = self.writer.batch()?;
         let mut applied = Vec::with_capacity(delivered.len());
-        for Delivered { seq, entry, gapless } in delivered {
+        for Delivered { seq, entry, author, gapless } in delivered {
             if *seq != last.next() && !gapless {
                 // Nothing is known of what was passed over, and be it the place itself.
                 let hole = Seq::new(seq.get() - u64::from(entry.is_some()));
@@ -197,12 +219,35 @@ impl Applier {
             }
             last = *seq;
             applied.push(match entry {
-                Some((key, entry)) => Some(batch.apply(key, entry, self.retention)?),
+                Some((key, entry)) => Some(batch.apply(key, entry, *author, self.retention)?),
                 None => None,
             });
         }
         batch.commit(last)?;
         Ok(Some((last, applied)))
+    }
+
+    /// Says what is to be gone from the stream, where there is something.
+    fn look_for_erasures(&self) {
+        match self.writer.erasures(super::erase::MAX_BATCH) {
+            Ok(erasures) => drop(self.erasures.send_replace(erasures)),
+            Err(why) => {
+                tracing::error!(%why, "what is to be erased from the stream cannot be read");
+            }
+        }
+    }
+
+    /// What could not be noted is found to be gone the next time.
+    fn note_erased(&mut self, erased: Vec<Seq>) {
+        if erased.is_empty() {
+            return;
+        }
+        for seq in erased {
+            if let Err(why) = self.writer.erased(seq) {
+                tracing::debug!(%why, "what was erased from the stream could not be noted");
+            }
+        }
+        self.look_for_erasures();
     }
 
     fn tell(&self, batch: &mut Vec<Delivered>, applied: Vec<Option<Applied>>) {

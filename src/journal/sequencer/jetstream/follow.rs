@@ -21,9 +21,10 @@ use tokio_stream::StreamExt as _;
 use super::{
     apply::{Command, Delivered},
     engine::{Identity, Seen},
+    publish::AUTHOR,
     stream,
 };
-use crate::message::{self, Entry, Key, MessageId, Seq};
+use crate::message::{self, Author, Entry, Key, MessageId, Seq};
 
 /// How often a consumer that has nothing says so.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
@@ -181,7 +182,7 @@ impl Follower {
         if let Some(seq) = last.filter(|last| *last > self.last) {
             self.last = seq;
             let gapless = self.is_gapless(0);
-            let passed = Command::Apply(Delivered { seq, entry: None, gapless });
+            let passed = Command::Apply(Delivered { seq, entry: None, author: None, gapless });
             self.commands.send(passed).await.map_err(|why| why.to_string())?;
         }
         self.complete_at = Some(message::now());
@@ -211,7 +212,9 @@ impl Follower {
         let entry = room.and_then(|room| self.read(message, room, at));
         let gapless = self.is_gapless(at.pending);
         (self.last, self.complete_at) = (seq, Some(at.sent_at()));
-        let delivered = Delivered { seq, entry, gapless };
+        let author = message.headers.as_ref().and_then(|headers| headers.get(AUTHOR));
+        let author = author.and_then(|digits| Author::from_hex(digits.as_str()));
+        let delivered = Delivered { seq, entry, author, gapless };
         let passed = self.commands.send(Command::Apply(delivered)).await;
         passed.is_err().then_some(End::Closed)
     }

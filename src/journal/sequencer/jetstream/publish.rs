@@ -20,7 +20,7 @@ use crate::{
         AppendError, Appended,
         store::{Applied, Wanted},
     },
-    message::{self, Draft, Entry, Message, MessageId, Seq},
+    message::{self, Draft, Entry, Key, Message, MessageId, RoomName, Seq, State},
     nats::{Ack, Refused},
 };
 
@@ -28,25 +28,29 @@ use crate::{
 pub(in crate::journal) const APPEND_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Between two tries, the first time; then twice as long, up to [`MAX_RETRY_INTERVAL`].
-const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+pub(super) const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Between two tries.
-const MAX_RETRY_INTERVAL: Duration = Duration::from_millis(500);
+pub(super) const MAX_RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Up to which age one of our own keys is not looked for in the store: the engine knows it for longer.
 const FRESH: Duration = Duration::from_secs(DUPLICATE_WINDOW.as_secs() - 20);
 
+/// The header that says who sent a message, beside the message: an earlier hubbub passes over it.
+pub(super) const AUTHOR: &str = "Hubbub-Author";
+
 /// Dropped, also where nobody waits for the answer any more, it tidies up.
-struct Pending<'a> {
+pub(super) struct Pending<'a> {
     inner: &'a Inner,
-    draft: &'a Draft,
-    told: Option<oneshot::Receiver<Told>>,
+    room: &'a RoomName,
+    key: &'a Key,
+    pub(super) told: Option<oneshot::Receiver<Told>>,
 }
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
         drop(self.told.take());
-        self.inner.waiting.forget(&self.draft.room, &self.draft.key);
+        self.inner.waiting.forget(self.room, self.key);
         self.inner.pending.send_modify(|count| *count -= 1);
     }
 }
@@ -60,19 +64,24 @@ impl Inner {
             name: draft.name.clone(),
             text: draft.text.clone(),
             sent_at: message::now(),
+            state: State::Sent,
         });
-        let mut pending = self.begin(&draft)?;
+        let mut pending = self.begin(&draft.room, &draft.key)?;
         if !draft.key.is_younger_than(FRESH)
             && let Some(found) = self.look_up(&draft, &entry).await?
         {
-            return answer(&entry, &found);
+            return answer(&entry, found);
         }
         let told = pending.told.as_mut().expect("it waits until it is dropped");
         self.send(&draft, &entry, told).await
     }
 
     /// Takes a place among those who wait.
-    fn begin<'a>(&'a self, draft: &'a Draft) -> Result<Pending<'a>, AppendError> {
+    pub(super) fn begin<'a>(
+        &'a self,
+        room: &'a RoomName,
+        key: &'a Key,
+    ) -> Result<Pending<'a>, AppendError> {
         if self.closed.is_cancelled() || self.end.is_cancelled() {
             return Err(AppendError::Closed);
         }
@@ -90,8 +99,8 @@ impl Inner {
         if full {
             return Err(AppendError::Busy);
         }
-        let told = Some(self.waiting.wait(&draft.room, &draft.key));
-        Ok(Pending { inner: self, draft, told })
+        let told = Some(self.waiting.wait(room, key));
+        Ok(Pending { inner: self, room, key, told })
     }
 
     /// What the node's own store has under the draft's key.
@@ -135,6 +144,9 @@ impl Inner {
         let mut headers = HeaderMap::new();
         let id = format!("{}:{}", draft.room, draft.key.as_str());
         headers.insert(async_nats::header::NATS_MESSAGE_ID, id.as_str());
+        if let Some(author) = draft.author {
+            headers.insert(AUTHOR, author.to_hex().as_str());
+        }
         let subject = format!("{}{}", stream::messages(link), draft.room);
         link.put(&link.options().stream, subject, headers, payload).await
     }
@@ -167,7 +179,7 @@ impl Inner {
 
     async fn find(&self, draft: &Draft, entry: &Entry) -> Result<Appended, AppendError> {
         match self.look_up(draft, entry).await? {
-            Some(found) => answer(entry, &found),
+            Some(found) => answer(entry, found),
             None => Err(AppendError::Unknown),
         }
     }
@@ -181,22 +193,27 @@ impl Inner {
     ) -> Result<Appended, AppendError> {
         let same = came.columns() == entry.columns();
         match applied {
-            Applied::Stored if same => Ok(Appended::new(came, true)),
+            Applied::Stored if same => fresh(came),
             Applied::Stored => Err(AppendError::KeyReused),
-            found if same => answer(entry, &found),
+            found if same => answer(entry, found),
             // It was somebody else's that was compared.
-            Applied::Skipped { .. } => self.find(draft, entry).await,
+            Applied::Skipped(_) | Applied::Changed(_) => self.find(draft, entry).await,
         }
     }
 }
 
+fn fresh(entry: Entry) -> Result<Appended, AppendError> {
+    match entry {
+        Entry::Message(message) => Ok(Appended { message, fresh: true }),
+        Entry::Change(_) => Err(AppendError::KeyReused),
+    }
+}
+
 /// The answer to a key that came before.
-fn answer(entry: &Entry, found: &Applied) -> Result<Appended, AppendError> {
-    let Entry::Message(message) = entry.clone();
-    match found {
-        Applied::Skipped { seq, sent_at, same: true } => {
-            let id = MessageId::new(message.id.epoch().clone(), *seq);
-            Ok(Appended { message: Message { id, sent_at: *sent_at, ..message }, fresh: false })
+fn answer(entry: &Entry, found: Applied) -> Result<Appended, AppendError> {
+    match (entry, found) {
+        (Entry::Message(message), Applied::Skipped(found)) => {
+            found.answer(message.clone()).ok_or(AppendError::KeyReused)
         }
         _ => Err(AppendError::KeyReused),
     }

@@ -19,6 +19,7 @@ fn draft((key, text): (&str, char)) -> Draft {
         // 12 KB: each needs pages of its own, so that a full disk shows.
         text: Text::parse(&format!("{text}{}", "€".repeat(Text::MAX_CHARS - 1))).unwrap(),
         key: Key::parse(key).unwrap(),
+        author: None,
     }
 }
 
@@ -39,7 +40,7 @@ fn run(cuts: u32, fails: Option<usize>) -> usize {
     let mut batches = 0;
     for (place, sent) in SENT.into_iter().enumerate() {
         let (answer, answered) = oneshot::channel();
-        batch.push(Waiting { draft: draft(sent), answer });
+        batch.push(Waiting::Append { draft: draft(sent), answer });
         answers.push((sent, batches, answered));
         if cuts & (1 << place) != 0 || place + 1 == SENT.len() {
             sequence.writer.fill_the_disk(fails == Some(batches));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::journal::{
     Gap,
-    store::{Applied, Standing},
+    store::{Applied, Standing, write::Found},
 };
 
 impl Bench {
@@ -14,6 +14,7 @@ impl Bench {
             name: Name::parse("ann").unwrap(),
             text: Text::parse(text).unwrap(),
             sent_at: at(sent_at),
+            state: State::Sent,
         };
         let retention = self.writer.retention;
         let mut batch = self.writer.batch().unwrap();
@@ -21,7 +22,7 @@ impl Bench {
             batch.note_hole(Seq::new(seq - 1)).unwrap();
         }
         let key = Key::parse(key).unwrap();
-        let applied = batch.apply(&key, &Entry::Message(message), retention).unwrap();
+        let applied = batch.apply(&key, &Entry::Message(message), None, retention).unwrap();
         batch.commit(Seq::new(seq)).unwrap();
         self.seq = seq;
         applied
@@ -36,7 +37,7 @@ impl Bench {
 }
 
 fn skipped(seq: u64, same: bool) -> Applied {
-    Applied::Skipped { seq: Seq::new(seq), sent_at: at(NOW), same }
+    Applied::Skipped(Found { seq: Seq::new(seq), sent_at: at(NOW), same, changed: None })
 }
 
 #[test]

@@ -1,0 +1,142 @@
+//! One change: published until the stream says something certain, and answered by what comes of it.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep, sleep_until, timeout_at},
+};
+
+use super::{
+    Inner,
+    apply::Told,
+    publish::{APPEND_TIMEOUT, MAX_RETRY_INTERVAL, RETRY_INTERVAL},
+    stream,
+};
+use crate::{
+    journal::{
+        AppendError,
+        store::{Applied, Changed, Lane, Revision, key_of},
+    },
+    message::{self, Change, Entry, Key, Message, MessageId, RoomName, Seq, State, Text},
+};
+
+impl Inner {
+    pub(super) async fn change(
+        &self,
+        room: RoomName,
+        target: Seq,
+        revision: Revision,
+    ) -> Result<Changed, AppendError> {
+        let place = room.clone();
+        let found = self.store.read(Lane::Keys, move |reader| reader.signed(&place, target)).await;
+        let found = match found {
+            Ok(Some(found)) if found.message.state == State::Removed => {
+                return Ok(Changed::Removed);
+            }
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Changed::Missing),
+            Err(_) => return Err(AppendError::NotWritable),
+        };
+        let (state, text, first) = match &revision {
+            Revision::Remove => (State::Removed, Text::stored(""), Some(found.first)),
+            Revision::Edit(text) => (State::Edited, text.clone(), None),
+        };
+        let entry = Entry::Change(Change {
+            id: MessageId::new(self.identity.epoch.clone(), Seq::ZERO),
+            changed_at: message::now(),
+            message: Message { text, state, ..found.message },
+            first,
+        });
+        // Its own, to hear of it; what stores keep is without the end.
+        let key = format!("{} {:016x}", key_of(target).as_str(), rand::random::<u64>());
+        let key = Key::stored(&key);
+        // Two who remove the same are one; each edit is its own.
+        let once = match revision {
+            Revision::Remove => format!("{room}: removal of {target}"),
+            Revision::Edit(_) => format!("{room}:{}", key.as_str()),
+        };
+        let mut pending = self.begin(&room, &key)?;
+        let told = pending.told.as_mut().expect("it waits until it is dropped");
+        self.put(&room, target, (&once, entry.encode(&key).into()), told).await
+    }
+
+    async fn put(
+        &self,
+        room: &RoomName,
+        target: Seq,
+        (once, payload): (&str, Bytes),
+        told: &mut oneshot::Receiver<Told>,
+    ) -> Result<Changed, AppendError> {
+        let end = Instant::now() + APPEND_TIMEOUT;
+        let link = &self.identity.link;
+        let subject = format!("{}{room}", stream::messages(link));
+        let mut pause: Duration = RETRY_INTERVAL;
+        loop {
+            let mut headers = HeaderMap::new();
+            headers.insert(async_nats::header::NATS_MESSAGE_ID, once);
+            let putting =
+                link.put(&link.options().stream, subject.clone(), headers, payload.clone());
+            tokio::select! {
+                biased;
+                Ok(told) = &mut *told => return Ok(changed(told)),
+                acked = putting => match acked {
+                    Ok(ack) => {
+                        self.engine.heard(Seq::new(ack.seq));
+                        return self.came_of(room, target, Seq::new(ack.seq), told, end).await;
+                    }
+                    Err(why) => tracing::debug!(%why, "not acknowledged"),
+                },
+                () = sleep_until(end) => return Err(AppendError::Unknown),
+            }
+            tokio::select! {
+                biased;
+                Ok(told) = &mut *told => return Ok(changed(told)),
+                () = sleep(pause) => pause = (pause * 2).min(MAX_RETRY_INTERVAL),
+                () = self.end.cancelled() => return Err(AppendError::Unknown),
+                () = sleep_until(end) => return Err(AppendError::Unknown),
+            }
+        }
+    }
+
+    /// The stream has it at `seq`: what came of it, this node is told; what came of another's that was
+    /// the same, it sees.
+    async fn came_of(
+        &self,
+        room: &RoomName,
+        target: Seq,
+        seq: Seq,
+        told: &mut oneshot::Receiver<Told>,
+        end: Instant,
+    ) -> Result<Changed, AppendError> {
+        let mut committed = self.committed.clone();
+        let applied = async { committed.wait_for(|last| *last >= seq).await.is_ok() };
+        tokio::select! {
+            biased;
+            Ok(told) = &mut *told => return Ok(changed(told)),
+            applied = timeout_at(end, applied) => if applied != Ok(true) {
+                return Err(AppendError::Unknown);
+            },
+        }
+        // It is told after that.
+        let soon = Instant::now() + RETRY_INTERVAL;
+        if let Ok(Ok(told)) = timeout_at(soon, told).await {
+            return Ok(changed(told));
+        }
+        let room = room.clone();
+        match self.store.read(Lane::Keys, move |reader| reader.signed(&room, target)).await {
+            Ok(Some(found)) if found.message.state == State::Removed => Ok(Changed::Removed),
+            Ok(None) => Ok(Changed::Missing),
+            _ => Err(AppendError::Unknown),
+        }
+    }
+}
+
+fn changed(told: Told) -> Changed {
+    match told.applied {
+        Applied::Changed(changed) => changed,
+        Applied::Stored | Applied::Skipped(_) => Changed::Missing,
+    }
+}

@@ -1,0 +1,89 @@
+//! What one has sent, and the forms to take it back or to say it better.
+
+use maud::{Markup, html};
+
+use super::{layout, message};
+use crate::{message::Message, paths};
+
+/// A message, and what may be done with it.
+pub(crate) struct Own<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// Whether it may be taken back.
+    pub remove: bool,
+    /// Whether it may get another text.
+    pub edit: bool,
+    /// What is in the field for that.
+    pub draft: &'a str,
+    /// Why that could not be taken.
+    pub problem: Option<&'a str>,
+}
+
+/// The page of one message.
+#[must_use]
+pub(crate) fn page(own: &Own<'_>, back: &str) -> Markup {
+    layout::page(
+        "A message",
+        false,
+        &html! {
+            main.narrow {
+                h1 { "A message" }
+                (message::fragment(own.message))
+                (forms(own))
+                @if !own.remove && !own.edit {
+                    p { "Only the tab that sent a message can change it." }
+                }
+                p.foot { a href=(back) { "Back to the room" } }
+            }
+        },
+    )
+}
+
+/// The page of what a tab has sent.
+#[must_use]
+pub(crate) fn list(all: &[Own<'_>], back: &str) -> Markup {
+    layout::page(
+        "Your messages",
+        false,
+        &html! {
+            main.narrow {
+                h1 { "Your messages" }
+                @if all.is_empty() { p { "This tab has sent nothing that is still there." } }
+                @for own in all {
+                    (message::fragment(own.message))
+                    details.menu {
+                        summary { "Edit or remove" }
+                        (forms(own))
+                    }
+                }
+                p.foot { a href=(back) { "Back to the room" } }
+            }
+        },
+    )
+}
+
+fn forms(own: &Own<'_>) -> Markup {
+    let Own { message, remove, edit, draft, problem } = own;
+    let address = paths::message(&message.room, &message.id);
+    let field = format!("text-{}", message.seq());
+    let note = format!("note-{}", message.seq());
+    html! {
+        @if *edit {
+            form method="post" action={ (address) "/edit" } {
+                label for=(field) { "New text" }
+                // A line break right after the tag is not part of the text.
+                textarea id=(field) name="text" rows="3" dir="auto" required autocomplete="off"
+                    aria-invalid=[problem.map(|_| "true")] aria-describedby=(note) { "\n" (draft) }
+                small id=(note) { @if let Some(problem) = problem { (problem) } }
+                button { "Save" }
+            }
+        }
+        @if *remove {
+            form method="post" action={ (address) "/remove" } {
+                // Text browsers send a form without fields as a GET.
+                input type="hidden" name="remove" value="1";
+                button.secondary { "Remove for everyone" }
+            }
+        }
+    }
+}

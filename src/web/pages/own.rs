@@ -1,0 +1,119 @@
+//! The pages on which a tab takes back what it said, or says it better.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, header},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use serde::Deserialize;
+
+use super::{
+    super::{
+        error::{Error, invalid},
+        extract::{Named, Params},
+        form::PageForm,
+        json::Json,
+        negotiate::{self, Document},
+        respond::never_stored,
+        state::AppState,
+    },
+    again,
+};
+use crate::{
+    journal::Revision,
+    message::{Message, Text},
+    paths,
+    rooms::{Allowance, Caller, Tab},
+    view::own::{Own, list as own_list, page as own_page},
+};
+
+/// How the answer is written.
+#[derive(Deserialize)]
+pub(crate) struct FormatQuery {
+    format: Option<String>,
+}
+
+/// `GET /rooms/{room}/messages/{id}`: one message, and for who sent it the forms to change it.
+pub(crate) async fn show(
+    named: Named,
+    caller: Caller,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Params(query): Params<FormatQuery>,
+) -> Result<Response, Error> {
+    let document = negotiate::document(&headers, query.format.as_deref())?;
+    let place = (&named.room, &named.id);
+    let (message, may) = state.rooms.message(&caller, &named.proof(None), place).await?;
+    let vary = [(header::VARY, "accept, cookie")];
+    Ok(match document {
+        Document::Json => (never_stored(), vary, Json(message)).into_response(),
+        Document::Html => {
+            let page = own_page(&own(&message, may), &back(&state, &named));
+            (never_stored(), vary, page).into_response()
+        }
+    })
+}
+
+/// `GET` where only a form posts: a 303 to the page that has it.
+pub(crate) async fn form(named: Named) -> Redirect {
+    Redirect::to(&paths::message(&named.room, &named.id))
+}
+
+/// `GET /rooms/{room}/tabs/{tab}/messages`: what the tab has sent of late.
+pub(crate) async fn list(
+    tab: Tab,
+    caller: Caller,
+    State(state): State<AppState>,
+) -> Result<Response, Error> {
+    let messages = state.rooms.own_messages(&caller, &tab).await?;
+    let all: Vec<_> = messages.iter().map(|(message, may)| own(message, *may)).collect();
+    let page = own_list(&all, &paths::tab(&tab.room, &tab.id).to_string());
+    Ok((never_stored(), page).into_response())
+}
+
+/// `POST /rooms/{room}/messages/{id}/remove`.
+pub(crate) async fn remove(
+    named: Named,
+    caller: Caller,
+    State(state): State<AppState>,
+) -> Result<Redirect, Error> {
+    let (proof, place) = (named.proof(None), (&named.room, &named.id));
+    state.rooms.revise(&caller, &proof, place, Revision::Remove).await?;
+    state.cache.forget(&named.room);
+    Ok(Redirect::to(&back(&state, &named)))
+}
+
+/// `POST /rooms/{room}/messages/{id}/edit`: what cannot be taken comes back in the form.
+pub(crate) async fn edit(
+    named: Named,
+    caller: Caller,
+    State(state): State<AppState>,
+    posted: PageForm,
+) -> Result<Response, Error> {
+    let (proof, place) = (named.proof(None), (&named.room, &named.id));
+    let why = match Text::parse(posted.field("text")?).map_err(invalid) {
+        Ok(text) => {
+            state.rooms.revise(&caller, &proof, place, Revision::Edit(text)).await?;
+            state.cache.forget(&named.room);
+            return Ok(Redirect::to(&back(&state, &named)).into_response());
+        }
+        Err(why) => why,
+    };
+    let (message, may) = state.rooms.message(&caller, &proof, place).await?;
+    let text = posted.entered("text");
+    let own = Own { draft: text, problem: Some(why.sentence()), ..own(&message, may) };
+    let answer = again(why.status(), own_page(&own, &back(&state, &named)));
+    Ok(why.told_by(answer))
+}
+
+fn own(message: &Message, may: Allowance) -> Own<'_> {
+    let Allowance { remove, edit } = may;
+    Own { message, remove, edit, draft: message.text.as_str(), problem: None }
+}
+
+/// The page that a browser came from: its tab's that is there, or the room's.
+fn back(state: &AppState, named: &Named) -> String {
+    let room = &named.room;
+    let here = named.tabs.iter().max_by_key(|id| state.rooms.presence(room, id));
+    here.map_or_else(|| paths::room(room).to_string(), |id| paths::tab(room, id).to_string())
+}
