@@ -50,6 +50,11 @@ pub(crate) const OPERATOR: Fixed = Fixed("/operator");
 /// Where he ends that.
 pub(crate) const OPERATOR_LEAVE: Fixed = Fixed("/operator/leave");
 
+/// Where he sees what was said in a room.
+pub(crate) fn operator_room(room: &RoomName) -> String {
+    format!("{OPERATOR}{ROOMS}/{room}")
+}
+
 /// An embedded file, by the address that it has in the table of URLs.
 pub(crate) fn file(href: &'static str) -> Fixed {
     Fixed(href)

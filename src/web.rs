@@ -15,6 +15,7 @@ mod fields;
 mod form;
 mod host;
 mod json;
+mod named;
 mod negotiate;
 mod operator;
 mod origin;

@@ -3,36 +3,9 @@
     const $ = (id) => document.getElementById(id)
     const isSend = (event) => event.detail.ctx?.sourceElement?.id === 'send'
     const [form, field, key] = [$('send'), $('text'), $('key')]
-    const shelf = window.hubbub.tab
+    const { tab: shelf, keys } = window.hubbub
+    const { plain } = keys
     const room = location.pathname.replace(/\/tabs\/.*/, '')
-    const me = document.querySelector('main').dataset.name
-
-    // A key belongs to one draft of one live page: the one that a page comes with may be an old one,
-    // from the browser's cache.
-    const hex = (number, length) => number.toString(16).padStart(length, '0')
-    const fresh = () => {
-        const random = new Uint8Array(10)
-        if (window.crypto?.getRandomValues) crypto.getRandomValues(random)
-        else random.forEach((_, at) => (random[at] = Math.random() * 256))
-        return hex(Date.now(), 12) + [...random].map((byte) => hex(byte, 2)).join('')
-    }
-
-    // Texts that were sent without a word of what became of them, and under which key: sent again, each
-    // is still the same message; another text is another one. While a page lives they are its own.
-    // A copy of the tab gets what is on the shelf, so they lie there only from its end to its return.
-    let unsure = new Map()
-    const plain = (text) => text.replaceAll('\r\n', '\n').trim()
-    const take = () => {
-        const left = shelf.get(`${room} unsure`)
-        shelf.set(`${room} unsure`, null)
-        if (left?.name === me) unsure = new Map([...left.texts, ...unsure])
-    }
-    const leave = () => {
-        if (unsure.size) shelf.set(`${room} unsure`, { name: me, texts: [...unsure] })
-    }
-    take()
-    addEventListener('pagehide', leave)
-    addEventListener('pageshow', ({ persisted }) => persisted && take())
 
     // The draft outlives a reload, and leaving the room and joining it again.
     const keep = () => shelf.set(room, field.value || null)
@@ -73,14 +46,14 @@
             return
         }
         under = next ?? field.value
-        key.value = unsure.get(plain(under)) ?? fresh()
+        key.value = keys.of(under)
     }, true)
     document.addEventListener('htmx:before:request', (event) => {
         if (!isSend(event)) return
         const { body } = event.detail.ctx.request
         if (next !== null) body.set('text', next)
         ;[under, next] = [body.get('text'), null]
-        unsure.set(plain(under), body.get('key'))
+        keys.sent(under, body.get('key'))
     })
     document.addEventListener('htmx:finally:request', (event) => {
         if (!isSend(event)) return
@@ -147,8 +120,8 @@
             if (note) field.setAttribute('aria-invalid', 'true')
             else field.removeAttribute('aria-invalid')
             // Taken, or under a key that was another message's: refused so, it is not stored.
-            if (took) unsure.clear()
-            else if (next.querySelector('#key').value !== key.value) unsure.delete(plain(text))
+            if (took) keys.took()
+            else if (next.querySelector('#key').value !== key.value) keys.refused(text)
             if (took) document.querySelector('.scroller').scrollTop = 0
             if (took) sent(text)
             if (form.contains(document.activeElement) || document.activeElement === document.body) {

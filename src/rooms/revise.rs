@@ -40,6 +40,9 @@ impl Rooms {
         let found = journal.signed(room, id.seq()).await?.ok_or(Refusal::NoMessage)?;
         self.0.access.check_revision(caller, proof, &found, &revision, now())?;
         let removes = revision == Revision::Remove;
+        if removes && proof.is_operators(&found) {
+            tracing::info!(room = room.as_str(), %id, "the operator removes a message");
+        }
         match journal.change(room, id.seq(), revision).await? {
             Changed::Stored(change) => Ok(change.message),
             Changed::Removed if removes => {

@@ -2,8 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::layout;
-use crate::paths;
+use super::{layout, message};
+use crate::{
+    message::{Message, RoomName, State},
+    paths,
+};
 
 /// The form for the token; `problem` is why one was not taken.
 pub(crate) fn form(problem: Option<&str>) -> Markup {
@@ -34,8 +37,8 @@ pub(crate) fn form(problem: Option<&str>) -> Markup {
     )
 }
 
-/// What the operator can do.
-pub(crate) fn page() -> Markup {
+/// What the operator can do: in which rooms.
+pub(crate) fn page<'a>(rooms: impl Iterator<Item = &'a RoomName>) -> Markup {
     layout::page(
         "Operator",
         false,
@@ -43,11 +46,47 @@ pub(crate) fn page() -> Markup {
             main.narrow {
                 h1 { "Operator" }
                 p {
-                    "You are the operator in this browser, for 12 hours at most. What somebody said can be "
-                    "removed from its own page: in a " a href=(paths::ROOMS) { "room" }
-                    ", every message leads there by its time."
+                    "You are the operator in this browser, for 12 hours at most. Whatever was said in a "
+                    "room can be removed, for everyone and for good."
                 }
-                form method="post" action=(paths::OPERATOR_LEAVE) { button { "Leave" } }
+                ul.rooms {
+                    @for room in rooms {
+                        li { a href=(paths::operator_room(room)) translate="no" { "#" (room) } }
+                    }
+                }
+                form method="post" action=(paths::OPERATOR_LEAVE) {
+                    // Text browsers send a form without fields as a GET.
+                    input type="hidden" name="leave" value="1";
+                    button.secondary { "Be the operator no more" }
+                }
+                p.foot { "As everybody sees them: the " a href=(paths::ROOMS) { "rooms" } "." }
+            }
+        },
+    )
+}
+
+/// What was said in a room, newest first: what is to go is most likely new.
+pub(crate) fn room(room: &RoomName, messages: &[Message], older: bool) -> Markup {
+    layout::page(
+        &format!("#{room}, for the operator"),
+        false,
+        &html! {
+            main.narrow {
+                h1 translate="no" { "#" (room) }
+                @if messages.is_empty() { p.empty { "Nothing was said here." } }
+                @for each in messages.iter().rev() {
+                    (message::fragment(each))
+                    @if each.state != State::Removed {
+                        form method="post" action={ (paths::message(room, &each.id)) "/remove" } {
+                            input type="hidden" name="remove" value="1";
+                            button.secondary aria-label={ "Remove what " (each.name) " said" } { "Remove" }
+                        }
+                    }
+                }
+                @if older && let Some(oldest) = messages.first() {
+                    p { a href={ (paths::operator_room(room)) "?before=" (oldest.id) } { "Older messages" } }
+                }
+                p.foot { a href=(paths::OPERATOR) { "All rooms" } }
             }
         },
     )

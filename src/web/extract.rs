@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 
 use super::{client_ip, error::Error, session, state::AppState};
 use crate::{
-    message::{Key, MessageId, RoomName},
-    rooms::{Caller, Proof, Refusal, Tab},
+    message::RoomName,
+    rooms::{Caller, Refusal, Tab},
     server::ConnectionInfo,
 };
 
@@ -29,7 +29,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Room {
 }
 
 impl Room {
-    fn of(params: &RawPathParams) -> Result<Self, Error> {
+    /// The room among what a URL names.
+    pub(super) fn of(params: &RawPathParams) -> Result<Self, Error> {
         let (_, raw) = params.iter().find(|(name, _)| *name == "room").ok_or(Error::NotFound)?;
         RoomName::parse(raw).map(Self).map_err(|_| Error::NotFound)
     }
@@ -132,36 +133,5 @@ impl FromRequestParts<AppState> for Tab {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
         Visitor::from_request_parts(parts, state).await?.tab.ok_or(Error::NotJoined)
-    }
-}
-
-/// The message that a URL names.
-pub(super) struct Named {
-    /// Its room.
-    pub room: RoomName,
-    /// Its id; every other shape is a page that does not exist.
-    pub id: MessageId,
-    /// The ids of the tabs that the request comes from.
-    pub tabs: Vec<String>,
-}
-
-impl FromRequestParts<AppState> for Named {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
-        let params = RawPathParams::from_request_parts(parts, state).await;
-        let params = params.map_err(|_| Error::NotFound)?;
-        let Room(room) = Room::of(&params)?;
-        let (_, raw) = params.iter().find(|(name, _)| *name == "id").ok_or(Error::NotFound)?;
-        let id = raw.parse().map_err(|_| Error::NoMessage)?;
-        let tabs = session::tabs_of(&parts.headers, &state.secret, &room);
-        Ok(Self { room, id, tabs })
-    }
-}
-
-impl Named {
-    /// What the request proves, with a key that it says.
-    pub(super) fn proof(&self, key: Option<Key>) -> Proof {
-        Proof::new(self.tabs.iter().map(String::as_str), key)
     }
 }

@@ -54,6 +54,7 @@ fn table() -> Vec<Entry> {
         page("/rooms/{room}/tabs/{tab}/live", get(tab::live)).on_get(&["still"]),
         stream("/rooms/{room}/tabs/{tab}/events", get(events::of_tab)).on_get(STREAM),
         page("/operator", get(operator::show).post(operator::enter)),
+        page("/operator/rooms/{room}", get(operator::room)).on_get(&["before"]),
         page("/operator/leave", get(operator::form).post(operator::leave)),
         page("/api", get(api::show)),
         page("/static/{file}", get(assets::show)),

@@ -4,7 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use reqwest::{RequestBuilder, header};
 
-use crate::{client::client, support::App};
+use crate::{
+    client::{client, send},
+    support::App,
+};
 
 /// The token of a server.
 fn token(app: &App) -> String {
@@ -115,4 +118,47 @@ async fn a_wrong_token_is_refused_in_words_and_after_ten_even_the_right_one_has_
         let wait: u64 = refused.headers()[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
         assert!((1..=60).contains(&wait), "{wait}");
     }
+}
+
+#[tokio::test]
+async fn the_operator_removes_what_anybody_said_by_a_form_or_by_a_script_and_edits_nothing() {
+    let app = App::start();
+    let token = token(&app);
+    let first = send(&app, "lobby", "ann", "by a form").await;
+    let second = send(&app, "lobby", "bob", "by a script").await;
+    send(&app, "lobby", "eve", "stays").await;
+    let entered = form(&app, &token).send().await.unwrap();
+    let cookie = entered.headers()[header::SET_COOKIE].to_str().unwrap();
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    let get = |path: &str| client().get(app.url(path)).header(header::COOKIE, &cookie);
+
+    // Nobody else comes in there.
+    let others = client().get(app.url("/operator/rooms/lobby")).send().await.unwrap();
+    assert_eq!(
+        (others.status().as_u16(), &others.headers()[header::LOCATION]),
+        (303, &"/operator".parse().unwrap())
+    );
+    assert!(page(get("/operator")).await.1.contains("href=\"/operator/rooms/lobby\""));
+    let (_, room) = page(get("/operator/rooms/lobby")).await;
+    let remove = format!("/rooms/lobby/messages/{}/remove", first.id);
+    assert!(room.contains("by a form") && room.contains(&remove), "{room}");
+
+    let form = client().post(app.url(&remove)).form(&[("remove", "1")]);
+    assert_eq!(form.try_clone().unwrap().send().await.unwrap().status(), 403, "without the cookie");
+    let removed = form.header(header::COOKIE, &cookie).send().await.unwrap();
+    assert_eq!(removed.status(), 303);
+    assert_eq!(removed.headers()[header::LOCATION], "/operator/rooms/lobby");
+
+    let message = app.url(&format!("/rooms/lobby/messages/{}", second.id));
+    let wrong = client().delete(&message).bearer_auth("x").send().await.unwrap();
+    assert_eq!(wrong.status(), 401);
+    let edit = client().patch(&message).bearer_auth(&token).form(&[("text", "put into a mouth")]);
+    assert_eq!(edit.send().await.unwrap().status(), 403);
+    assert_eq!(client().delete(&message).bearer_auth(&token).send().await.unwrap().status(), 200);
+
+    let (_, room) = page(get("/operator/rooms/lobby")).await;
+    assert!(!room.contains("by a form") && !room.contains("by a script"), "{room}");
+    assert!(room.contains("Message removed") && room.contains("stays"), "{room}");
+    let log = app.log();
+    assert!(log.contains("the operator removes a message") && log.contains(&second.id), "{log}");
 }

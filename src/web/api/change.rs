@@ -9,9 +9,9 @@ use super::{
     super::{
         body::{Body, MediaType},
         error::{Error, invalid},
-        extract::Named,
         fields::{Fields, Noun},
         json::Json,
+        named::Named,
         state::AppState,
     },
     submit::{LOOKS_LIKE_JSON, header_key, once},

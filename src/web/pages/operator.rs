@@ -8,21 +8,50 @@ use axum::{
 
 use super::{
     super::{
+        api::messages::PageQuery,
+        cache::PAGE_MESSAGES,
         error::Error,
-        extract::OverTls,
+        extract::{OverTls, Params, Room},
         form::PageForm,
         operator::{self, IsOperator},
-        respond::not_stored,
+        respond::never_stored,
         state::AppState,
     },
     again,
+    rooms::MAX_LISTED_ROOMS,
 };
 use crate::{paths, rooms::Caller, view};
 
-/// `GET /operator`: a form for the token; for who gave it, what can be done.
-pub(crate) async fn show(IsOperator(is_operator): IsOperator) -> Response {
-    let page = if is_operator { view::operator::page() } else { view::operator::form(None) };
-    (not_stored(), page).into_response()
+/// `GET /operator`: a form for the token; for who gave it, the rooms.
+pub(crate) async fn show(
+    IsOperator(is_operator): IsOperator,
+    caller: Caller,
+    State(state): State<AppState>,
+) -> Result<Response, Error> {
+    let page = if is_operator {
+        let rooms = state.rooms.list(&caller, MAX_LISTED_ROOMS).await?;
+        view::operator::page(rooms.iter().map(|(room, _)| room))
+    } else {
+        view::operator::form(None)
+    };
+    Ok((never_stored(), page).into_response())
+}
+
+/// `GET /operator/rooms/{room}`: what was said there, to be removed; `?before=` a message, older ones.
+pub(crate) async fn room(
+    Room(room): Room,
+    IsOperator(is_operator): IsOperator,
+    caller: Caller,
+    State(state): State<AppState>,
+    Params(query): Params<PageQuery>,
+) -> Result<Response, Error> {
+    if !is_operator {
+        return Ok(Redirect::to(&paths::OPERATOR.to_string()).into_response());
+    }
+    let before = query.before(&state)?;
+    let page = state.rooms.messages(&caller, &room, before, PAGE_MESSAGES).await?;
+    let page = view::operator::room(&room, &page.messages, page.more);
+    Ok((never_stored(), page).into_response())
 }
 
 /// `POST /operator`: takes the token.

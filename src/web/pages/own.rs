@@ -10,9 +10,10 @@ use serde::Deserialize;
 use super::{
     super::{
         error::{Error, invalid},
-        extract::{Named, Params},
+        extract::Params,
         form::PageForm,
         json::Json,
+        named::Named,
         negotiate::{self, Document},
         respond::never_stored,
         state::AppState,
@@ -111,9 +112,12 @@ fn own(message: &Message, may: Allowance) -> Own<'_> {
     Own { message, remove, edit, draft: message.text.as_str(), problem: None }
 }
 
-/// The page that a browser came from: its tab's that is there, or the room's.
+/// The page that a browser came from: its tab's that is there, the operator's, or the room's.
 fn back(state: &AppState, named: &Named) -> String {
     let room = &named.room;
+    if named.operator && named.tabs.is_empty() {
+        return paths::operator_room(room);
+    }
     let here = named.tabs.iter().max_by_key(|id| state.rooms.presence(room, id));
     here.map_or_else(|| paths::room(room).to_string(), |id| paths::tab(room, id).to_string())
 }

@@ -1,0 +1,47 @@
+//! The message that a URL names, and what the request proves of who asks.
+
+use axum::{
+    extract::{FromRequestParts, RawPathParams},
+    http::request::Parts,
+};
+
+use super::{error::Error, extract::Room, operator::IsOperator, session, state::AppState};
+use crate::{
+    message::{Key, MessageId, RoomName},
+    rooms::Proof,
+};
+
+/// The message that a URL names.
+pub(super) struct Named {
+    /// Its room.
+    pub room: RoomName,
+    /// Its id; every other shape is a page that does not exist.
+    pub id: MessageId,
+    /// The ids of the tabs that the request comes from.
+    pub tabs: Vec<String>,
+    /// Whether the operator asks.
+    pub operator: bool,
+}
+
+impl FromRequestParts<AppState> for Named {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params.map_err(|_| Error::NotFound)?;
+        let Room(room) = Room::of(&params)?;
+        let (_, raw) = params.iter().find(|(name, _)| *name == "id").ok_or(Error::NotFound)?;
+        let id = raw.parse().map_err(|_| Error::NoMessage)?;
+        let tabs = session::tabs_of(&parts.headers, &state.secret, &room);
+        let IsOperator(operator) = IsOperator::from_request_parts(parts, state).await?;
+        Ok(Self { room, id, tabs, operator })
+    }
+}
+
+impl Named {
+    /// What the request proves, with a key that it says.
+    pub(super) fn proof(&self, key: Option<Key>) -> Proof {
+        let proof = Proof::new(self.tabs.iter().map(String::as_str), key);
+        if self.operator { proof.of_operator() } else { proof }
+    }
+}
