@@ -22,10 +22,11 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::{sync::watch, task::block_in_place, time::timeout_at};
 
 use crate::{
-    client::send,
+    client::{Raw, send},
+    removal::files_with,
     support::{App, PATIENCE, soon},
 };
-use people::{Errand, Reader, Sent};
+use people::{Errand, Reader, Sent, TAKEN_BACK};
 use proxy::Proxy;
 use verdict::Books;
 
@@ -124,7 +125,8 @@ async fn on_a_network_that_breaks_and_over_deaths_nothing_acknowledged_is_lost_o
     }
 
     let books = Books::new(&sent, &end);
-    let faults = books.faults(&seen);
+    let mut faults = books.faults(&seen);
+    faults.extend(taken_back(&app, &start.id).await);
     opened.sort_unstable();
     let total = |count: fn(&Sent) -> usize| sent.iter().map(count).sum::<usize>();
     println!(
@@ -151,6 +153,32 @@ async fn on_a_network_that_breaks_and_over_deaths_nothing_acknowledged_is_lost_o
         "audit: every reader: {} messages, one order, none missing, none twice",
         seen.first().map_or(0, Vec::len)
     );
+}
+
+/// Where something is left of what was taken back: in what a reader gets that comes back from before all
+/// of it, and in the files.
+async fn taken_back(app: &App, start: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    for format in ["sse", "sse-json", "ndjson", "text", "html"] {
+        let path = format!("/rooms/audit/events?format={format}&after={start}");
+        let mut raw = Raw::open(app, &path).await;
+        let ended = |all: &str| {
+            [">end<", "\"text\":\"end\"", ": end\n"].iter().any(|end| all.contains(end))
+        };
+        if raw.until(format, ended).await.contains(TAKEN_BACK) {
+            faults.push(format!("{format} has what was taken back"));
+        }
+    }
+    let home = app.home();
+    let begun = Instant::now();
+    loop {
+        let left = files_with(home.path(), TAKEN_BACK);
+        if left.is_empty() || begun.elapsed() > PATIENCE {
+            faults.extend(left.into_iter().map(|file| format!("{file} has what was taken back")));
+            return faults;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Ends the server and starts it again, by SIGKILL and SIGTERM in turn, whenever a drawn part of
