@@ -77,7 +77,7 @@ struct Nothing;
 
 impl Past for Nothing {
     fn after<'a>(&'a self, _: &'a RoomName, seq: Seq, _: usize) -> PageFuture<'a> {
-        Box::pin(async move { Ok(Page { gap: None, messages: Vec::new(), upto: seq }) })
+        Box::pin(async move { Ok(Page { gap: None, entries: Vec::new(), upto: seq, as_of: seq }) })
     }
 
     fn hold(&self, _: &RoomName, _: Seq) -> Box<dyn Hold> {

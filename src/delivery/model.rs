@@ -128,7 +128,8 @@ impl Past for Model {
             let messages = (first..=committed).map(message).map(Entry::Message);
             let entries: Vec<_> = messages.take(limit).collect();
             let gap = (seq.get() < trimmed).then(|| Gap { gone: Some(trimmed - seq.get()) });
-            Ok(Page { gap, entries, upto: Seq::new(committed).max(seq) })
+            let as_of = Seq::new(committed);
+            Ok(Page { gap, entries, upto: as_of.max(seq), as_of })
         })
     }
 

@@ -103,8 +103,15 @@ impl Source {
             Start::After(seq) => (seq, false),
             Start::Lost => (Seq::ZERO, true),
         };
-        let cursor =
-            Cursor { began: sent, sent, lost, count: 0, recent: VecDeque::new(), had: Vec::new() };
+        let cursor = Cursor {
+            began: sent,
+            sent,
+            lost,
+            count: 0,
+            recent: VecDeque::new(),
+            had: Vec::new(),
+            pages: Vec::new(),
+        };
         let metrics = self.metrics.clone();
         let epoch = self.journal.epoch().clone();
         let opening = wanted.representation.opening(&wanted.room);
@@ -127,6 +134,9 @@ struct Cursor {
     recent: VecDeque<Seq>,
     /// Changes that are still to come and that its document has in it already.
     had: Vec<Seq>,
+    /// What its document has of pages: after which place and up to which, and up to which every change is
+    /// in it.
+    pages: Vec<(Seq, Seq, Seq)>,
 }
 
 /// A page that is on its way.
@@ -297,7 +307,11 @@ impl LiveStream {
     /// Whether an endless document shows what a change makes another.
     fn shows(&self, change: &Change) -> bool {
         let target = change.target();
-        self.cursor.began < target && target <= self.cursor.sent
+        let has = |(after, upto, as_of): &(Seq, Seq, Seq)| {
+            *after < target && target <= *upto && change.id.seq() <= *as_of
+        };
+        let Cursor { began, sent, ref pages, .. } = self.cursor;
+        began < target && target <= sent && !pages.iter().any(has)
     }
 
     /// Whether what comes next changes what it shows.
@@ -332,6 +346,9 @@ impl LiveStream {
             self.note(message.seq());
         }
         self.cursor.count += count.saturating_sub(REPEATED_MESSAGES + 1) as u64;
+        if self.representation == Representation::Html {
+            self.cursor.pages.push((self.cursor.sent, page.upto, page.as_of));
+        }
         self.cursor.sent = page.upto;
         // A reader whose cursor meant nothing was told so already, before this first page.
         if std::mem::take(&mut self.cursor.lost) {

@@ -162,7 +162,9 @@ async fn everything_can_be_done_by_keyboard() {
         tab.eval("(({ id, className, textContent }) => id || className || textContent)(document.activeElement)")
             .await
     };
-    // In the order in which it stands on the page.
+    // In the order in which it stands on the page. What one has sent has a menu.
+    press(Key::Tab, true).await;
+    assert_eq!(on().await, "⋯");
     press(Key::Tab, true).await;
     assert_eq!(on().await, "scroller");
     press(Key::Up, false).await;
@@ -170,7 +172,7 @@ async fn everything_can_be_done_by_keyboard() {
     tab.until("document.querySelector('.scroller').scrollTop < -100").await;
     post(&app, "bob", "new").await;
     tab.until("!document.getElementById('newest').hidden").await;
-    press(Key::Tab, false).await;
+    press(Key::Tab, true).await;
     assert_eq!(on().await, "newest");
     press(Key::Enter, false).await;
     tab.until("document.querySelector('.scroller').scrollTop > -1").await;
@@ -179,7 +181,7 @@ async fn everything_can_be_done_by_keyboard() {
     assert_eq!(on().await, "Send");
     let outline = "getComputedStyle(document.activeElement).boxShadow !== 'none' || getComputedStyle(document.activeElement).outlineStyle !== 'none'";
     assert!(tab.eval::<bool>(outline).await, "it is seen where the keyboard is");
-    for expected in ["text", "scroller", "secondary", "rooms"] {
+    for expected in ["text", "⋯", "scroller", "secondary", "rooms"] {
         press(Key::Tab, true).await;
         assert_eq!(on().await, expected);
     }

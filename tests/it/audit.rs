@@ -23,10 +23,11 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::{sync::watch, task::block_in_place, time::timeout_at};
 
 use crate::{
-    client::{Message, send},
+    client::{Message, Raw, send},
+    removal::files_with,
     support::{App, PATIENCE, soon},
 };
-use people::{Errand, Reader, Sent};
+use people::{Errand, Reader, Sent, TAKEN_BACK};
 use proxy::Proxy;
 use verdict::Books;
 
@@ -124,11 +125,18 @@ async fn on_a_network_that_breaks_and_over_deaths_nothing_acknowledged_is_lost_o
     let deaths: Vec<String> = deaths.into_iter().chain(none).collect();
     println!("audit: deaths: {}", deaths.join(", "));
     println!("audit: connections: {}", proxy.struck());
-    settle(plan, begun, &sent, &end, readers).await;
+    let left = taken_back(&app, &start.id).await;
+    settle(plan, begun, (&sent, &end), readers, left).await;
 }
 
 /// Waits until each reader is at the end, and makes the books.
-async fn settle(plan: Plan, begun: Instant, sent: &[Sent], end: &Message, readers: Vec<Reader>) {
+async fn settle(
+    plan: Plan,
+    begun: Instant,
+    (sent, end): (&[Sent], &Message),
+    readers: Vec<Reader>,
+    mut faults: Vec<String>,
+) {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let (mut seen, mut opened) = (Vec::new(), Vec::new());
     for mut reader in readers {
@@ -140,7 +148,7 @@ async fn settle(plan: Plan, begun: Instant, sent: &[Sent], end: &Message, reader
         seen.push(reader.seen());
     }
     let books = Books::new(sent, end);
-    let faults = books.faults(&seen);
+    faults.extend(books.faults(&seen));
     opened.sort_unstable();
     let total = |count: fn(&Sent) -> usize| sent.iter().map(count).sum::<usize>();
     println!(
@@ -163,6 +171,32 @@ async fn settle(plan: Plan, begun: Instant, sent: &[Sent], end: &Message, reader
         "audit: every reader: {} messages, one order, none missing, none twice",
         seen.first().map_or(0, Vec::len)
     );
+}
+
+/// Where something is left of what was taken back: in what a reader gets that comes back from before all
+/// of it, and in the files.
+async fn taken_back(app: &App, start: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    for format in ["sse", "sse-json", "ndjson", "text", "html"] {
+        let path = format!("/rooms/audit/events?format={format}&after={start}");
+        let mut raw = Raw::open(app, &path).await;
+        let ended = |all: &str| {
+            [">end<", "\"text\":\"end\"", ": end\n"].iter().any(|end| all.contains(end))
+        };
+        if raw.until(format, ended).await.contains(TAKEN_BACK) {
+            faults.push(format!("{format} has what was taken back"));
+        }
+    }
+    let home = app.home();
+    let begun = Instant::now();
+    loop {
+        let left = files_with(home.path(), TAKEN_BACK);
+        if left.is_empty() || begun.elapsed() > PATIENCE {
+            faults.extend(left.into_iter().map(|file| format!("{file} has what was taken back")));
+            return faults;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Ends the server and starts it again, by SIGKILL and SIGTERM in turn, whenever a drawn part of

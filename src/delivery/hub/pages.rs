@@ -36,13 +36,15 @@ pub(crate) struct CatchUp {
     pub entries: Vec<Entry>,
     /// The cursor of a reader that has these.
     pub upto: Seq,
+    /// The messages have every change in them up to here.
+    pub as_of: Seq,
     encoded: Encoded,
 }
 
 impl CatchUp {
     fn new(page: Page) -> Self {
-        let Page { gap, entries, upto } = page;
-        Self { gap, entries, upto, encoded: Encoded::default() }
+        let Page { gap, entries, upto, as_of } = page;
+        Self { gap, entries, upto, as_of, encoded: Encoded::default() }
     }
 
     /// Its messages in one representation, in one piece, and before them word of the gap, where

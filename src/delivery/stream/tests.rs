@@ -16,6 +16,7 @@ fn stream(hub: &Hub, representation: Representation, count: u64) -> LiveStream {
         count,
         recent: VecDeque::new(),
         had: Vec::new(),
+        pages: Vec::new(),
     };
     let (opening, epoch) = (Chunk::default(), Epoch::parse("e").unwrap());
     LiveStream::new(live, cursor, representation, opening, epoch, metrics(), Box::new(()))

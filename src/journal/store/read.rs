@@ -22,6 +22,8 @@ pub struct Page {
     /// The place that the reader has when it has these: the last entry's, or, where nothing
     /// more was there, the journal's newest at that moment.
     pub upto: Seq,
+    /// The journal's newest place at that moment: the messages are as they were then.
+    pub as_of: Seq,
 }
 
 #[cfg(test)]
@@ -124,7 +126,7 @@ impl<'a> Reader<'a> {
         let Some(room) = self.room(name)? else {
             // There may have been such a room; see `forget`.
             let gap = (seq < self.forgotten()?).then_some(Gap { gone: None });
-            return Ok(Page { gap, entries: Vec::new(), upto: last.max(seq) });
+            return Ok(Page { gap, entries: Vec::new(), upto: last.max(seq), as_of: last });
         };
         let sql = format!(
             "SELECT {COLUMNS} FROM entries e WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
@@ -135,7 +137,7 @@ impl<'a> Reader<'a> {
             Some(newest) if !rows.all || rows.count == limit => newest,
             _ => last.max(seq),
         };
-        Ok(Page { gap: self.gap(&room, seq)?, entries: rows.entries, upto })
+        Ok(Page { gap: self.gap(&room, seq)?, entries: rows.entries, upto, as_of: last })
     }
 
     /// See [`Journal::before`](crate::journal::Journal::before).

@@ -78,11 +78,13 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                 dd {
                     "A message, with its id. Its data may be several lines, as the standard has it."
                 }
-                dt { code { "MessageRemoved" } ", " code { "MessageEdited" } }
+                dt { code { "MessageRemoved" } }
                 dd {
-                    "A message as it is from here on, to be put in the place of the one with the same "
+                    "What is left of a message, to be put in the place of the one with the same "
                     code { "id" } " attribute. The event has an id of its own."
                 }
+                dt { code { "MessageEdited" } }
+                dd { "The same of a message that has another text." }
                 dt { code { "PresenceChanged" } }
                 dd { "Who is here now." }
                 dt { code { "Gap" } }

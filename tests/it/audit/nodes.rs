@@ -177,7 +177,7 @@ async fn over_nodes_that_die_and_are_parted_nothing_is_lost_or_comes_twice_and_a
     for proxy in &proxies {
         println!("audit: connections: {}", proxy.struck());
     }
-    settle(plan, begun, &sent, &end, readers).await;
+    settle(plan, begun, (&sent, &end), readers, Vec::new()).await;
     all_list_who_is_here(&cluster, people).await;
     println!("audit: took {:.1} s", begun.elapsed().as_secs_f64());
 }

@@ -17,13 +17,30 @@ use tokio::{
 };
 
 use super::{Drawn, END, Plan, between};
-use crate::client::{Events, Message, client};
+use crate::{
+    client::{Events, Message, client, ids_on, text_of},
+    support::PATIENCE,
+};
 
 /// How long a sender waits for one answer: shorter than the longest pause of the network.
 const ANSWER: Duration = Duration::from_secs(1);
 
 /// How long a reader bears silence: shorter than the longest pause of the network.
 const SILENCE: Duration = Duration::from_secs(2);
+
+/// What each text begins with that is taken back.
+pub const TAKEN_BACK: &str = "taken-back-";
+
+/// What a reader has of such a message at the end.
+pub const REMOVED: &str = "Message removed";
+
+/// What becomes of a message once it is acknowledged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    Edited,
+    Removed,
+}
 
 /// What all senders work on together.
 pub struct Errand {
@@ -93,6 +110,26 @@ impl Errand {
         one.or(other)
     }
 
+    /// Removes or edits what was sent under a key, again until that is answered.
+    async fn change(&self, id: &str, key: &str, text: Option<&str>, dice: &mut StdRng) {
+        let begun = Instant::now();
+        let url = format!("{}/{id}", any(&self.urls, dice));
+        loop {
+            let request = match text {
+                None => self.client.delete(&url).form(&[("key", key)]),
+                Some(text) => self.client.patch(&url).form(&[("key", key), ("text", text)]),
+            };
+            if let Ok(Ok(answer)) = timeout(ANSWER, request.send()).await
+                && !answer.status().is_server_error()
+            {
+                assert_eq!(answer.status(), 200, "nothing is wrong with {key}");
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the change of {key} is never answered");
+            sleep(between(dice, 5, 100)).await;
+        }
+    }
+
     /// Tries again until it is answered.
     async fn insist(&self, text: &str, key: &str, dice: &mut StdRng) -> Message {
         let begun = Instant::now();
@@ -118,6 +155,8 @@ pub struct Sent {
     pub acknowledged: Vec<Message>,
     /// Tried once, and left there: stored or not.
     pub given_up: Vec<String>,
+    /// What became of some of them: ids and texts.
+    pub changed: Vec<(String, String)>,
     /// Messages that took more than one try.
     pub retried: usize,
     /// What one key was answered with, where that was not one message.
@@ -133,9 +172,20 @@ pub async fn send_all(errand: Arc<Errand>) -> Sent {
             return sent;
         }
         let mut dice = errand.plan.dice(Drawn::Message, number);
-        let (text, key) = (text(number, &mut dice), format!("audit-{number}"));
-        let impatient = dice.random_ratio(1, 5);
         let nodes = errand.urls.len() > 1;
+        let fate = match dice.random_range(0..20) {
+            // Over nodes what is sent is tried twice at once, and stays.
+            0 | 1 if nodes => Fate::Stays,
+            0 => Fate::Edited,
+            1 => Fate::Removed,
+            _ => Fate::Stays,
+        };
+        // Long enough to prove who sent it.
+        let (mut text, key) = (text(number, &mut dice), format!("audit-message-{number:06}"));
+        if fate == Fate::Removed {
+            text = format!("{TAKEN_BACK}{text}");
+        }
+        let impatient = fate == Fate::Stays && dice.random_ratio(1, 5);
         let first = if nodes && dice.random_ratio(1, 10) {
             errand.post_twice(&text, &key, &mut dice, &mut sent.twice).await
         } else {
@@ -152,6 +202,19 @@ pub async fn send_all(errand: Arc<Errand>) -> Sent {
                 }
                 sent.acknowledged.push(message);
                 sent.retried += 1;
+            }
+        }
+        let id = sent.acknowledged.last().map(|message| message.id.clone()).unwrap_or_default();
+        match fate {
+            Fate::Stays => {}
+            Fate::Edited => {
+                let text = format!("{number}: edited.");
+                errand.change(&id, &key, Some(&text), &mut dice).await;
+                sent.changed.push((id, text));
+            }
+            Fate::Removed => {
+                errand.change(&id, &key, None, &mut dice).await;
+                sent.changed.push((id, REMOVED.to_owned()));
             }
         }
         errand.settled.send_modify(|settled| *settled += 1);
@@ -219,11 +282,11 @@ async fn read(
     mut dice: StdRng,
 ) {
     let client = client();
+    let mut cursor = None;
     loop {
         opened.fetch_add(1, Ordering::Relaxed);
         let mut request = client.get(any(&urls, &mut dice));
-        let last = seen.lock().unwrap().last().map(|(id, _)| id.clone());
-        if let Some(id) = last {
+        if let Some(id) = &cursor {
             request = request.header("last-event-id", id);
         }
         if let Ok(Ok(answer)) = timeout(SILENCE, request.send()).await {
@@ -235,9 +298,10 @@ async fn read(
             assert_eq!(answer.status(), 200, "a stream opens");
             let mut events = Events::of(answer);
             // A gap is no message, and fails the reader: everything is kept.
-            while let Ok(Some(message)) = timeout(SILENCE, events.try_message()).await {
-                let ended = message.1 == END;
-                seen.lock().unwrap().push(message);
+            while let Ok(Some(came)) = timeout(SILENCE, next(&mut events)).await {
+                cursor = Some(came.id.clone());
+                let ended = came.text == END;
+                came.note(&mut seen.lock().unwrap());
                 if ended {
                     return;
                 }
@@ -245,4 +309,36 @@ async fn read(
         }
         sleep(between(&mut dice, 5, 150)).await;
     }
+}
+
+/// A message, or what became of one.
+struct Came {
+    /// Where a reader that has it comes back.
+    id: String,
+    /// The message's id.
+    of: String,
+    text: String,
+}
+
+impl Came {
+    /// A page puts it in the place of what it has.
+    fn note(self, seen: &mut Seen) {
+        if self.id == self.of {
+            seen.push((self.of, self.text));
+            return;
+        }
+        let place = seen.iter().rposition(|(id, _)| *id == self.of);
+        seen[place.expect("what is changed came before")].1 = self.text;
+    }
+}
+
+/// What comes next; `None` when the stream has ended.
+async fn next(events: &mut Events) -> Option<Came> {
+    let event = events.next().await?;
+    let (id, html) = (event.id.expect("an id"), event.data.expect("a fragment"));
+    let of = ids_on(&html).remove(0);
+    let is_message = event.event.as_deref() == Some("NewMessage");
+    let is_change = matches!(event.event.as_deref(), Some("MessageRemoved" | "MessageEdited"));
+    assert!((is_message && id == of) || (is_change && id != of), "{id} {of}: {:?}", event.event);
+    Some(Came { id, of, text: text_of(&html) })
 }

@@ -53,6 +53,7 @@ impl Connection {
             count: 0,
             recent: VecDeque::new(),
             had: Vec::new(),
+            pages: Vec::new(),
         };
         let representation = Representation::EventStream;
         let opening = representation.opening(&room());
