@@ -67,11 +67,6 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                     }
                 }
                 div.list {
-                    // Before what one has sent, whose menus stand in the way of the keyboard.
-                    (layout::scripted(&html! {
-                        button id="newest" type="button" hidden {}
-                        template id="older" { (message::way_to_any()) }
-                    }))
                     // The scroller lays its one child out from the bottom: it stays at the newest
                     // message when it is there, and holds still when scrolled up, without a script.
                     section.scroller tabindex="0" aria-label="Messages" {
@@ -94,6 +89,10 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                             }
                         }
                     }
+                    (layout::scripted(&html! {
+                        button id="newest" type="button" hidden {}
+                        template id="older" { (message::way_to_any()) }
+                    }))
                     p #missed role="status" {}
                 }
                 (send_form(form))
