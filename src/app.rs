@@ -238,6 +238,7 @@ impl Hubbub {
 
         tasks.watch().await;
         manager::stopping();
+        journal.stop_waiting();
         // First: a server ends when its connections have, and streams end by this.
         hub.end();
         tasks.join(&[SERVER, ADMIN_SERVER, REDIRECT_SERVER]).await;
