@@ -105,6 +105,11 @@ impl Hubbub {
         // First: its lock shows whether the data is another process's.
         let journal = Journal::open(&config.data, config.retention(), metrics.clone())?;
         let secret = Secret::load(journal.path()).map_err(StartError::from);
+        if let Ok(secret) = &secret
+            && journal.last().get() > 0
+        {
+            secret.warn_if_made();
+        }
         match secret.and_then(|secret| with_operator(&journal, secret, config)) {
             Ok((secret, operator)) => Ok(Self {
                 journal,
@@ -157,6 +162,8 @@ impl Hubbub {
         #[cfg(not(feature = "nats"))]
         let nodes = None;
         let Self { journal, secret, operator, metrics, config, .. } = self;
+        // What nodes share does not hang on one of their files.
+        let secret_file = (!journal.is_shared()).then(|| secret.file(journal.path()));
         let published = journal.last();
         let hub = Hub::new(Arc::new(journal.clone()), published, metrics.clone());
         let max_connections = max_connections(&config, &listeners);
@@ -221,6 +228,9 @@ impl Hubbub {
             tasks.spawn("nodes", ends(meeting));
         }
         tasks.spawn("clock", ends(tick(hub.clone())));
+        if let Some(secret) = secret_file {
+            tasks.spawn("secret", ends(secret.watch()));
+        }
         let stopped = shutdown.clone();
         listen(&mut tasks, listeners, &state, &config, (max_connections, metrics), &shutdown);
         tasks.spawn("watchdog", ends(manager::watch(journal.clone(), stopped)));
@@ -228,6 +238,7 @@ impl Hubbub {
 
         tasks.watch().await;
         manager::stopping();
+        journal.stop_waiting();
         // First: a server ends when its connections have, and streams end by this.
         hub.end();
         tasks.join(&[SERVER, ADMIN_SERVER, REDIRECT_SERVER]).await;

@@ -34,6 +34,7 @@ use crate::message::{Draft, Entry, Epoch, Message, RoomName, Seq};
 use crate::metrics::Metrics;
 #[cfg(feature = "nats")]
 use crate::nats::Link;
+use crate::shutdown::Shutdown;
 
 pub use copy::{Copied, CopyError, backup, restore};
 pub(crate) use holds::Hold;
@@ -88,6 +89,7 @@ pub struct Journal {
     holds: Holds,
     tail: Tail,
     checked: Option<Duration>,
+    stop: Shutdown,
 }
 
 impl Journal {
@@ -99,7 +101,7 @@ impl Journal {
     pub fn open(path: &Path, retention: Retention, metrics: Metrics) -> Result<Self, OpenError> {
         let (followers, holds) = (Followers::default(), Holds::default());
         let writer = Writer::open(path, retention, followers.clone(), holds.clone())?;
-        let (path, checked) = (writer.path().to_owned(), writer.checked());
+        let (path, checked, stop) = (writer.path().to_owned(), writer.checked(), writer.stop());
         let (local, tail) = Local::start(writer, metrics)?;
         let sequencer = Sequencer::Local(local);
         let store = Store::open(&path, sequencer.epoch().clone()).inspect_err(|_| {
@@ -107,7 +109,7 @@ impl Journal {
                 writer.discard();
             }
         })?;
-        Ok(Self { store, sequencer, followers, holds, tail, checked })
+        Ok(Self { store, sequencer, followers, holds, tail, checked, stop })
     }
 
     /// Opens one node's part of a journal that many share, in the SQLite file at `path`.
@@ -124,12 +126,12 @@ impl Journal {
     ) -> Result<Self, OpenError> {
         let (followers, holds) = (Followers::default(), Holds::default());
         let writer = Writer::open(path, retention, followers.clone(), holds.clone())?;
-        let (path, checked) = (writer.path().to_owned(), writer.checked());
+        let (path, checked, stop) = (writer.path().to_owned(), writer.checked(), writer.stop());
         let prepared = sequencer::prepare(link, writer, retention).await?;
         let store = Store::open(&path, prepared.epoch().clone())?;
         let (shared, tail) = prepared.start(store.clone(), metrics).await?;
         let sequencer = Sequencer::Shared(shared);
-        Ok(Self { store, sequencer, followers, holds, tail, checked })
+        Ok(Self { store, sequencer, followers, holds, tail, checked, stop })
     }
 
     /// Where the data is, all links followed.
@@ -346,6 +348,11 @@ impl Journal {
     /// failed. Then [`Journal::ready`] is false.
     pub async fn ended(&self) {
         self.sequencer.ended().await;
+    }
+
+    /// The end is near: nobody waits any longer for a lock that another program holds on the data.
+    pub(crate) fn stop_waiting(&self) {
+        self.stop.begin();
     }
 
     /// Closes a journal that nobody came to use, and removes what opening it has made. Blocks.

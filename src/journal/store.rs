@@ -11,6 +11,7 @@ mod fingerprint;
 mod forget;
 mod lane;
 mod lock;
+mod log;
 mod migrate;
 #[cfg(feature = "nats")]
 mod node;

@@ -1,5 +1,7 @@
 //! The data's files: which they are, that they stay what they are, and copies of them.
 
+mod displaced;
+
 use std::{
     collections::BTreeSet,
     ffi::OsStr,

@@ -23,7 +23,7 @@ const CRATE: Table = &[
     ("delivery", &["fault", "journal", "message", "metrics", "sink", "view"]),
     ("fault", &[]),
     ("internals", &["delivery", "journal", "message", "metrics", "sink"]),
-    ("journal", &["fault", "message", "metrics", "nats"]),
+    ("journal", &["fault", "message", "metrics", "nats", "shutdown"]),
     ("lossy", &[]),
     ("message", &[]),
     ("metrics", &["lossy"]),

@@ -3,8 +3,13 @@
 mod files;
 
 use std::{
-    collections::BTreeSet, fs, net::TcpListener, os::unix::fs::PermissionsExt as _, path::Path,
+    collections::BTreeSet,
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
     process::Command,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -330,4 +335,30 @@ async fn a_journal_that_may_not_be_written_is_refused_at_the_start() {
     let said = refused(&mut command);
     assert!(said.contains("--data") && said.contains("ermission denied"), "{said}");
     mode(home.path(), 0o755);
+}
+
+#[tokio::test]
+async fn a_lock_of_another_program_holds_up_neither_the_end_nor_the_answer_of_who_waits_for_it() {
+    let mut app = App::start();
+    send(&app, "lobby", "ann", "before").await;
+    let other = rusqlite::Connection::open(app.data()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let mut waiting = Wire::to(&app).await;
+    let form = "username=ann&text=meanwhile";
+    waiting
+        .say(&format!(
+            "POST /rooms/lobby/messages HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}",
+            app.address(),
+            form.len()
+        ))
+        .await
+        .unwrap();
+    // There is no word of one that waits.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let begun = Instant::now();
+    assert!(app.stop().success(), "a clean end");
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    let said = waiting.rest().await;
+    assert!(said.starts_with("HTTP/1.1 503 "), "{said}");
 }

@@ -20,7 +20,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::{
     sync::{oneshot, watch},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{
@@ -36,6 +36,7 @@ use crate::{
     fault,
     message::{self, Draft, Entry, Epoch, Message, MessageId, RoomName, Seq, State},
     metrics::Metrics,
+    shutdown::Shutdown,
 };
 
 pub(super) use mark::Mark;
@@ -59,6 +60,9 @@ const TEND_INTERVAL: Duration = Duration::from_secs(1);
 /// than a look for the old ones took.
 const SENDS_SHARE: u32 = 4;
 
+/// How long a sender still waits once the process is to stop: less than connections have then.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+
 // A batch that met a lock is stored while its senders still wait for it.
 const _: () = assert!(LOCK_TIMEOUT.as_secs() < APPEND_TIMEOUT.as_secs());
 
@@ -69,6 +73,7 @@ pub(crate) struct Local {
     queue: SyncSender<Command>,
     committed: watch::Receiver<Seq>,
     health: Health,
+    stop: Shutdown,
     /// Closed when the thread has ended.
     ended: watch::Receiver<()>,
     /// The thread, until it is closed. A std mutex: it is taken once, and never across an await.
@@ -138,6 +143,7 @@ impl Local {
         };
         mark.begin(path, &epoch, last).map_err(io)?;
         writer.keep();
+        let stop = writer.stop();
 
         let (queue, commands) = mpsc::sync_channel(MAX_QUEUED);
         let (sequence, committed, ended) =
@@ -148,7 +154,7 @@ impl Local {
             .spawn(move || sequence.run(&commands))
             .map_err(OpenError::Thread)?;
         let thread = Arc::new(Mutex::new(Some(thread)));
-        Ok((Self { epoch, queue, committed, health, ended, thread }, tail))
+        Ok((Self { epoch, queue, committed, health, stop, ended, thread }, tail))
     }
 
     /// The journal's own epoch, born with its file.
@@ -182,6 +188,16 @@ impl Local {
             Err(TrySendError::Full(_)) => return Err(AppendError::Busy),
             Err(TrySendError::Disconnected(_)) => return Err(AppendError::Closed),
         }
+        let stopped = async {
+            self.stop.begun().await;
+            sleep(STOP_TIMEOUT).await;
+        };
+        let answered = async {
+            tokio::select! {
+                answered = answered => answered,
+                () = stopped => Ok(Err(AppendError::Closed)),
+            }
+        };
         match timeout(APPEND_TIMEOUT, answered).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(AppendError::Closed),

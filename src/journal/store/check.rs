@@ -1,6 +1,8 @@
 //! Whether a file is what was left here, and whole.
 
 use std::{
+    io,
+    os::unix::fs::FileExt as _,
     path::Path,
     time::{Duration, Instant},
 };
@@ -8,7 +10,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    fingerprint::{self, Fingerprint},
+    fingerprint::{self, Fingerprint, OFFSET as MARK_BYTES},
     lock::Lock,
     migrate::{self, SCHEMA_VERSION},
     open::OpenError,
@@ -18,8 +20,11 @@ use super::{
 /// What speaks for the data and its log before they are opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Evidence {
-    /// They are as hubbub left them.
-    AsLeft,
+    /// They are as hubbub left them, as far as some pages tell.
+    AsLeft {
+        /// The highest seq that was given out here, where it is known.
+        upto: u64,
+    },
     /// Nothing: they come from elsewhere, or from a hubbub that noted nothing.
     Nothing {
         /// Whether there is a log.
@@ -44,14 +49,28 @@ pub(super) fn evidence(lock: &Lock) -> Result<Evidence, OpenError> {
     let Some(noted) = Fingerprint::noted(lock.mark()).map_err(io)? else {
         return Ok(Evidence::Nothing { log: has_log });
     };
+    let as_left = Evidence::AsLeft { upto: noted_seq(lock).map_err(io)? };
     if noted.matches(lock.data()).map_err(io)? {
-        return Ok(Evidence::AsLeft);
+        return Ok(as_left);
     }
     match has_log {
         false => Ok(Evidence::Nothing { log: false }),
-        true if noted.is_explained_by(&log, lock.data()).map_err(io)? => Ok(Evidence::AsLeft),
+        true if noted.is_explained_by(&log, lock.data()).map_err(io)? => Ok(as_left),
         true => Err(OpenError::Apart(lock.path().to_owned())),
     }
+}
+
+/// The highest seq that was noted beside the data; 0 where there is none, as with a node's.
+fn noted_seq(lock: &Lock) -> io::Result<u64> {
+    let mut bytes = [0; MARK_BYTES];
+    let length = lock.mark().read_at(&mut bytes, 0)?;
+    let noted = str::from_utf8(&bytes[..length]).unwrap_or_default();
+    Ok(noted.split_ascii_whitespace().next().and_then(|seq| seq.parse().ok()).unwrap_or(0))
+}
+
+fn last(connection: &Connection, path: &Path) -> Result<u64, OpenError> {
+    let last = connection.query_row("SELECT last FROM journal", [], |row| row.get(0));
+    last.map_err(|why| OpenError::sqlite(path, why))
 }
 
 /// Checks the journal that is open where nothing speaks for it, and answers how long that took.
@@ -62,7 +81,10 @@ pub(super) fn unless_as_left(
 ) -> Result<Option<Duration>, OpenError> {
     let version = migrate::identify(connection, path)?;
     match (evidence, version) {
-        (Evidence::AsLeft, _) | (_, 0) => Ok(None),
+        (_, 0) => Ok(None),
+        // Where some is missing, a log was cut off, which may have left a part of a checkpoint.
+        (Evidence::AsLeft { upto }, _) if last(connection, path)? >= upto => Ok(None),
+        (Evidence::AsLeft { .. }, _) => content(connection, path, version, true).map(Some),
         (Evidence::Nothing { log }, _) => content(connection, path, version, log).map(Some),
     }
 }

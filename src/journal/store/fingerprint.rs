@@ -24,8 +24,8 @@ const MAX_BYTES: usize = 80;
 
 /// How long the log's header is, and that of each page in it; see
 /// <https://www.sqlite.org/walformat.html>.
-const LOG_HEADER: u64 = 32;
-const FRAME_HEADER: u64 = 24;
+pub(super) const LOG_HEADER: u64 = 32;
+pub(super) const FRAME_HEADER: u64 = 24;
 
 /// The first page of a data file, and the page of its highest seq.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,11 +129,12 @@ pub(super) enum Generation {
 }
 
 impl Generation {
-    /// As the log's header says.
+    /// As the log's header says: by the first salt, which counts that for all connections, unlike the
+    /// sequence number before it.
     pub(super) fn of(log: &Path) -> io::Result<Self> {
         let log = File::open(log)?;
         let mut number = [0; 4];
-        match log.read_exact_at(&mut number, 12) {
+        match log.read_exact_at(&mut number, 16) {
             Ok(()) => Ok(Self::Number(u32::from_be_bytes(number))),
             Err(why) if why.kind() == io::ErrorKind::UnexpectedEof => {
                 let empty = log.metadata()?;

@@ -4,7 +4,9 @@ use std::{
     ffi::OsStr,
     fs::{self, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{
+        FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    },
     path::{Path, PathBuf},
 };
 
@@ -69,10 +71,14 @@ impl Lock {
                 let absent = FILES.into_iter().filter(|ending| match *ending {
                     "" => !had_data,
                     ".lock" => !had_mark,
-                    ending => !beside(&real, ending).exists(),
+                    ending => fs::symlink_metadata(beside(&real, ending)).is_err(),
                 });
                 let absent = absent.collect();
-                return Ok(Self { path: real, data, mark, absent, kept: false });
+                let lock = Self { path: real, data, mark, absent, kept: false };
+                return match lock.no_file() {
+                    Some((file, why)) => Err(OpenError::io(&file, why)),
+                    None => Ok(lock),
+                };
             }
         }
         Err(io(io::Error::other("the file is replaced all the time")))
@@ -164,15 +170,24 @@ impl Lock {
 
     /// What SQLite keeps beside the data and cannot open.
     fn at_fault(&self) -> Option<(PathBuf, io::Error)> {
-        ["-wal", "-shm"].into_iter().find_map(|ending| {
+        let denied = || {
+            ["-wal", "-shm"].into_iter().find_map(|ending| {
+                let path = self.beside(ending);
+                fs::symlink_metadata(&path).ok()?;
+                let why = OpenOptions::new().read(true).write(true).open(&path).err()?;
+                Some((path, why))
+            })
+        };
+        self.no_file().or_else(denied)
+    }
+
+    /// What lies where SQLite keeps a file and is none; it follows no link. To open a pipe would wait
+    /// for who writes into it.
+    fn no_file(&self) -> Option<(PathBuf, io::Error)> {
+        ["-wal", "-shm", "-journal"].into_iter().find_map(|ending| {
             let path = self.beside(ending);
             let known = fs::symlink_metadata(&path).ok()?;
-            let why = if known.is_file() {
-                OpenOptions::new().read(true).write(true).open(&path).err()?
-            } else {
-                io::Error::other("this is no file")
-            };
-            Some((path, why))
+            must_be_file(&known).err().map(|why| (path, why))
         })
     }
 }
@@ -189,8 +204,9 @@ impl Drop for Lock {
         for ending in self.absent.iter().filter(|ending| !(is_part && ending.starts_with('-'))) {
             let _ = fs::remove_file(self.beside(ending));
         }
-        if self.is_new() {
-            let _ = fs::remove_file(self.beside("-journal"));
+        let rollback = self.beside("-journal");
+        if self.is_new() && fs::symlink_metadata(&rollback).is_ok_and(|known| known.is_file()) {
+            let _ = fs::remove_file(rollback);
         }
     }
 }
@@ -224,8 +240,25 @@ fn resolve(path: &Path) -> io::Result<PathBuf> {
     Ok(fs::canonicalize(directory(path))?.join(name))
 }
 
+/// Says what it is, where it is no file.
+fn must_be_file(known: &fs::Metadata) -> io::Result<()> {
+    let kind = known.file_type();
+    let what = match kind {
+        _ if kind.is_file() => return Ok(()),
+        _ if kind.is_dir() => "directory",
+        _ if kind.is_symlink() => "symbolic link",
+        _ if kind.is_fifo() => "pipe",
+        _ if kind.is_socket() => "socket",
+        _ => "device",
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("this is a {what}, and no file")))
+}
+
 /// The file, and whether it was there.
 fn open_or_make(path: &Path) -> io::Result<(File, bool)> {
+    if let Ok(known) = fs::metadata(path) {
+        must_be_file(&known)?;
+    }
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     match options.open(path) {

@@ -12,8 +12,6 @@ use super::{
     lock::PRIVATE,
     open::OpenError,
     read::{Reader, signed},
-    rooms::Rooms,
-    tend::Chores,
     write::{self, Batch, Found, Writer},
 };
 use crate::{
@@ -102,7 +100,7 @@ impl Writer {
         )?;
         set_standing(&transaction, Standing { filled, ..Standing::default() })?;
         transaction.commit()?;
-        (self.rooms, self.chores) = (Rooms::default(), Chores::default());
+        self.forgot();
         Ok(())
     }
 }
@@ -225,7 +223,7 @@ impl Batch<'_> {
     }
 
     /// Says how the node stands, and makes that durable; nothing else was done in the batch.
-    pub(crate) fn commit_standing(self, standing: Standing) -> Result<(), rusqlite::Error> {
+    pub(crate) fn commit_standing(self, standing: Standing) -> Result<(), WriteError> {
         set_standing(&self.transaction, standing)?;
         self.commit_without_seq()
     }

@@ -15,6 +15,9 @@ use super::{
 /// wait as well, a little longer than this, so that the lock alone refuses none of them.
 pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(9);
 
+/// How long the writer waits for one at a time: then it looks whether it is to stop.
+pub(super) const LOCK_TURN: Duration = Duration::from_millis(100);
+
 /// Why the journal cannot be opened, in words for the operator who reads it on stderr.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -165,6 +168,30 @@ pub(super) fn readable(path: &Path) -> Result<Connection, rusqlite::Error> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(LOCK_TIMEOUT)?;
     settle(&connection)?;
+    Ok(connection)
+}
+
+/// The file by itself, as if it had no log: for a look at what a checkpoint has put there. It takes
+/// no locks.
+pub(super) fn alone(path: &Path) -> Result<Connection, rusqlite::Error> {
+    use std::{fmt::Write as _, os::unix::ffi::OsStrExt as _};
+
+    let mut name = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' => name.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => name.push(char::from(*byte)),
+            // RFC 3986, section 2.1.
+            byte => write!(name, "%{byte:02X}").expect("a string takes all"),
+        }
+    }
+    name.push_str("?immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(name, flags)?;
+    // Else a file is refused that lacks its last pages, which are in the log.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, true)?;
     Ok(connection)
 }
 

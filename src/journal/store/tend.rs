@@ -100,12 +100,12 @@ impl Writer {
         at: Instant,
     ) -> Result<bool, WriteError> {
         self.look();
-        self.connection.busy_timeout(Duration::ZERO)?;
+        self.wait_for_locks(Duration::ZERO)?;
         self.connection.pragma_update(None, "synchronous", "normal")?;
         let outcome = self.step(now, at);
         let synced = self.connection.pragma_update(None, "synchronous", self.synchronous);
         synced.expect("outside of a transaction it can be set");
-        self.connection.busy_timeout(LOCK_TIMEOUT)?;
+        self.wait_for_locks(LOCK_TIMEOUT)?;
         match outcome {
             Err(WriteError::Sqlite(why))
                 if why.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) =>

@@ -4,7 +4,7 @@
 //! The data file is only ever changed by a checkpoint, which copies the log's pages into it. So this
 //! makes the checkpoints, and knows the file before and after each: what else changes it is another
 //! program that writes over it, as `cp` does. Somebody's own SQLite may make a checkpoint as well;
-//! then the log says so.
+//! then the log says so, and the file must have by itself all that was in logs that are gone.
 
 use std::{
     fs, io,
@@ -12,16 +12,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::{
-    fingerprint::{Fingerprint, Generation},
+    fingerprint::Fingerprint,
     lock::Lock,
+    log::{Files, Log, checkpoint},
+    open,
 };
+use crate::message::Seq;
 
 /// Pages in the log (16 MB) from which on it is folded into the file, SQLite's own number being
 /// 1,000: a page that many commits changed is then copied once.
 const MAX_LOG_PAGES: u64 = 4000;
+
+/// How often the file is compared again that looks wrong: a page may be read while a checkpoint writes
+/// it.
+const MAX_TRIES: usize = 3;
 
 /// The files are not what they were: what is written to them may be lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +37,7 @@ pub enum Displaced {
     #[error("its files were removed or replaced while they were in use; put them back, or restart")]
     Moved,
     /// The data is another, or a mixture.
-    #[error("another program wrote over the data file while it was in use; restart")]
+    #[error("another program wrote over the data file or its log while it was in use; restart")]
     Overwritten,
 }
 
@@ -41,21 +48,18 @@ pub(super) struct Watch {
     noted: bool,
     /// The log when the fingerprint was taken.
     log: Log,
+    /// The highest seq that was committed here.
+    last: Seq,
+    /// Which log there is; `None` where it is empty.
+    begun: Option<[u8; 8]>,
+    /// The highest seq before that log was begun: the data file must have it by itself.
+    due: Seq,
+    /// Up to where it is known to have it.
+    found: Seq,
+    files: Files,
     /// The log and its index, and which files they are.
-    files: Vec<(PathBuf, FileId)>,
+    ids: Vec<(PathBuf, FileId)>,
     displaced: Option<Displaced>,
-}
-
-/// How far a log is.
-#[derive(Clone, Copy, Debug)]
-struct Log {
-    /// Changes with each commit of another connection.
-    version: i64,
-    generation: Generation,
-    /// Pages in it.
-    written: u64,
-    /// How many of them are in the data file.
-    copied: u64,
 }
 
 /// A file's device and number.
@@ -66,12 +70,32 @@ impl Watch {
     pub(super) fn begin(connection: &Connection, lock: &Lock) -> io::Result<Self> {
         let fingerprint = Fingerprint::take(lock.data(), connection)?;
         let log = Log::read(connection, lock)?;
-        let files = ["-wal", "-shm"].map(|ending| lock.beside(ending)).into_iter();
-        let files =
-            files.map(|path| id_of(&path).map(|id| (path, id))).collect::<Result<_, _>>()?;
-        let mut watch = Self { fingerprint, noted: false, log, files, displaced: None };
+        let last = last(connection).map_err(io::Error::other)?;
+        let files = Files::open(lock)?;
+        let begun = files.begun()?;
+        let due = if begun.is_none() { last } else { last_in_file(lock).unwrap_or(Seq::ZERO) };
+        let ids = ["-wal", "-shm"].map(|ending| lock.beside(ending)).into_iter();
+        let ids = ids.map(|path| id_of(&path).map(|id| (path, id))).collect::<Result<_, _>>()?;
+        let mut watch = Self {
+            fingerprint,
+            noted: false,
+            log,
+            last,
+            begun,
+            due,
+            found: due,
+            files,
+            ids,
+            displaced: None,
+        };
         watch.note(lock);
         Ok(watch)
+    }
+
+    /// All there was is forgotten on purpose.
+    #[cfg(feature = "nats")]
+    pub(super) fn forget(&mut self) {
+        (self.last, self.due, self.found) = (Seq::ZERO, Seq::ZERO, Seq::ZERO);
     }
 
     /// What is wrong with the files, as far as is known.
@@ -86,33 +110,53 @@ impl Watch {
         }
         // What cannot be told is not held against them: the next commit will tell.
         let in_place = lock.is_in_place().unwrap_or(true)
-            && self.files.iter().all(|(path, id)| match id_of(path) {
+            && self.ids.iter().all(|(path, id)| match id_of(path) {
                 Ok(now) => now == *id,
                 Err(why) => why.kind() != io::ErrorKind::NotFound,
             });
         self.displaced = (!in_place).then_some(Displaced::Moved);
         if in_place {
+            self.look_at_log(self.last);
             self.compare(connection, lock);
         }
     }
 
-    /// Something was committed: folds the log into the file where it has become long, as far as
-    /// readers let it.
-    pub(super) fn committed(&mut self, connection: &Connection, lock: &Lock) {
-        let Ok((written, _)) = checkpoint(connection, "noop") else { return };
+    /// Something is to be committed.
+    pub(super) fn begun(&mut self) -> Result<(), Displaced> {
+        if self.displaced.is_none() && !self.files.are_whole() {
+            self.displaced = Some(Displaced::Overwritten);
+        }
+        self.displaced.map_or(Ok(()), Err)
+    }
+
+    /// Something was committed, up to `last` where it was numbered: folds the log into the file where
+    /// it has become long, as far as readers let it.
+    ///
+    /// # Errors
+    ///
+    /// [`Displaced`] where it may be lost.
+    pub(super) fn committed(
+        &mut self,
+        connection: &Connection,
+        lock: &Lock,
+        last: Option<Seq>,
+    ) -> Result<(), Displaced> {
+        let before = self.last;
+        self.last = last.unwrap_or(before);
+        self.look_at_log(before);
+        let written = checkpoint(connection, "noop").map_or(0, |(written, _)| written);
         let is_long = written >= MAX_LOG_PAGES;
-        if self.displaced.is_some() || !(is_long || self.log.is_empty()) {
-            return;
+        if is_long || self.log.is_empty() || self.due > self.found {
+            self.compare(connection, lock);
         }
-        self.compare(connection, lock);
-        if self.displaced.is_some() || !is_long {
-            return;
+        if is_long && self.displaced.is_none() {
+            if let Err(why) = checkpoint(connection, "passive") {
+                tracing::debug!(%why, "the log could not be folded into the file");
+            }
+            // One that failed may have changed the file as well.
+            self.renew(connection, lock);
         }
-        if let Err(why) = checkpoint(connection, "passive") {
-            tracing::debug!(%why, "the log could not be folded into the file");
-        }
-        // One that failed may have changed the file as well.
-        self.renew(connection, lock);
+        self.displaced.map_or(Ok(()), Err)
     }
 
     /// Folds all of the log into the file and empties it, so that nothing of what was overwritten is
@@ -149,22 +193,56 @@ impl Watch {
         self.fingerprint.again(lock.data())?.note(lock.mark())
     }
 
+    /// Looks whether the log is whole, and whether it was begun anew since; up to `upto` all was
+    /// committed before that.
+    fn look_at_log(&mut self, upto: Seq) {
+        if !self.files.are_whole() {
+            self.displaced = Some(Displaced::Overwritten);
+        } else if let Ok(begun) = self.files.begun()
+            && (begun.is_none() || begun != self.begun)
+        {
+            (self.begun, self.due) = (begun, upto);
+        }
+    }
+
     /// Compares the file with what it was.
     fn compare(&mut self, connection: &Connection, lock: &Lock) {
-        if self.fingerprint.matches(lock.data()).unwrap_or(true) {
-            if !self.noted {
-                self.note(lock);
-            }
-            if self.log.is_empty()
-                && let Ok(log) = Log::read(connection, lock)
-            {
-                self.log = log;
-            }
-        } else if Log::read(connection, lock).is_ok_and(|now| self.log.was_folded(now)) {
-            self.renew(connection, lock);
-        } else {
-            self.displaced = Some(Displaced::Overwritten);
+        if self.displaced.is_some() {
+            return;
         }
+        let is_same = || self.fingerprint.matches(lock.data()).unwrap_or(true);
+        let has_due = || last_in_file(lock).is_none_or(|last| last >= self.due);
+        let is_ours = || {
+            if is_same() {
+                self.due == self.found || has_due()
+            } else {
+                has_due() && self.was_folded(connection, lock).unwrap_or(false)
+            }
+        };
+        if !(0..MAX_TRIES).any(|_| is_ours()) {
+            self.displaced = Some(Displaced::Overwritten);
+            return;
+        }
+        self.found = self.due;
+        if !is_same() {
+            return self.renew(connection, lock);
+        }
+        if !self.noted {
+            self.note(lock);
+        }
+        if self.log.is_empty()
+            && let Ok(log) = Log::read(connection, lock)
+        {
+            self.log = log;
+        }
+    }
+
+    /// Whether somebody's checkpoint can have made the file what it is.
+    fn was_folded(&self, connection: &Connection, lock: &Lock) -> io::Result<bool> {
+        let now = Log::read(connection, lock)?;
+        Ok(self.log.was_folded(now)
+            && (!self.log.goes_on_in(now)
+                || self.fingerprint.is_explained_by(&lock.beside("-wal"), lock.data())?))
     }
 
     /// Takes the fingerprint anew.
@@ -192,82 +270,25 @@ impl Watch {
     }
 }
 
-impl Log {
-    fn read(connection: &Connection, lock: &Lock) -> io::Result<Self> {
-        let (written, copied) = checkpoint(connection, "noop").map_err(io::Error::other)?;
-        let version = connection.pragma_query_value(None, "data_version", |row| row.get(0));
-        let version = version.map_err(io::Error::other)?;
-        let generation = Generation::of(&lock.beside("-wal"))?;
-        Ok(Self { version, generation, written, copied })
-    }
-
-    fn is_empty(self) -> bool {
-        matches!(self.generation, Generation::Empty(_))
-    }
-
-    /// Whether all of it is in the data file.
-    fn is_whole(self) -> bool {
-        self.written > 0 && self.copied == self.written
-    }
-
-    /// Whether somebody has copied more of it into the data file since.
-    fn was_folded(self, now: Self) -> bool {
-        use Generation::{Empty, Number};
-        match (self.generation, now.generation) {
-            _ if now.version != self.version => true,
-            // One that is about to be begun anew, which happens here with a write only.
-            (_, Number(_)) if now.written == 0 && self.written > 0 => true,
-            (Empty(_), Number(_)) if now.written == 0 => true,
-            (before, now_in) if before == now_in => now.copied > self.copied,
-            // Nobody but another empties it.
-            (_, Empty(_)) => true,
-            (Empty(_), Number(_)) => now.copied > 0,
-            (Number(before), Number(now_in)) => {
-                now_in != before.wrapping_add(self.is_whole().into()) || now.copied > 0
-            }
-        }
-    }
-}
-
-/// Makes a checkpoint, or none (`noop`); how many pages the log has after it, and how many of them
-/// are in the data file.
-fn checkpoint(connection: &Connection, mode: &str) -> Result<(u64, u64), rusqlite::Error> {
-    connection
-        .prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?
-        .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))
-}
-
 fn id_of(path: &Path) -> io::Result<FileId> {
     fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The highest seq.
+fn last(connection: &Connection) -> Result<Seq, rusqlite::Error> {
+    connection.query_row("SELECT last FROM journal", [], |row| row.get(0)).map(Seq::new)
+}
 
-    #[test]
-    fn a_log_tells_whether_somebody_else_folded_it() {
-        use Generation::{Empty, Number};
-        let log = |generation, written, copied| Log { version: 1, generation, written, copied };
-        let with_commit = Log { version: 2, ..log(Number(7), 12, 3) };
-        for (before, now, folded) in [
-            (log(Empty(1), 0, 0), log(Empty(1), 0, 0), false),
-            (log(Empty(1), 0, 0), log(Empty(2), 0, 0), true),
-            (log(Empty(1), 0, 0), log(Number(0), 9, 0), false),
-            (log(Empty(1), 0, 0), log(Number(0), 9, 3), true),
-            (log(Number(7), 9, 3), log(Number(7), 12, 3), false),
-            (log(Number(7), 9, 3), log(Number(7), 12, 4), true),
-            (log(Number(7), 9, 3), with_commit, true),
-            (log(Number(7), 9, 3), log(Number(8), 1, 0), true),
-            (log(Number(7), 9, 3), log(Empty(1), 0, 0), true),
-            (log(Number(7), 9, 3), log(Number(7), 0, 0), true),
-            (log(Empty(1), 0, 0), log(Number(7), 0, 0), true),
-            // All of it was in the file, so the next commit began it anew.
-            (log(Number(7), 9, 9), log(Number(8), 1, 0), false),
-            (log(Number(7), 9, 9), log(Number(8), 4, 2), true),
-            (log(Number(7), 9, 9), log(Number(9), 1, 0), true),
-        ] {
-            assert_eq!(before.was_folded(now), folded, "{before:?} {now:?}");
-        }
+/// That of the data file by itself, past its log and what was read before; none at all where it is no
+/// journal, and `None` where it cannot be read.
+fn last_in_file(lock: &Lock) -> Option<Seq> {
+    match open::alone(lock.path()).and_then(|file| last(&file)) {
+        Ok(last) => Some(last),
+        Err(why) => match why.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => {
+                Some(Seq::ZERO)
+            }
+            _ => None,
+        },
     }
 }

@@ -1,7 +1,12 @@
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 
 use super::{
     super::{Appended, Retention, followers::Followers, holds::Holds},
@@ -9,16 +14,19 @@ use super::{
     digest::{self, digest},
     fingerprint::has_pages,
     lock::Lock,
-    open::{self, LOCK_TIMEOUT, OpenError},
+    open::{self, LOCK_TIMEOUT, LOCK_TURN, OpenError},
     read::{signed, text, time},
     rooms::Rooms,
     tend::Chores,
     trim::{CHUNK, Trim},
     watch::Watch,
 };
-use crate::message::{
-    Author, Columns, EDITED, Entry, Epoch, Key, Message, MessageId, REMOVED, RoomName, Seq, State,
-    Text,
+use crate::{
+    message::{
+        Author, Columns, EDITED, Entry, Epoch, Key, Message, MessageId, REMOVED, RoomName, Seq,
+        State, Text,
+    },
+    shutdown::Shutdown,
 };
 
 /// The kind of a tombstone: an entry that was trimmed.
@@ -38,6 +46,10 @@ pub(crate) struct Writer {
     pub(super) rooms: Rooms,
     /// What SQLite is to do at a commit, as its pragma `synchronous` has it.
     pub(super) synchronous: &'static str,
+    /// How long a batch waits for a lock.
+    lock_timeout: Duration,
+    /// Given, it waits no longer.
+    stop: Shutdown,
     followers: Followers,
     holds: Holds,
     watch: Watch,
@@ -118,6 +130,8 @@ impl Writer {
             chores,
             rooms,
             synchronous: "full",
+            lock_timeout: LOCK_TIMEOUT,
+            stop: Shutdown::new(),
             followers,
             holds,
             watch,
@@ -135,6 +149,17 @@ impl Writer {
     /// How long the data was checked, where it was.
     pub(crate) fn checked(&self) -> Option<Duration> {
         self.checked
+    }
+
+    /// Ends every wait for a lock that another program holds.
+    pub(crate) fn stop(&self) -> Shutdown {
+        self.stop.clone()
+    }
+
+    /// How long each wait for one lasts.
+    pub(super) fn wait_for_locks(&mut self, timeout: Duration) -> Result<(), rusqlite::Error> {
+        self.lock_timeout = timeout;
+        self.connection.busy_timeout(timeout)
     }
 
     /// What keeps other processes from writing.
@@ -166,8 +191,21 @@ impl Writer {
         if let Some(why) = self.watch.displaced() {
             return Err(why.into());
         }
-        let immediate = TransactionBehavior::Immediate;
-        let transaction = Transaction::new_unchecked(&self.connection, immediate)?;
+        let until = Instant::now() + self.lock_timeout;
+        self.connection.busy_timeout(self.lock_timeout.min(LOCK_TURN))?;
+        let transaction = loop {
+            let immediate = TransactionBehavior::Immediate;
+            match Transaction::new_unchecked(&self.connection, immediate) {
+                Err(why)
+                    if why.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                        && Instant::now() < until
+                        && !self.stop.has_begun() => {}
+                begun => break begun?,
+            }
+        };
+        self.connection.busy_timeout(self.lock_timeout)?;
+        // Nobody else writes it from here on.
+        self.watch.begun()?;
         self.rooms.begin();
         Ok(Batch {
             transaction,
@@ -186,6 +224,13 @@ impl Writer {
         })
     }
 
+    /// All there was is forgotten on purpose.
+    #[cfg(feature = "nats")]
+    pub(super) fn forgot(&mut self) {
+        (self.rooms, self.chores) = (Rooms::default(), Chores::default());
+        self.watch.forget();
+    }
+
     /// Looks whether the files are still the ones that a restart will find.
     pub(super) fn look(&mut self) {
         self.watch.look(&self.connection, &self.lock);
@@ -196,7 +241,7 @@ impl Writer {
         self.look();
         let batch = self.batch()?;
         batch.transaction.execute("UPDATE journal SET last = last", [])?;
-        Ok(batch.commit_without_seq()?)
+        batch.commit_without_seq()
     }
 
     /// Whether the log holds something that is to be gone from the disk.
@@ -325,7 +370,7 @@ impl Batch<'_> {
     ///
     /// Two messages at most go for each one that came, so that a room that is over the number kept
     /// catches up, and no send waits for it.
-    pub(crate) fn commit(mut self, last: Seq) -> Result<(), rusqlite::Error> {
+    pub(crate) fn commit(mut self, last: Seq) -> Result<(), WriteError> {
         for name in self.written.drain(..) {
             let room = self.rooms.get(&self.transaction, &name)?;
             let stored = std::mem::take(&mut room.stored);
@@ -340,14 +385,17 @@ impl Batch<'_> {
         self.transaction
             .prepare_cached("UPDATE journal SET last = ?1")?
             .execute([signed(last.get())])?;
-        self.commit_without_seq()
+        self.finish(Some(last))
     }
 
-    pub(super) fn commit_without_seq(self) -> Result<(), rusqlite::Error> {
+    pub(super) fn commit_without_seq(self) -> Result<(), WriteError> {
+        self.finish(None)
+    }
+
+    fn finish(self, last: Option<Seq>) -> Result<(), WriteError> {
         self.transaction.commit()?;
         self.rooms.committed();
-        self.watch.committed(self.connection, self.lock);
-        Ok(())
+        Ok(self.watch.committed(self.connection, self.lock, last)?)
     }
 }
 

@@ -1,6 +1,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use cookie::{Cookie, CookieJar, Key};
@@ -11,6 +12,9 @@ use super::private_file::{Found, PrivateFile};
 
 /// The signing secret's length: what [`Key::from`] takes.
 const SECRET_BYTES: usize = 64;
+
+/// Between two looks at the secret's file.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What the tabs' cookies are signed with. Made at the first start and kept beside the data,
 /// readable by nobody else; a copy of the journal does not carry it.
@@ -47,7 +51,7 @@ impl Secret {
     ///
     /// [`SecretError`] names the file and what is wrong with it.
     pub(crate) fn load(data: &Path) -> Result<Self, SecretError> {
-        let file = PrivateFile::beside(data, ".secret", "signing secret", "all join anew");
+        let file = file(data);
         let io = |(path, why)| SecretError::Io { path, why };
         let mut made = None;
         let bytes = match file.read(SECRET_BYTES as u64).map_err(io)? {
@@ -92,6 +96,21 @@ impl Secret {
         Ok(Self { key: Key::from(bytes), ..self })
     }
 
+    /// Says that this start made it, of which all that were here before have to hear.
+    pub(crate) fn warn_if_made(&self) {
+        if let Some(file) = &self.made {
+            tracing::warn!(
+                file = %file.display(),
+                "there was no signing secret beside the data, so a new one was made; all join anew"
+            );
+        }
+    }
+
+    /// Its file beside the data, to be watched.
+    pub(crate) fn file(&self, data: &Path) -> SecretFile {
+        SecretFile { data: data.to_owned(), bytes: self.key.master().to_vec() }
+    }
+
     /// Ends a start that came to nothing: a secret that it made goes.
     pub(crate) fn discard(self) {
         if let Some(path) = self.made {
@@ -110,4 +129,52 @@ impl Secret {
     pub(in crate::web) fn verify(&self, cookie: Cookie<'_>) -> Option<Cookie<'static>> {
         CookieJar::new().signed(&self.key).verify(cookie.into_owned())
     }
+}
+
+/// The file of a secret that is in use.
+pub(crate) struct SecretFile {
+    data: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl SecretFile {
+    /// Looks at it for ever, and says when a restart would find another secret, or none, and when it
+    /// would find this one again.
+    pub(crate) async fn watch(self) {
+        let mut looked = self;
+        let mut was_ours = true;
+        loop {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+            // A disk may not answer.
+            let look = tokio::task::spawn_blocking(move || (looked.is_ours(), looked));
+            let Ok((is_ours, again)) = look.await else { return };
+            looked = again;
+            let path = file(&looked.data).path;
+            match (was_ours, is_ours) {
+                (true, false) => tracing::warn!(
+                    file = %path.display(),
+                    "the signing secret was removed or replaced while it was in use; \
+                     put it back, or all join anew after a restart"
+                ),
+                (false, true) => {
+                    tracing::info!(file = %path.display(), "the signing secret is as it was again");
+                }
+                _ => {}
+            }
+            was_ours = is_ours;
+        }
+    }
+
+    /// Whether a restart would find it. What cannot be told is not held against it.
+    fn is_ours(&self) -> bool {
+        match file(&self.data).read(SECRET_BYTES as u64) {
+            Ok(Found::Bytes(bytes, _)) => bytes == self.bytes,
+            Ok(Found::Nothing | Found::NoFile) => false,
+            Err(_) => true,
+        }
+    }
+}
+
+fn file(data: &Path) -> PrivateFile<'_> {
+    PrivateFile::beside(data, ".secret", "signing secret", "all join anew")
 }

@@ -1,6 +1,7 @@
 //! Whose the files are, and which of them is at fault.
 
 use super::*;
+use crate::support::until;
 
 #[test]
 fn what_lies_where_the_secret_is_made_is_replaced_and_neither_owned_nor_followed() {
@@ -69,19 +70,38 @@ async fn the_journal_and_what_lies_beside_it_are_for_nobody_else_whatever_the_um
 }
 
 #[test]
-fn the_line_of_a_start_that_fails_names_the_file_at_fault() {
-    for file in ["hubbub.db", "hubbub.db.lock", "hubbub.db.secret", "hubbub.db.secret.new"] {
+fn the_line_of_a_start_that_fails_names_the_file_at_fault_and_says_what_it_is() {
+    let pipe = |path: &Path| {
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    let ours = ["", ".lock", "-wal", "-shm", "-journal"];
+    for (ending, with_data) in ours.iter().flat_map(|ending| [(*ending, false), (*ending, true)]) {
+        for what in ["directory", "pipe", "symbolic link"] {
+            let home = if with_data {
+                App::start().home() // It is killed.
+            } else {
+                tempfile::tempdir().unwrap().into()
+            };
+            let file = format!("hubbub.db{ending}");
+            let path = home.path().join(&file);
+            let _ = fs::remove_file(&path);
+            match what {
+                "pipe" => pipe(&path),
+                "directory" => fs::create_dir_all(path.join("a directory")).unwrap(),
+                // The data may be reached by one, and what is locked.
+                _ if !ending.starts_with('-') => continue,
+                _ => std::os::unix::fs::symlink("nowhere", &path).unwrap(),
+            }
+            let before = names(home.path());
+            let said = refused(&mut hubbub(home.path(), "127.0.0.1:0"));
+            let right = format!("/{file}: this is a {what}, and no file");
+            assert!(said.contains("--data") && said.contains(&right), "{file}: {said}");
+            assert_eq!(names(home.path()), before, "{file} as a {what}");
+        }
+    }
+    for file in ["hubbub.db.secret", "hubbub.db.secret.new"] {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir_all(home.path().join(file).join("a directory")).unwrap();
-        let said = refused(&mut hubbub(home.path(), "127.0.0.1:0"));
-        assert!(said.contains("--data") && said.contains(&format!("/{file}:")), "{file}: {said}");
-    }
-    // SQLite opens these, and follows no link.
-    for file in ["hubbub.db-wal", "hubbub.db-shm"] {
-        let home = App::start().home(); // It is killed.
-        let path = home.path().join(file);
-        let _ = fs::remove_file(&path);
-        fs::create_dir(&path).unwrap();
         let said = refused(&mut hubbub(home.path(), "127.0.0.1:0"));
         assert!(said.contains("--data") && said.contains(&format!("/{file}:")), "{file}: {said}");
     }
@@ -110,4 +130,30 @@ fn a_pipe_in_the_place_of_the_secret_is_refused_and_not_waited_for() {
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let said = refused(&mut hubbub(home.path(), "127.0.0.1:0"));
     assert!(said.contains("hubbub.db.secret: this is not a hubbub secret"), "{said}");
+}
+
+#[tokio::test]
+async fn a_secret_that_is_removed_or_replaced_or_made_anew_beside_data_is_told_of() {
+    let says = async |app: &App, count: usize, words: &str| {
+        until(words, async || (app.log().matches(words).count() == count).then_some(())).await;
+    };
+    let mut app = App::start();
+    send(&app, "lobby", "ann", "hi").await;
+    let (secret, away) =
+        (app.data().with_extension("db.secret"), app.data().with_extension("db.away"));
+    assert!(!app.log().contains("WARN"), "a new one beside new data is as it should be");
+    fs::rename(&secret, &away).unwrap();
+    says(&app, 1, "secret was removed or replaced").await;
+    fs::copy(&away, &secret).unwrap();
+    says(&app, 1, "secret is as it was again").await;
+    fs::write(&secret, [7; 64]).unwrap();
+    says(&app, 2, "secret was removed or replaced").await;
+    fs::remove_file(&secret).unwrap();
+    assert!(app.stop().success());
+    app.start_again();
+    says(&app, 1, "so a new one was made").await;
+    assert!(app.stop().success());
+    app.start_again();
+    says(&app, 1, "so a new one was made").await;
+    says(&app, 2, "secret was removed or replaced").await;
 }
