@@ -225,7 +225,7 @@ fn a_filters_file_that_is_not_there_is_named() {
 fn full_pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
     const CAPACITY: usize = 65_536; // pipe(7)
     let (reader, mut writer) = std::io::pipe().unwrap();
-    writer.write_all(&[b'\n'; CAPACITY]).unwrap();
+    writer.write_all(&vec![b'\n'; CAPACITY]).unwrap();
     (reader, writer)
 }
 

@@ -54,8 +54,8 @@ async fn the_token_beside_the_data_makes_a_browser_the_operators_until_it_leaves
 
     let left = client().post(app.url("/operator/leave")).header(header::COOKIE, &pair);
     let left = left.send().await.unwrap();
-    let taken = left.headers()[header::SET_COOKIE].to_str().unwrap();
-    assert!(taken.starts_with("hubbub-operator=;") && taken.contains("Max-Age=0"), "{taken}");
+    let cleared = left.headers()[header::SET_COOKIE].to_str().unwrap();
+    assert!(cleared.starts_with("hubbub-operator=;") && cleared.contains("Max-Age=0"), "{cleared}");
 
     // It stays the same over a restart, and the log says where it is and never what.
     assert!(app.stop().success());

@@ -95,7 +95,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_addresses_that_are_remembered_are_bounded() {
         let failures = Failures::default();
-        for number in 0..3 * MAX_ADDRESSES as u32 {
+        for number in 0..3 * MAX_ADDRESSES {
+            let number = u32::try_from(number).unwrap();
             failures.add(Some(std::net::Ipv4Addr::from(number).into()));
             assert!(failures.lock().len() <= MAX_ADDRESSES);
         }

@@ -79,15 +79,14 @@ impl Operator {
                 return Err(io((file.path, io::ErrorKind::NotFound.into())));
             }
             Found::Nothing => {
-                let token: String =
-                    secret.derive("operator").iter().map(|byte| format!("{byte:02x}")).collect();
+                let token: String = hex(&secret.derive("operator"));
                 file.make(format!("{token}\n").as_bytes()).map_err(io)?;
                 made = true;
                 token
             }
         };
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        let mark = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let mark = hex(&digest[..8]);
         Ok(Self { digest, mark, path: file.path, made })
     }
 
@@ -114,6 +113,15 @@ impl Operator {
             let _ = fs::remove_file(self.path);
         }
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        write!(digits, "{byte:02x}").expect("a string takes all");
+        digits
+    })
 }
 
 fn parse(bytes: &[u8]) -> Option<String> {
