@@ -92,6 +92,14 @@ impl Acme {
         if leaf.as_ref().is_some_and(Leaf::has_expired) {
             tracing::warn!("the certificate has expired: a new one is ordered");
         }
+        if leaf.is_none() && kept.not_before > now() {
+            let at = jiff::Timestamp::from_second(kept.not_before).map(|at| at.to_string());
+            tracing::warn!(
+                at = at.ok(),
+                "there is no certificate: the last orders failed, and the next waits for its time. To \
+                 order at once, stop, move the file of the certificates away, and start again"
+            );
+        }
         Ok(Self {
             wanted,
             store,

@@ -102,7 +102,12 @@ impl Store {
     /// What is kept, or nothing.
     pub(super) fn read(&self) -> Result<Kept, StoreError> {
         match fs::read(&self.0) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|why| self.error(why.into())),
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|why| {
+                let hint = "move it away, and a certificate is ordered anew";
+                self.error(io::Error::other(format!(
+                    "this is not what is kept here ({why}); {hint}"
+                )))
+            }),
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Kept::default()),
             Err(why) => Err(self.error(why)),
         }

@@ -27,6 +27,11 @@ const WRONG_LAST_SEQUENCE: u64 = 10_071;
 /// The same, where another is on its way in a cluster.
 const WRONG_LAST_SEQUENCE_CONSTANT: u64 = 10_164;
 
+/// What says for certain that nothing was stored: limits of the account, memory and disk of the server,
+/// limits of the stream on a message and its headers, a stream that is sealed. From `errors.json` of
+/// nats-server.
+const NOT_STORED: [u64; 7] = [10_002, 10_023, 10_028, 10_047, 10_054, 10_097, 10_109];
+
 #[derive(Deserialize)]
 struct Wire {
     #[serde(default)]
@@ -52,6 +57,11 @@ impl Refused {
     /// In our own words.
     pub(crate) fn own(description: &dyn std::fmt::Display) -> Self {
         Self { code: 0, description: description.to_string() }
+    }
+
+    /// Whether nothing was stored, and trying again at once changes nothing.
+    pub(crate) fn is_final(&self) -> bool {
+        NOT_STORED.contains(&self.code)
     }
 
     /// Whether something else came first, where nothing was to be there or something certain.

@@ -57,7 +57,9 @@ impl Link {
     pub(crate) async fn open(options: &Options) -> Result<Self, LinkError> {
         let stream = &options.stream;
         if !is_stream_name(stream) {
-            let why = format!("{stream:?} is no name; letters, digits, - and _ make one");
+            let why = format!(
+                "{stream:?} is no name; letters, digits, - and _ make one, that ends in none of -acme, -names and -secret"
+            );
             return Err(LinkError::Flag { flag: "--nats-stream", why });
         }
         let parsed = options.servers.parse()?;

@@ -154,12 +154,16 @@ impl fmt::Debug for Servers {
     }
 }
 
-/// Whether a stream can be called so: one word of a subject, and a name that every system can have for
-/// a directory.
+/// What the names of an installation's further streams end in.
+const FURTHER: [&str; 3] = ["-acme", "-names", "-secret"];
+
+/// Whether a stream can be called so: one word of a subject, a name that every system can have for a
+/// directory, and none that another installation's further streams have.
 #[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "of a connection"))]
 pub(crate) fn is_stream_name(raw: &str) -> bool {
     (1..=64).contains(&raw.len())
         && raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && !FURTHER.iter().any(|ending| raw.ends_with(ending))
 }
 
 #[cfg(test)]
@@ -211,7 +215,19 @@ mod tests {
         for name in ["hubbub", "Hubbub-2", "a_b"] {
             assert!(is_stream_name(name), "{name}");
         }
-        for name in ["", "a.b", "a b", "a*", ">", "a/b", "é", &"a".repeat(65)] {
+        for name in [
+            "hubbub-names",
+            "a-secret",
+            "b-acme",
+            "",
+            "a.b",
+            "a b",
+            "a*",
+            ">",
+            "a/b",
+            "é",
+            &"a".repeat(65),
+        ] {
             assert!(!is_stream_name(name), "{name}");
         }
     }

@@ -237,6 +237,7 @@ impl Shared {
             && !end.is_cancelled()
             && health.is_good()
             && engine.answers()
+            && !engine.is_refusing()
             && identity.link.is_connected()
     }
 

@@ -134,6 +134,22 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                 dd { "A 303 to the page that has the form." }
                 dt { (url("POST", "/rooms/{room}/tabs/{tab}/leave")) }
                 dd { "Forgets the name: a 303 to the join form." }
+                dt { (url("GET", "/operator")) }
+                dd {
+                    "A form for the operator's token; for who gave it, the rooms. A program has the token in "
+                    code { "Authorization: Bearer" } " instead, with whatever it asks for."
+                }
+                dt { (url("POST", "/operator")) }
+                dd { "Takes the " (name("token")) ": a 303, and a cookie for 12 hours." }
+                dt { (url("GET", "/operator/rooms/{room}")) }
+                dd {
+                    "For the operator: what was said there, each with a form to remove it; with "
+                    (name("before")) " and an id, what is older."
+                }
+                dt { (url("GET", "/operator/leave")) }
+                dd { "A 303 to the page that has the form." }
+                dt { (url("POST", "/operator/leave")) }
+                dd { "Takes the operator's cookie away: a 303." }
                 dt { (url("GET", "/api")) }
                 dd { "This page." }
                 dt { (url("GET", "/static/{file}")) }
@@ -157,12 +173,13 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
 }
 
 /// The statuses of an answer, and what each means.
-const STATUSES: [(u16, &str); 19] = [
+const STATUSES: [(u16, &str); 20] = [
     (200, "Here it is."),
     (201, "The message is on disk."),
     (204, "Done; there is nothing to say."),
     (303, "Look there."),
     (400, "This is not HTTP. Closes the connection, without a body."),
+    (401, "That is not the operator's token."),
     (
         403,
         "The tab has not joined; or a page of another site posted; or the message is not yours, or \

@@ -126,6 +126,7 @@ fn the_api_page_names_every_format_and_every_status_of_a_refusal() {
         Error::NotABody,
         Error::Invalid(String::new()),
         Error::KeyReused,
+        Error::BadToken,
         Error::NotAuthor,
         Error::NoMessage,
         Error::Removed,

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -18,7 +18,7 @@ use tokio::{sync::watch, time::MissedTickBehavior};
 use super::stream::{self, Opened};
 use crate::{
     message::{Entry, Epoch, Key, MessageId, Seq},
-    nats::{ANSWER_TIMEOUT, Link},
+    nats::{ANSWER_TIMEOUT, Link, Refused},
 };
 
 /// How often the stream is asked how far it is: a silent follower, a server that is cut off from the
@@ -46,6 +46,9 @@ const MAX_MISSING: u32 = 3;
 /// node is behind.
 const MAX_BEHIND: u32 = 5;
 
+/// For how long sends are refused at once after the engine has said that it takes none; then one tries.
+const REFUSING: Duration = Duration::from_secs(5);
+
 /// What is known of the engine; clones share it.
 #[derive(Clone)]
 pub(super) struct Engine(Arc<Inner>);
@@ -55,6 +58,8 @@ struct Inner {
     /// The highest place that it is known to have given.
     last: AtomicU64,
     behind: AtomicU32,
+    /// When it said last that it takes nothing, if it has taken nothing since.
+    refused: Mutex<Option<Instant>>,
 }
 
 /// The newest entry that a node has, by which a stream is known to be the same.
@@ -94,6 +99,7 @@ impl Engine {
             heard: Mutex::new(Instant::now()),
             last: AtomicU64::new(last.get()),
             behind: AtomicU32::new(MAX_BEHIND),
+            refused: Mutex::default(),
         }))
     }
 
@@ -116,6 +122,29 @@ impl Engine {
     /// Whether it has not answered for long.
     pub(super) fn is_gone(&self) -> bool {
         self.silent() >= GONE
+    }
+
+    /// It takes nothing, and says why. That is one line of the log, however many sends it is told.
+    pub(super) fn refuses(&self, why: &Refused) {
+        if self.refused().replace(Instant::now()).is_none() {
+            tracing::error!(%why, "NATS takes no messages; sends are refused");
+        }
+    }
+
+    /// It has taken something.
+    pub(super) fn takes(&self) {
+        if self.refused().take().is_some() {
+            tracing::info!("NATS takes messages again");
+        }
+    }
+
+    /// Whether it has just said that it takes nothing.
+    pub(super) fn is_refusing(&self) -> bool {
+        self.refused().is_some_and(|at| at.elapsed() < REFUSING)
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether this node is known to lack what others have, and did for a while.

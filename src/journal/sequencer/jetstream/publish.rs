@@ -85,7 +85,7 @@ impl Inner {
         if self.closed.is_cancelled() || self.end.is_cancelled() {
             return Err(AppendError::Closed);
         }
-        if !self.health.is_good() {
+        if !self.health.is_good() || self.engine.is_refusing() {
             return Err(AppendError::NotWritable);
         }
         if self.engine.is_gone() {
@@ -118,14 +118,28 @@ impl Inner {
         let end = Instant::now() + APPEND_TIMEOUT;
         let payload = Bytes::from(entry.encode(&draft.key));
         let mut pause = RETRY_INTERVAL;
+        // Whether a try may have been stored without a word.
+        let mut unsure = false;
         loop {
             tokio::select! {
                 // What has come back is the answer, whatever else is said.
                 biased;
                 Ok(told) = &mut *told => return self.conclude(draft, entry, told).await,
                 acked = self.try_once(draft, payload.clone()) => match acked {
-                    Ok(ack) => return self.acknowledged(draft, entry, ack, told, end).await,
-                    Err(why) => tracing::debug!(%why, "not acknowledged"),
+                    Ok(ack) => {
+                        self.engine.takes();
+                        return self.acknowledged(draft, entry, ack, told, end).await;
+                    }
+                    Err(why) if why.is_final() => {
+                        self.engine.refuses(&why);
+                        if !unsure {
+                            return Err(AppendError::NotWritable);
+                        }
+                    }
+                    Err(why) => {
+                        unsure = true;
+                        tracing::debug!(%why, "not acknowledged");
+                    }
                 },
                 () = sleep_until(end) => return Err(AppendError::Unknown),
             }
