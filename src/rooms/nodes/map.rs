@@ -89,6 +89,19 @@ impl Map {
         own.map(|(id, word)| (*id, word.clone())).collect()
     }
 
+    /// Whether a tab has a name that looks like this, of those whose id is wanted.
+    pub(super) fn bears(
+        &self,
+        room: &RoomName,
+        skeleton: &Skeleton,
+        is_wanted: impl Fn(&Id) -> bool,
+    ) -> bool {
+        let mut tabs = self.rooms.get(room).into_iter().flat_map(|place| &place.tabs);
+        tabs.any(|(id, word)| {
+            is_wanted(id) && counts(word) && Skeleton::of(&word.name).is_like(skeleton)
+        })
+    }
+
     /// Says another thing of a tab, or that it is gone.
     pub(super) fn set(&mut self, room: &RoomName, id: Id, word: Option<Word>, shifts: &mut Shifts) {
         let tabs = &mut self.place(room).tabs;

@@ -6,6 +6,7 @@
 //! could not be heard: with NATS gone, or after this process was stopped for a while, everybody stays
 //! until it is known better.
 
+mod contest;
 mod leaving;
 mod peer;
 mod stopping;
@@ -24,6 +25,7 @@ use super::{
     wire::{Aside, Change, Message, Signal},
 };
 use crate::message::{Name, RoomName};
+use contest::Contest;
 use leaving::Leaving;
 use peer::{Heard, Peer, State};
 
@@ -83,6 +85,8 @@ pub(super) struct Peers {
     called: Option<Instant>,
     /// When all have answered the hello.
     settled: Option<Instant>,
+    /// Whether two bear one name.
+    contest: Contest,
     /// Nothing more is to be said.
     stopped: bool,
 }
@@ -111,6 +115,7 @@ impl Peers {
             call_due: None,
             called: None,
             settled: None,
+            contest: Contest::default(),
             stopped: false,
         }
     }
@@ -207,7 +212,7 @@ impl Peers {
         let Some(node) = message.node() else { return Vec::new() };
         if node == self.me {
             self.hear_own(&message, now);
-            return Vec::new();
+            return self.end_contest(now);
         }
         self.asked |= message.asks(self.me);
         if message.signal.asks() {
@@ -228,7 +233,11 @@ impl Peers {
         }
         let may_have_missed = missed || message.signal == Signal::Hello;
         let mut heard = Heard::default();
+        let was_known = peer.is_known();
         peer.take(message, &self.own, &mut heard);
+        if !was_known && peer.is_known() {
+            self.begin_contest(now);
+        }
         apply(&self.roster, &heard.shifts);
         if may_have_missed {
             self.tell_again(node);

@@ -1,5 +1,6 @@
 //! Nodes whose words go through the hands of a test; and further below, real ones.
 
+mod contest;
 mod model;
 mod real;
 mod weight;

@@ -121,6 +121,11 @@ impl Roster {
         self.lock().hide_known(&Key::new(room, tab), Instant::now());
     }
 
+    /// The tabs here whose name, or one that looks like it, others have as well. It looks at all of them.
+    pub(in crate::rooms) fn contested(&self) -> Vec<(RoomName, TabId, Skeleton)> {
+        self.lock().contested()
+    }
+
     /// A tab gives up the name that it has just taken: another node's was first.
     pub(in crate::rooms) fn give_up(&self, room: &RoomName, tab: &str) {
         self.lock().give_up(&Key::new(room, tab));

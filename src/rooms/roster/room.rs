@@ -113,6 +113,12 @@ impl Room {
         skeleton.each().any(|one| self.count_of(one) > beside)
     }
 
+    /// The tabs here whose name, or one that looks like it, others have as well.
+    pub(super) fn contested(&self) -> impl Iterator<Item = (&TabId, &Skeleton)> {
+        let tabs = self.tabs.iter().map(|(id, tab)| (id, &tab.skeleton));
+        tabs.filter(|(_, skeleton)| self.holds(skeleton, 1))
+    }
+
     fn count_of(&self, one: &Arc<str>) -> u32 {
         self.skeletons.get(&self.hasher.hash_one(one)).copied().unwrap_or(0)
     }

@@ -171,6 +171,14 @@ impl State {
         self.left.contains_key(key)
     }
 
+    pub(super) fn contested(&self) -> Vec<(RoomName, TabId, Skeleton)> {
+        let rooms = self.rooms.iter();
+        let tabs = rooms.flat_map(|(name, room)| {
+            room.contested().map(|(tab, skeleton)| (name.clone(), tab.clone(), skeleton.clone()))
+        });
+        tabs.collect()
+    }
+
     pub(super) fn give_up(&mut self, key: &Key) {
         self.remove(key);
     }
