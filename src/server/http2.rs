@@ -51,9 +51,10 @@ const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
 
 /// How often a peer is asked whether it is there, and how long it may take to say so. The kernel's
-/// own probes find who vanished; these find who is there, and does nothing any more.
-const PING_INTERVAL: Duration = Duration::from_secs(30);
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// own probes find who vanished; these find who is there, and does nothing any more. With the grace of presence they make the 25 s
+/// after which who vanished is gone.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a connection has to end that was told to: so that what its peer asks meanwhile is asked
 /// on another (GOAWAY).

@@ -134,22 +134,7 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                 dd { "A 303 to the page that has the form." }
                 dt { (url("POST", "/rooms/{room}/tabs/{tab}/leave")) }
                 dd { "Forgets the name: a 303 to the join form." }
-                dt { (url("GET", "/operator")) }
-                dd {
-                    "A form for the operator's token; for who gave it, the rooms. A program has the token in "
-                    code { "Authorization: Bearer" } " instead, with whatever it asks for."
-                }
-                dt { (url("POST", "/operator")) }
-                dd { "Takes the " (name("token")) ": a 303, and a cookie for 12 hours." }
-                dt { (url("GET", "/operator/rooms/{room}")) }
-                dd {
-                    "For the operator: what was said there, each with a form to remove it; with "
-                    (name("before")) " and an id, what is older."
-                }
-                dt { (url("GET", "/operator/leave")) }
-                dd { "A 303 to the page that has the form." }
-                dt { (url("POST", "/operator/leave")) }
-                dd { "Takes the operator's cookie away: a 303." }
+                (operator())
                 dt { (url("GET", "/api")) }
                 dd { "This page." }
                 dt { (url("GET", "/static/{file}")) }
@@ -169,6 +154,28 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                 code { "--admin" } " names."
             }
         }
+    }
+}
+
+/// Of the list of [`pages`], what is for the operator.
+fn operator() -> Markup {
+    html! {
+        dt { (url("GET", "/operator")) }
+        dd {
+            "A form for the operator's token; for who gave it, the rooms. A program has the token in "
+            code { "Authorization: Bearer" } " instead, with whatever it asks for."
+        }
+        dt { (url("POST", "/operator")) }
+        dd { "Takes the " (name("token")) ": a 303, and a cookie for 12 hours." }
+        dt { (url("GET", "/operator/rooms/{room}")) }
+        dd {
+            "For the operator: what was said there, each with a form to remove it; with "
+            (name("before")) " and an id, what is older."
+        }
+        dt { (url("GET", "/operator/leave")) }
+        dd { "A 303 to the page that has the form." }
+        dt { (url("POST", "/operator/leave")) }
+        dd { "Takes the operator's cookie away: a 303." }
     }
 }
 

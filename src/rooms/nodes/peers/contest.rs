@@ -65,14 +65,14 @@ impl Peers {
 
     /// The tabs of ours whose name another one bears elsewhere that has the right to it.
     fn losers(&self) -> BTreeSet<(RoomName, Id)> {
-        let loses = |room: &RoomName, skeleton: &Skeleton, id: &Id| {
+        let has_better = |room: &RoomName, skeleton: &Skeleton, id: &Id| {
             let mut others = self.others.values().filter(|peer| peer.stopped.is_none());
             others.any(|peer| peer.map.bears(room, skeleton, |other| other < id))
         };
         let contested = self.roster.contested().into_iter();
         let losers = contested.filter_map(|(room, tab, skeleton)| {
             let id = parse_id(&tab)?;
-            loses(&room, &skeleton, &id).then_some((room, id))
+            has_better(&room, &skeleton, &id).then_some((room, id))
         });
         losers.collect()
     }

@@ -20,7 +20,7 @@ async fn of_two_that_got_one_name_while_nodes_were_parted_one_keeps_it_on_all_no
         assert_eq!(net.everywhere(), [kept; 3], "{first} and {second}");
         let loser = if first < second { second } else { first };
         let (room, lost) = (room(), id(loser));
-        let by = if loser == first { 0 } else { 1 };
+        let by = usize::from(loser == second);
         assert!(net.nodes[by].roster.has_left(&room, &lost), "its cookie proves nothing");
         drop((there, other, here));
     }
