@@ -23,6 +23,11 @@ pub struct Caddy {
 impl Caddy {
     /// Starts one before the hubbub at `upstream`; `None` where it is not installed, which it says.
     pub fn before(upstream: &str) -> Option<Self> {
+        Self::with(upstream, "")
+    }
+
+    /// The same with further lines in the block.
+    pub fn with(upstream: &str, more: &str) -> Option<Self> {
         let Some(caddy) = find("caddy") else {
             not_run("caddy is not installed", "HUBBUB_CADDY");
             return None;
@@ -31,6 +36,7 @@ impl Caddy {
         let port = free_port().expect("a port");
         let block = in_readme().replace("127.0.0.1:3000", upstream);
         let block = block.replace("chat.example", &format!("http://127.0.0.1:{port}"));
+        let block = block.replacen(" {\n", &format!(" {{\n{more}\n"), 1);
         let config = home.path().join("Caddyfile");
         let config_text = format!("{{\n    admin off\n    auto_https off\n}}\n{block}\n");
         fs::write(&config, config_text).expect("it can be written");

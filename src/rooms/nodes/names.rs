@@ -5,7 +5,10 @@
 //! that the name is taken. So nothing has to be renewed, and nothing is left of a tab that is gone.
 //! The stream is in memory: what is lost with it are claims of seconds.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_nats::{
     HeaderMap,
@@ -27,6 +30,9 @@ const CLAIM_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it is tried to make the stream; then a claim is tried again.
 const MAKE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Between two lines of the log.
+const COMPLAINT_INTERVAL: Duration = Duration::from_mins(1);
+
 /// Between two tries.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -34,6 +40,8 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 pub(super) struct Names {
     link: Link,
     stream: String,
+    /// When the log last said that none can be made.
+    complained: Mutex<Option<Instant>>,
 }
 
 /// What became of a claim.
@@ -48,7 +56,20 @@ pub(super) enum Claim {
 impl Names {
     pub(super) fn new(link: Link) -> Self {
         let stream = format!("{}-names", link.options().stream);
-        Self { link, stream }
+        Self { link, stream, complained: Mutex::default() }
+    }
+
+    /// Says why nobody can join: each join would, and one line a minute is enough.
+    fn complain(&self, why: &str) {
+        let mut last = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|at| at.elapsed() >= COMPLAINT_INTERVAL) {
+            *last = Some(Instant::now());
+            tracing::warn!(
+                stream = self.stream,
+                why,
+                "a name could not be claimed; joins are refused"
+            );
+        }
     }
 
     /// Claims a name, by its skeleton, for a tab. `is_void` says of another tab that its claim is worth
@@ -102,6 +123,7 @@ impl Names {
                 }
             };
             if Instant::now() >= until {
+                self.complain(&why);
                 return Err(why);
             }
             tracing::debug!(why, "a name is not claimed yet");
