@@ -9,6 +9,7 @@ mod check;
 mod digest;
 mod fingerprint;
 mod forget;
+mod found;
 mod lane;
 mod lock;
 mod log;

@@ -71,11 +71,15 @@
 //! | 22 | a copy is put over the file in use | `a_file_that_is_written_over_while_it_is_served_takes_no_sends_and_is_not_served_again` |
 //! | 22 | the file in use is removed or replaced | `files_that_are_removed_or_replaced_make_it_unready_until_they_are_back` |
 //! | 23 | two processes write one journal | `a_journal_is_one_processs_whatever_name_it_is_opened_by` |
+//! | 15 | what is typed behind what was entered is sent with it | `each_text_that_is_entered_is_a_message_and_what_is_typed_behind_stays_a_draft` |
+//! | 12 | who left can post again after a restart | `a_tab_that_left_has_left_over_a_restart_too` |
+//! | 10 | a proxy compresses a stream, and holds it back | `a_caddy_that_compresses_all_it_can_holds_no_stream_back` |
 //! | 24 | the clock is wrong | `a_message_from_a_clock_that_was_ahead_keeps_none_from_being_trimmed_by_age` |
 //! | 24 | the clock shows what no calendar has | `on_the_last_day_that_the_calendar_has_all_is_answered` |
 //! | 24 | the clock jumps | `by_a_clock_that_has_just_jumped_nothing_is_trimmed` |
 //! | 7 | a disk that hangs holds up a shutdown | `a_disk_that_hangs_holds_up_no_shutdown` |
 //! | 22 | everybody can read what is stored | `a_journal_that_everybody_can_read_is_closed_to_them_and_one_of_a_group_is_not` |
+//! | 25 | a start waits for who reads what it says | `a_server_is_served_and_stopped_whatever_becomes_of_its_output` |
 //! | 25 | the log floods while a disk fails | `a_disk_that_fails_is_one_line_and_one_when_it_works_again` |
 //! | 26 | a node, or a server of what nodes share, dies in the midst of sends | `servers_die_one_after_another_and_nothing_that_was_acknowledged_is_lost` |
 //! | 26 | what nodes share is gone for a while | `with_nats_gone_one_reads_on_and_keeps_ones_draft_and_all_of_it_heals` |
@@ -90,6 +94,8 @@
 //! | 26 | a limit is none where one moves between nodes | `over_two_nodes_limits_by_tab_and_by_address_hold_within_a_factor_of_two` |
 //! | 26 | what a node says of its tabs is lost | `whatever_happens_and_whatever_is_lost_all_nodes_end_with_one_list` |
 //! | 26 | a reader comes to a node that is behind | `a_cursor_from_a_node_that_is_ahead_waits_and_is_told_of_no_gap` |
+//! | 26 | parted nodes give one name to two | `of_two_that_got_one_name_while_nodes_were_parted_one_keeps_it_on_all_nodes_alike` |
+//! | 26 | what nodes share is full, and looks like a fate that nobody knows | `where_nats_says_that_it_is_full_a_send_is_refused_for_certain_and_the_log_says_why` |
 //! | 27 | a stream is deleted, or restored without its newest | `a_stream_that_was_deleted_and_one_that_went_back_are_a_new_epoch` |
 //! | 27 | a password for what nodes share stands in a log | `a_start_that_nats_refuses_is_one_line_without_the_password` |
 

@@ -45,8 +45,7 @@ pub(super) use mark::Mark;
 /// Beyond it a send is refused at once rather than kept waiting.
 const MAX_QUEUED: usize = 1024;
 
-/// Drafts committed together. Past a few hundred the sync is spread thin enough, and the first of
-/// a batch waits for the last.
+/// Drafts committed together: beyond it the sync is spread thin, and the first waits for the last.
 const MAX_BATCH: usize = 256;
 
 /// How long a sender waits for the disk. A disk that takes longer is as good as gone, and the

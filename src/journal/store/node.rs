@@ -9,10 +9,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     ReadError, WriteError,
     change::Changed,
+    found::{self, Found},
     lock::PRIVATE,
     open::OpenError,
     read::{Reader, signed},
-    write::{self, Batch, Found, Writer},
+    write::{Batch, Writer},
 };
 use crate::{
     journal::Retention,
@@ -155,7 +156,7 @@ impl Reader<'_> {
         let room: Option<i64> =
             statement.query_row([entry.room().as_str()], |row| row.get(0)).optional()?;
         let Some(room) = room else { return Ok(None) };
-        let found = write::find(&self.moment, room, key, entry.columns()).optional()?;
+        let found = found::find(&self.moment, room, key, entry.columns()).optional()?;
         Ok(found.map(Applied::Skipped))
     }
 }

@@ -3,29 +3,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
 use rusqlite::{
     Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
 };
 
 use super::{
-    super::{Appended, Retention, followers::Followers, holds::Holds},
-    WriteError, check,
-    digest::{self, digest},
+    super::{Retention, followers::Followers, holds::Holds},
+    WriteError, check, digest,
     fingerprint::has_pages,
+    found::{Found, find},
     lock::Lock,
     open::{self, LOCK_TIMEOUT, LOCK_TURN, OpenError},
-    read::{signed, text, time},
+    read::signed,
     rooms::Rooms,
     tend::Chores,
     trim::{CHUNK, Trim},
     watch::Watch,
 };
 use crate::{
-    message::{
-        Author, Columns, EDITED, Entry, Epoch, Key, Message, MessageId, REMOVED, RoomName, Seq,
-        State, Text,
-    },
+    message::{Author, Columns, Entry, Epoch, Key, RoomName, Seq},
     shutdown::Shutdown,
 };
 
@@ -58,31 +54,6 @@ pub(crate) struct Writer {
     erased: Option<i64>,
     /// Dropped after the connection.
     lock: Lock,
-}
-
-/// What stands under a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
-    /// The entry's place.
-    pub seq: Seq,
-    /// When it was sent.
-    pub sent_at: Timestamp,
-    /// Whether it is the same as what is sent now, as far as is known of it.
-    pub same: bool,
-    /// What it is by now, where that is something else than what was sent first.
-    pub changed: Option<(State, Text)>,
-}
-
-impl Found {
-    /// The answer to a send that was stored before, whose message would else be this; `None` where
-    /// something else was sent under its key.
-    pub(crate) fn answer(self, sent: Message) -> Option<Appended> {
-        let Self { seq, sent_at, same: true, changed } = self else { return None };
-        let (state, text) = changed.unwrap_or((State::Sent, sent.text));
-        let id = MessageId::new(sent.id.epoch().clone(), seq);
-        let message = Message { id, text, sent_at, state, ..sent };
-        Some(Appended { message, fresh: false })
-    }
 }
 
 /// Changes that become visible and durable together.
@@ -397,37 +368,4 @@ impl Batch<'_> {
         self.rooms.committed();
         Ok(self.watch.committed(self.connection, self.lock, last)?)
     }
-}
-
-/// What is stored in the room under this key, beside what was to be stored.
-pub(super) fn find(
-    connection: &Connection,
-    room: i64,
-    key: &Key,
-    sent: Columns<'_>,
-) -> Result<Found, rusqlite::Error> {
-    connection
-        .prepare_cached(
-            "SELECT seq, sent_at, kind, name, body, first FROM entries
-             WHERE room = ?1 AND key = ?2",
-        )?
-        .query_row(params![room, key.as_str()], |row| {
-            let (kind, name, body) = (row.get(2)?, text(row, 3)?, text(row, 4)?);
-            let is_first = |first: &str| first == digest(sent.name, sent.body);
-            let changed = match kind {
-                EDITED => Some((State::Edited, Text::stored(body))),
-                REMOVED => Some((State::Removed, Text::stored(""))),
-                _ => None,
-            };
-            Ok(Found {
-                seq: Seq::new(row.get(0)?),
-                sent_at: time(row.get(1)?),
-                same: match kind {
-                    TRIMMED => body.is_empty() || is_first(body),
-                    EDITED | REMOVED => row.get_ref(5)?.as_str_or_null()?.is_some_and(is_first),
-                    _ => sent == Columns { kind, name, body },
-                },
-                changed,
-            })
-        })
 }

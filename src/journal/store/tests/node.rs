@@ -3,7 +3,7 @@
 use super::*;
 use crate::journal::{
     Gap,
-    store::{Applied, Standing, write::Found},
+    store::{Applied, Standing, found::Found},
 };
 
 impl Bench {
