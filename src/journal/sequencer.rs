@@ -34,6 +34,9 @@ pub enum AppendError {
     /// The disk did not answer in time; the message may still be stored.
     #[error("the disk did not answer in {} s", local::APPEND_TIMEOUT.as_secs())]
     TimedOut,
+    /// The process stops, and the disk has not answered; the message may still be stored.
+    #[error("the disk did not answer before the end")]
+    Stopped,
     /// The journal is closed.
     #[error("the journal is closed")]
     Closed,
@@ -58,9 +61,10 @@ impl AppendError {
     /// Whether the message may be stored all the same, which trying again under its key tells.
     pub(crate) fn is_unsure(&self) -> bool {
         #[cfg(feature = "nats")]
-        return matches!(self, Self::Unknown);
-        #[cfg(not(feature = "nats"))]
-        false
+        if matches!(self, Self::Unknown) {
+            return true;
+        }
+        matches!(self, Self::TimedOut | Self::Stopped)
     }
 }
 

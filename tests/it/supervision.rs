@@ -97,7 +97,10 @@ async fn a_disk_that_hangs_holds_up_no_shutdown() {
     assert!(app.wait().success());
     assert!(app.log().contains("could not be closed in time"), "{}", app.log());
     assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
-    assert!(waiting.await.unwrap().is_err(), "nobody was told that it is stored");
+    let told = waiting.await.unwrap().expect("an answer");
+    assert_eq!(told.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let told = told.text().await.unwrap();
+    assert!(told.contains("The message may be stored, or not."), "{told}");
 }
 
 #[tokio::test]

@@ -194,7 +194,7 @@ impl Local {
         let answered = async {
             tokio::select! {
                 answered = answered => answered,
-                () = stopped => Ok(Err(AppendError::Closed)),
+                () = stopped => Ok(Err(AppendError::Stopped)),
             }
         };
         match timeout(APPEND_TIMEOUT, answered).await {
