@@ -129,7 +129,7 @@ impl Fanout {
     /// Publishes one message and lets the writer write it to all.
     pub fn publish(&mut self) {
         self.seq += 1;
-        self.hub.publish(&room(), Frame::new(message(self.seq)));
+        self.hub.publish(&room(), Frame::new(Entry::Message(message(self.seq))));
         self.tasks.run();
     }
 
