@@ -111,11 +111,7 @@ fn round(side: &Side, readers: usize, identity: &Identity) -> io::Result<Measure
             used = side.cpu();
         }
         let sent = Instant::now();
-        crowd.send(sender, &side.send(number))?;
-        let due = usize::try_from(number).expect("not that many") + 1;
-        crowd.until("a message", |crowd| {
-            crowd.complete() == due && crowd.acknowledged.len() == due
-        })?;
+        crowd.deliver(sender, &side.send(number), number)?;
         crowd.during(EVERY.saturating_sub(sent.elapsed()))?;
     }
     #[expect(clippy::cast_precision_loss, reason = "not that many")]

@@ -23,6 +23,8 @@ pub(crate) use ack::{Ack, Refused};
 #[cfg(feature = "nats")]
 pub(crate) use link::{ANSWER_TIMEOUT, Link};
 pub use options::{Options, Replicas, Servers};
+#[cfg(feature = "nats")]
+pub(crate) use streams::word;
 
 /// Why NATS cannot be used, in words for the operator who reads it on stderr. What is secret in the
 /// flags is never in them.

@@ -8,6 +8,7 @@
 //! Frames may stand in chunks or bare, as an older build has them: a chunk holds whole events, and
 //! what is around it is neither a mark nor a part of a gap.
 
+mod deliver;
 mod encrypted;
 
 use std::{

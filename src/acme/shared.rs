@@ -18,7 +18,7 @@ use super::{
     store::{Kept, Lease},
 };
 use crate::{
-    nats::{Link, Refused},
+    nats::{self, Link, Refused},
     server::tls::{Lookup, server_name},
 };
 
@@ -169,6 +169,5 @@ fn digest(wanted: &Wanted) -> String {
         hash.update(part);
         hash.update([0]);
     }
-    let half = hash.finalize().first_chunk().copied().unwrap_or_default();
-    format!("{:032x}", u128::from_be_bytes(half))
+    nats::word(hash)
 }

@@ -7,6 +7,7 @@ use async_nats::jetstream::{
     context::{CreateStreamErrorKind, GetStreamErrorKind},
     stream::{Config, Info},
 };
+use sha2::{Digest as _, Sha256};
 
 use super::{Link, LinkError, Replicas};
 
@@ -18,6 +19,12 @@ const REPLICAS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Between two tries.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A word of a subject, for whatever was hashed.
+pub(crate) fn word(hash: Sha256) -> String {
+    let half = hash.finalize().first_chunk().copied().unwrap_or_default();
+    format!("{:032x}", u128::from_be_bytes(half))
+}
 
 impl Link {
     /// The stream of this name as it is, or made so, with as many replicas as the operator wants.

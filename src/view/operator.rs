@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{layout, message};
+use super::{layout, message, own};
 use crate::{
     message::{Message, RoomName, State},
     paths,
@@ -77,10 +77,9 @@ pub(crate) fn room(room: &RoomName, messages: &[Message], older: bool) -> Markup
                 @for each in messages.iter().rev() {
                     (message::fragment(each))
                     @if each.state != State::Removed {
-                        form method="post" action={ (paths::message(room, &each.id)) "/remove" } {
-                            input type="hidden" name="remove" value="1";
+                        (own::removal(each, &html! {
                             button.secondary aria-label={ "Remove what " (each.name) " said" } { "Remove" }
-                        }
+                        }))
                     }
                 }
                 @if older && let Some(oldest) = messages.first() {

@@ -7,8 +7,9 @@ use axum::{
 
 use super::{error::Error, extract::Room, operator::IsOperator, session, state::AppState};
 use crate::{
-    message::{Key, MessageId, RoomName},
-    rooms::Proof,
+    journal::Revision,
+    message::{Key, Message, MessageId, RoomName},
+    rooms::{Caller, Proof},
 };
 
 /// The message that a URL names.
@@ -43,5 +44,23 @@ impl Named {
     pub(super) fn proof(&self, key: Option<Key>) -> Proof {
         let proof = Proof::new(self.tabs.iter().map(String::as_str), key);
         if self.operator { proof.of_operator() } else { proof }
+    }
+
+    /// Removes or edits it, with a key that the request says, and has no page show it as it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rooms::revise`](crate::rooms::Rooms::revise) refuses it.
+    pub(super) async fn revise(
+        &self,
+        state: &AppState,
+        caller: &Caller,
+        key: Option<Key>,
+        revision: Revision,
+    ) -> Result<Message, Error> {
+        let place = (&self.room, &self.id);
+        let message = state.rooms.revise(caller, &self.proof(key), place, revision).await?;
+        state.cache.forget(&self.room);
+        Ok(message)
     }
 }

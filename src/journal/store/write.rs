@@ -215,21 +215,15 @@ impl Writer {
         batch.commit_without_seq()
     }
 
-    /// Whether the log holds something that is to be gone from the disk.
-    fn is_erasure_due(&self) -> Result<bool, rusqlite::Error> {
-        let mut statement = self.connection.prepare_cached("SELECT erased FROM journal")?;
-        let erased: i64 = statement.query_row([], |row| row.get(0))?;
-        Ok(self.erased != Some(erased))
-    }
-
     /// Empties the log where it holds something that is to be gone from the disk, and nobody reads in
     /// it right now; else it is tried again the next time.
     pub(super) fn erase(&mut self) -> Result<(), rusqlite::Error> {
-        if !self.is_erasure_due()? {
+        let mut statement = self.connection.prepare_cached("SELECT erased FROM journal")?;
+        let erased: i64 = statement.query_row([], |row| row.get(0))?;
+        drop(statement);
+        if self.erased == Some(erased) {
             return Ok(());
         }
-        let erased =
-            self.connection.query_row("SELECT erased FROM journal", [], |row| row.get(0))?;
         // Readings are short: to wait for one is worth it, and no send waits for long.
         self.connection.busy_timeout(FOLD_TIMEOUT)?;
         let folded = self.watch.fold_all(&self.connection, &self.lock);

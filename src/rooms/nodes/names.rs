@@ -17,7 +17,10 @@ use async_nats::{
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::{message::RoomName, nats::Link};
+use crate::{
+    message::RoomName,
+    nats::{self, Link},
+};
 
 /// How long a claim lasts: many times what it takes until a tab is known everywhere, a snapshot on
 /// the way included.
@@ -158,6 +161,5 @@ fn digest(room: &RoomName, skeleton: &str) -> String {
     hash.update(room.as_str());
     hash.update([0]);
     hash.update(skeleton);
-    let half = hash.finalize().first_chunk().copied().unwrap_or_default();
-    format!("{:032x}", u128::from_be_bytes(half))
+    nats::word(hash)
 }

@@ -64,7 +64,7 @@ pub(crate) async fn remove(
     if said.text.is_some() {
         return Err(Error::Invalid("A removal takes no text.".into()));
     }
-    revise(&state, &caller, &named, said.key, Revision::Remove).await
+    named.revise(&state, &caller, said.key, Revision::Remove).await.map(Json)
 }
 
 /// Gives it another text, and answers with the message.
@@ -76,18 +76,5 @@ pub(crate) async fn edit(
 ) -> Result<Json<Message>, Error> {
     let text = said.text.ok_or(Noun::Field.missing("text"))?;
     let text = Text::parse(&text).map_err(invalid)?;
-    revise(&state, &caller, &named, said.key, Revision::Edit(text)).await
-}
-
-async fn revise(
-    state: &AppState,
-    caller: &Caller,
-    named: &Named,
-    key: Option<Key>,
-    revision: Revision,
-) -> Result<Json<Message>, Error> {
-    let (proof, place) = (named.proof(key), (&named.room, &named.id));
-    let message = state.rooms.revise(caller, &proof, place, revision).await?;
-    state.cache.forget(&named.room);
-    Ok(Json(message))
+    named.revise(&state, &caller, said.key, Revision::Edit(text)).await.map(Json)
 }

@@ -5,10 +5,10 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse as _, Redirect, Response},
 };
-use serde::Deserialize;
 
 use super::{
     super::{
+        api::presence::FormatQuery,
         error::{Error, invalid},
         extract::Params,
         form::PageForm,
@@ -27,12 +27,6 @@ use crate::{
     rooms::{Allowance, Caller, Tab},
     view::own::{Own, list as own_list, page as own_page},
 };
-
-/// How the answer is written.
-#[derive(Deserialize)]
-pub(crate) struct FormatQuery {
-    format: Option<String>,
-}
 
 /// `GET /rooms/{room}/messages/{id}`: one message, and for who sent it the forms to change it.
 pub(crate) async fn show(
@@ -78,9 +72,7 @@ pub(crate) async fn remove(
     caller: Caller,
     State(state): State<AppState>,
 ) -> Result<Redirect, Error> {
-    let (proof, place) = (named.proof(None), (&named.room, &named.id));
-    state.rooms.revise(&caller, &proof, place, Revision::Remove).await?;
-    state.cache.forget(&named.room);
+    named.revise(&state, &caller, None, Revision::Remove).await?;
     Ok(Redirect::to(&back(&state, &named)))
 }
 
@@ -91,16 +83,15 @@ pub(crate) async fn edit(
     State(state): State<AppState>,
     posted: PageForm,
 ) -> Result<Response, Error> {
-    let (proof, place) = (named.proof(None), (&named.room, &named.id));
     let why = match Text::parse(posted.field("text")?).map_err(invalid) {
         Ok(text) => {
-            state.rooms.revise(&caller, &proof, place, Revision::Edit(text)).await?;
-            state.cache.forget(&named.room);
+            named.revise(&state, &caller, None, Revision::Edit(text)).await?;
             return Ok(Redirect::to(&back(&state, &named)).into_response());
         }
         Err(why) => why,
     };
-    let (message, may) = state.rooms.message(&caller, &proof, place).await?;
+    let place = (&named.room, &named.id);
+    let (message, may) = state.rooms.message(&caller, &named.proof(None), place).await?;
     let text = posted.entered("text");
     let own = Own { draft: text, problem: Some(why.sentence()), ..own(&message, may) };
     let answer = again(why.status(), own_page(&own, &back(&state, &named)));
