@@ -7,6 +7,7 @@
 
 mod flushed;
 mod stream;
+mod unread;
 
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
@@ -33,6 +34,7 @@ use super::{
 use crate::metrics::Metrics;
 use flushed::Flushed;
 use stream::{Executor, Paced};
+use unread::Unread;
 
 /// Requests that a connection has open at once: more tabs than anybody has windows, and an end to
 /// what one connection can ask for.
@@ -51,8 +53,8 @@ const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
 
 /// How often a peer is asked whether it is there, and how long it may take to say so. The kernel's
-/// own probes find who vanished; these find who is there, and does nothing any more. With the grace of presence they make the 25 s
-/// after which who vanished is gone.
+/// own probes find who vanished; these find who is there, and does nothing any more. With the grace of
+/// presence they make the 25 s after which who vanished is gone.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -100,14 +102,28 @@ where
         let too_large = too_large(&request);
         // To HEAD the headers of a stream are the whole answer.
         let may_be_live = request.method() == Method::GET;
-        let response = respond(service.clone(), request.map(Body::new), info);
+        // Who waits to be told to go on sends nothing until then (RFC 9110, section 10.1.1).
+        let sends =
+            !request.body().is_end_stream() && !request.headers().contains_key(header::EXPECT);
+        let unread = sends.then(Unread::default);
+        let request = request.map(|body| match &unread {
+            Some(unread) => Body::new(unread.lend(body)),
+            None => Body::new(body),
+        });
+        let response = respond(service.clone(), request, info);
         let flushes = flushes.clone();
         // In a box: hyper keeps room for this future as long as the stream lasts.
         Box::pin(async move {
             let mut response = match too_large {
-                Some(refusal) => refusal,
+                Some(refusal) => {
+                    drop(response); // And gives the body back.
+                    refusal
+                }
                 None => response.await,
             };
+            if let Some(unread) = unread {
+                unread.drain().await;
+            }
             if may_be_live {
                 live::unpumped(&mut response, flushes);
             }
