@@ -182,7 +182,7 @@ impl Hubbub {
             Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
         let limits = Limits::new(allowed);
         let left = LeftTabs::open(journal.path());
-        let rooms = Rooms::new(nodes, source, roster.clone(), left, limits, metrics.clone());
+        let rooms = Rooms::new(nodes, source, roster.clone(), left, limits, metrics.clone(), None);
         let state = AppState::new(Parts {
             rooms: rooms.clone(),
             cache: PageCache::default(),

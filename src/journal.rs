@@ -18,6 +18,8 @@ mod change;
 mod copy;
 mod followers;
 mod holds;
+mod rulebook;
+mod rules;
 mod sequencer;
 mod store;
 mod tail;
@@ -38,10 +40,11 @@ use crate::shutdown::Shutdown;
 
 pub use copy::{Copied, CopyError, backup, restore};
 pub(crate) use holds::Hold;
-pub(crate) use sequencer::AppendError;
+pub(crate) use rulebook::Rulebook;
+pub(crate) use sequencer::{AppendError, Ruled};
 pub use store::Totals;
 pub use store::{Changed, Revision};
-pub(crate) use store::{Gap, Newest, OpenError, Page, ReadError, Signed};
+pub(crate) use store::{Chosen, Gap, Newest, OpenError, Page, ReadError, Signed};
 
 use followers::Followers;
 use holds::Holds;
@@ -88,6 +91,7 @@ pub struct Journal {
     followers: Followers,
     holds: Holds,
     tail: Tail,
+    rulebook: Rulebook,
     checked: Option<Duration>,
     stop: Shutdown,
 }
@@ -102,14 +106,15 @@ impl Journal {
         let (followers, holds) = (Followers::default(), Holds::default());
         let writer = Writer::open(path, retention, followers.clone(), holds.clone())?;
         let (path, checked, stop) = (writer.path().to_owned(), writer.checked(), writer.stop());
-        let (local, tail) = Local::start(writer, metrics)?;
+        let rulebook = rules::read(&writer)?;
+        let (local, tail) = Local::start(writer, rulebook.clone(), metrics)?;
         let sequencer = Sequencer::Local(local);
         let store = Store::open(&path, sequencer.epoch().clone()).inspect_err(|_| {
             if let Some(writer) = sequencer.end() {
                 writer.discard();
             }
         })?;
-        Ok(Self { store, sequencer, followers, holds, tail, checked, stop })
+        Ok(Self { store, sequencer, followers, holds, tail, rulebook, checked, stop })
     }
 
     /// Opens one node's part of a journal that many share, in the SQLite file at `path`.
@@ -129,9 +134,10 @@ impl Journal {
         let (path, checked, stop) = (writer.path().to_owned(), writer.checked(), writer.stop());
         let prepared = sequencer::prepare(link, writer, retention).await?;
         let store = Store::open(&path, prepared.epoch().clone())?;
-        let (shared, tail) = prepared.start(store.clone(), metrics).await?;
+        let rulebook = rules::read(prepared.writer())?;
+        let (shared, tail) = prepared.start(store.clone(), rulebook.clone(), metrics).await?;
         let sequencer = Sequencer::Shared(shared);
-        Ok(Self { store, sequencer, followers, holds, tail, checked, stop })
+        Ok(Self { store, sequencer, followers, holds, tail, rulebook, checked, stop })
     }
 
     /// Where the data is, all links followed.

@@ -11,6 +11,7 @@ mod id;
 mod name;
 mod people;
 mod room;
+mod rule;
 mod text;
 mod visible;
 
@@ -31,6 +32,9 @@ pub use id::{Epoch, MessageId, NotAnId, Seq};
 pub use name::{InvalidName, Name};
 pub use people::{People, Person};
 pub use room::{InvalidRoomName, RoomName};
+pub use rule::{
+    Act, Ban, Banned, Link, Logged, Role, RoomRules, Rule, RuleKey, Ruling, Standing as StandingRule,
+};
 pub use text::{InvalidText, Text};
 pub(crate) use visible::{is_blank, is_ignorable, is_visible};
 
@@ -130,7 +134,16 @@ pub struct Message {
     pub state: State,
 }
 
+/// Whose a message is that was erased.
+pub(crate) const ERASED_NAME: &str = "(erased)";
+
 impl Message {
+    /// The same of nobody.
+    #[cfg(feature = "nats")]
+    pub(crate) fn erased(self) -> Self {
+        Self { name: Name::stored(ERASED_NAME), ..self }
+    }
+
     /// Its seq.
     #[must_use]
     pub fn seq(&self) -> Seq {

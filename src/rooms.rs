@@ -7,6 +7,8 @@
 mod access;
 #[cfg(not(feature = "nats"))]
 mod alone;
+mod enforce;
+mod erase;
 mod join;
 mod known;
 mod left;
@@ -19,18 +21,21 @@ mod nodes;
 mod read;
 mod revise;
 mod roster;
+mod rule;
 mod send;
+mod senders;
 mod tab;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{
     delivery::{hub::Hub, stream::Source},
     journal::{AppendError, Journal, ReadError},
+    message::RoomName,
     metrics::Metrics,
 };
 
-pub(crate) use access::{Denied, EDIT_TIME, MIN_PROOF_CHARS, Proof};
+pub(crate) use access::{Denied, EDIT_TIME, MIN_PROOF_CHARS, Pass, Proof};
 #[cfg(not(feature = "nats"))]
 pub(crate) use alone::Nodes;
 pub(crate) use left::LeftTabs;
@@ -39,13 +44,15 @@ pub(crate) use listen::{Cursor, Listen};
 #[cfg(feature = "nats")]
 pub(crate) use nodes::Nodes;
 pub(crate) use revise::Allowance;
+pub(crate) use rule::{Culprit, MAX_HOURS, MAX_SLOW_SECONDS, MAX_WAIT_MINUTES, NewBan};
 pub(crate) use roster::{Lapsed, NameTaken, Presence, Roster};
 pub(crate) use tab::Tab;
 
-use access::{Access, Action};
+use access::{Access, Action, Who};
 #[cfg(not(feature = "nats"))]
 use alone::Aside;
 use known::Known;
+use senders::Senders;
 #[cfg(feature = "nats")]
 use nodes::Aside;
 
@@ -60,6 +67,7 @@ struct Parts {
     left: LeftTabs,
     limits: Limits,
     access: Access,
+    senders: Senders,
     known: Known,
     /// The other nodes, where there may be any.
     nodes: Option<Nodes>,
@@ -71,6 +79,21 @@ struct Parts {
 pub(crate) struct Caller {
     /// The address that limits count by; `None` where none should apply.
     pub ip: Option<IpAddr>,
+    /// Whether it is the operator.
+    pub operator: bool,
+    /// The link that let it in.
+    pub pass: Option<Arc<Pass>>,
+}
+
+impl Caller {
+    /// Who it is, for the log of what was done.
+    pub(crate) fn who(&self) -> String {
+        match &self.pass {
+            _ if self.operator => "operator".to_owned(),
+            Some(pass) => format!("{} {}", pass.link.role.as_str(), pass.link.id),
+            None => "somebody".to_owned(),
+        }
+    }
 }
 
 /// Why somebody may not do what they asked for, or it could not be done.
@@ -94,6 +117,21 @@ pub(crate) enum Refusal {
     /// The rules of the room do not allow it.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// There is such a room, as far as anybody can tell.
+    #[error("there is such a room")]
+    Exists,
+    /// As many links are good as may be.
+    #[error("too many links")]
+    TooManyLinks,
+    /// The room has no such link.
+    #[error("no such link")]
+    NoSuchLink,
+    /// There is no such ban.
+    #[error("no such ban")]
+    NoSuchBan,
+    /// Nothing is known of who is meant: no tab, or no address.
+    #[error("not known")]
+    NotKnown,
     /// Somebody else sent the message.
     #[error("somebody else sent it")]
     NotAuthor,
@@ -133,7 +171,8 @@ impl From<TooMuch> for Refusal {
 }
 
 impl Rooms {
-    /// Rooms whose messages come from `source`; `nodes` are the others, where there may be any.
+    /// Rooms whose messages come from `source`; `nodes` are the others, where there may be any; `opened`
+    /// are the rooms that there are, where only the operator may open further ones.
     pub(crate) fn new(
         nodes: Option<Nodes>,
         source: Source,
@@ -141,14 +180,17 @@ impl Rooms {
         left: LeftTabs,
         limits: Limits,
         metrics: Metrics,
+        opened: Option<HashSet<RoomName>>,
     ) -> Self {
+        let access = Access::new(source.journal.rulebook().clone(), opened);
         let known = Known::default();
         Self(Arc::new(Parts {
             source,
             roster,
             left,
             limits,
-            access: Access,
+            access,
+            senders: Senders::default(),
             known,
             nodes,
             metrics,

@@ -9,6 +9,7 @@ mod base;
 mod body;
 mod cache;
 mod client_ip;
+mod credentials;
 mod error;
 mod extract;
 mod fields;

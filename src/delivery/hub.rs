@@ -35,7 +35,7 @@ use super::{
     past::Past,
 };
 use crate::{
-    message::{RoomName, Seq},
+    message::{Link, Name, RoomName, Seq},
     metrics::Metrics,
 };
 use ring::MAX_RING_ITEMS;
@@ -115,8 +115,14 @@ struct Open {
 pub(crate) struct ReaderTag {
     /// The id of its tab, where it is one.
     pub tab: Option<Box<str>>,
+    /// Its name, where it is one.
+    pub name: Option<Name>,
     /// The address that it reads from, where limits count by one.
     pub ip: Option<IpAddr>,
+    /// The link that let it in.
+    pub link: Option<Arc<Link>>,
+    /// Whether it is the operator.
+    pub operator: bool,
 }
 
 impl Hub {
@@ -236,6 +242,12 @@ impl Hub {
     #[must_use]
     pub(crate) fn has(&self, room: &RoomName) -> bool {
         lock(&self.topics).by_room.contains_key(room)
+    }
+
+    /// The rooms that have readers.
+    #[must_use]
+    pub(crate) fn rooms(&self) -> Vec<RoomName> {
+        lock(&self.topics).by_room.keys().cloned().collect()
     }
 
     /// How many rooms have readers.

@@ -16,7 +16,7 @@ use super::{
     Appended,
     store::{Changed, Revision, WriteError, Writer},
 };
-use crate::message::{Draft, Epoch, RoomName, Seq};
+use crate::message::{Draft, Epoch, RoomName, Ruling, Seq};
 
 #[cfg(feature = "nats")]
 pub(crate) use jetstream::{Shared, prepare};
@@ -94,6 +94,15 @@ pub(crate) enum Reach {
     Elsewhere,
 }
 
+/// What became of a ruling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ruled {
+    /// It holds, since this place.
+    Stored(Seq),
+    /// Something else stands where it was to be put.
+    Conflict,
+}
+
 /// A handle on the sequencer; clones share it.
 #[derive(Clone)]
 pub(super) enum Sequencer {
@@ -139,11 +148,26 @@ impl Sequencer {
         room: RoomName,
         target: Seq,
         revision: Revision,
+        by: Option<String>,
     ) -> Result<Changed, AppendError> {
         match self {
-            Self::Local(local) => local.change(room, target, revision).await,
+            Self::Local(local) => local.change(room, target, revision, by).await,
             #[cfg(feature = "nats")]
-            Self::Shared(shared) => shared.change(room, target, revision).await,
+            Self::Shared(shared) => shared.change(room, target, revision, by).await,
+        }
+    }
+
+    /// Puts a ruling in the place of what stands under its key, where that stands at `expected`, and
+    /// answers once it is durable and holds here.
+    pub(super) async fn rule(
+        &self,
+        ruling: Ruling,
+        expected: Option<Seq>,
+    ) -> Result<Ruled, AppendError> {
+        match self {
+            Self::Local(local) => local.rule(ruling, expected).await,
+            #[cfg(feature = "nats")]
+            Self::Shared(shared) => shared.rule(ruling, expected).await,
         }
     }
 

@@ -19,7 +19,9 @@ mod node;
 mod open;
 mod read;
 mod rooms;
+mod rules;
 mod signed;
+mod special;
 mod tend;
 #[cfg(test)]
 mod tests;
@@ -51,7 +53,9 @@ pub(crate) use node::{Applied, Erasure, Standing, Wanted};
 pub(crate) use open::{LOCK_TIMEOUT, OpenError, fold_when_closed};
 pub use read::Totals;
 pub(crate) use read::{Gap, Newest, Page, Reader};
-pub(crate) use signed::Signed;
+#[cfg(feature = "nats")]
+pub(crate) use rules::ERASED_RULE;
+pub(crate) use signed::{Chosen, Signed};
 pub(crate) use watch::Displaced;
 pub(crate) use write::Writer;
 

@@ -133,6 +133,7 @@ mod tests {
                 id: format!("e-{seq}").parse().unwrap(),
                 changed_at: jiff::Timestamp::UNIX_EPOCH,
                 message: Message { state, text: Text::stored(text), ..message },
+                by: None,
                 first: None,
             })
         };

@@ -26,6 +26,8 @@ pub struct Change {
     pub changed_at: Timestamp,
     /// The message as it is from here on: edited or removed.
     pub message: Message,
+    /// Who did it, where that was not its author; `None` from a store.
+    pub by: Option<String>,
     /// What a node keeps of a removed message that it never had; `None` from a store.
     pub first: Option<First>,
 }

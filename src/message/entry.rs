@@ -105,6 +105,9 @@ struct ChangeBody<'a> {
     key: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     digest: Option<String>,
+    /// Who did it, where that was not its author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
 }
 
 /// What every version has.
@@ -255,7 +258,7 @@ impl Entry {
 
 impl ChangeBody<'_> {
     fn of(change: &Change) -> String {
-        let Change { message, first, .. } = change;
+        let Change { message, first, by, .. } = change;
         let edited = message.state != State::Removed;
         let body = ChangeBody {
             of: message.seq().get(),
@@ -263,6 +266,7 @@ impl ChangeBody<'_> {
             text: edited.then(|| message.text.as_str().into()),
             key: first.as_ref().map(|first| first.key.as_str().to_owned()),
             digest: first.as_ref().map(|first| first.digest.clone()),
+            by: by.clone(),
         };
         serde_json::to_string(&body).expect("strings and numbers are JSON")
     }
@@ -289,7 +293,7 @@ impl ChangeBody<'_> {
         };
         let first = self.key.zip(self.digest);
         let first = first.map(|(key, digest)| First { key: Key::stored(&key), digest });
-        Ok(Change { id, changed_at, message, first })
+        Ok(Change { id, changed_at, message, by: self.by, first })
     }
 }
 

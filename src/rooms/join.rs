@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Action, Apart, Aside, Caller, Lapsed, NameTaken, Presence, Refusal, Rooms, Tab};
+use super::{
+    Action, Apart, Aside, Caller, Lapsed, NameTaken, Presence, Refusal, Rooms, Tab, Who,
+};
 use crate::message::{Name, RoomName};
 
 /// How long a join waits for the end of the stream of its own browser's earlier tab: who goes back and
@@ -40,14 +42,15 @@ impl Rooms {
         earlier: Option<&Tab>,
     ) -> Result<Tab, Refusal> {
         self.0.limits.join(caller.ip)?;
-        self.0.access.check(caller, Action::Join, &room)?;
+        let who = Who { tab: earlier, browser, name: Some(&name) };
+        self.0.access.check(caller, Action::Join, &room, who)?;
         if let Some(earlier) = earlier {
             self.leave(earlier);
         }
         if let Some(nodes) = &self.0.nodes {
             nodes.settle().await?;
         }
-        let tab = Tab::fresh(room, name);
+        let tab = Tab::fresh(room, name, browser);
         self.take_name(&tab, browser).await?;
         if let Some(nodes) = &self.0.nodes {
             nodes.claim(&tab).await??;

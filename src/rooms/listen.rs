@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Action, Caller, Refusal, Rooms, Tab, TooMuch, limits::StreamPermit, roster::Guard};
+use super::{Action, Caller, Refusal, Rooms, Tab, TooMuch, Who, limits::StreamPermit, roster::Guard};
 use crate::{
     delivery::{
         frame::Representation,
@@ -53,14 +53,14 @@ impl Rooms {
         room: &RoomName,
         listen: Listen,
     ) -> Result<LiveStream, Refusal> {
-        let (permit, start) = self.admit(caller, room, &listen).await?;
+        let (permit, start) = self.admit(caller, room, &listen, None).await?;
         let guard = self.0.roster.watch(room);
         let wanted = Wanted {
             room: room.clone(),
             start,
             representation: listen.representation,
             presence: false,
-            tag: ReaderTag { tab: None, ip: caller.ip },
+            tag: tag(caller, None),
         };
         Ok(self.open(wanted, guard, permit))
     }
@@ -76,14 +76,14 @@ impl Rooms {
         tab: &Tab,
         listen: Listen,
     ) -> Result<LiveStream, Refusal> {
-        let (permit, start) = self.admit(caller, &tab.room, &listen).await?;
+        let (permit, start) = self.admit(caller, &tab.room, &listen, Some(tab)).await?;
         let guard = self.0.roster.enter(&tab.room, &tab.id, &tab.name, self.elsewhere(tab))?;
         let wanted = Wanted {
             room: tab.room.clone(),
             start,
             representation: listen.representation,
             presence: listen.representation.carries_presence(),
-            tag: ReaderTag { tab: Some(tab.id.as_str().into()), ip: caller.ip },
+            tag: tag(caller, Some(tab)),
         };
         Ok(self.open(wanted, guard, permit))
     }
@@ -100,13 +100,16 @@ impl Rooms {
         caller: &Caller,
         room: &RoomName,
         listen: &Listen,
+        tab: Option<&Tab>,
     ) -> Result<(StreamPermit, Start), Refusal> {
         let full = |TooMuch(wait)| Refusal::Full(wait);
         if !self.hub().has(room) {
             self.0.limits.room(self.hub().topics()).map_err(full)?;
         }
         let permit = self.0.limits.stream(caller.ip).map_err(full)?;
-        self.0.access.check(caller, Action::Listen, room)?;
+        let (action, who) =
+            tab.map_or((Action::Read, Who::default()), |tab| (Action::Stay, Who::of(tab)));
+        self.0.access.check(caller, action, room, who)?;
         Ok((permit, self.start(room, &listen.cursor).await?))
     }
 
@@ -131,5 +134,16 @@ impl Rooms {
         let counted = self.0.metrics.stream(wanted.representation.format());
         let held: HeldByStream = (guard, permit, counted);
         self.0.source.open(wanted, held)
+    }
+}
+
+/// What is to be known of a reader, for when access is taken back.
+fn tag(caller: &Caller, tab: Option<&Tab>) -> ReaderTag {
+    ReaderTag {
+        tab: tab.map(|tab| tab.id.as_str().into()),
+        name: tab.map(|tab| tab.name.clone()),
+        ip: caller.ip,
+        link: caller.pass.as_ref().map(|pass| pass.link.clone()),
+        operator: caller.operator,
     }
 }

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Action, Caller, Refusal, Rooms};
+use super::{Caller, Refusal, Rooms};
 use crate::{
     journal::Newest,
     message::{People, RoomName, Seq},
@@ -28,7 +28,7 @@ impl Rooms {
     ///
     /// [`Refusal`], by the rules of access.
     pub(crate) fn check_read(&self, caller: &Caller, room: &RoomName) -> Result<(), Refusal> {
-        Ok(self.0.access.check(caller, Action::Read, room)?)
+        Ok(self.0.access.check_sees(caller, room)?)
     }
 
     /// Up to `limit` messages of `room` before `seq`, or the newest, oldest first.

@@ -38,12 +38,12 @@ impl Rooms {
             journal.wait_for(id.seq(), REACH_TIMEOUT).await;
         }
         let found = journal.signed(room, id.seq()).await?.ok_or(Refusal::NoMessage)?;
-        self.0.access.check_revision(caller, proof, &found, &revision, now())?;
+        let by = self.0.access.check_revision(caller, proof, &found, &revision, now())?;
         let removes = revision == Revision::Remove;
-        if removes && proof.is_operators(&found) {
-            tracing::info!(room = room.as_str(), %id, "the operator removes a message");
+        if let Some(by) = &by {
+            tracing::info!(room = room.as_str(), %id, by, "a message of somebody else is removed");
         }
-        match journal.change(room, id.seq(), revision).await? {
+        match journal.change(room, id.seq(), revision, by).await? {
             Changed::Stored(change) => Ok(change.message),
             Changed::Removed if removes => {
                 let text = crate::message::Text::stored("");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Action, Caller, Refusal, Rooms, Tab};
+use super::{Action, Caller, Refusal, Rooms, Tab, Who};
 use crate::{
     journal::Appended,
     message::{Author, Draft, Key, Name, RoomName, Text},
@@ -29,7 +29,7 @@ impl Rooms {
         let author = Some(Author::of_tab(&tab.id));
         let draft = Draft { room: tab.room.clone(), name: tab.name.clone(), text, key, author };
         // Asked when all of it has come: a body may take longer than it takes to lose a name.
-        self.append(caller, draft, |_, _| self.check_tab(tab)).await
+        self.append(caller, draft, Who::of(tab), |_, _| self.check_tab(tab)).await
     }
 
     /// Sends a script's message, which says whose it is.
@@ -39,25 +39,41 @@ impl Rooms {
     /// As [`Rooms::send`], and where a tab in the room has the name.
     pub(crate) async fn send_as(&self, caller: &Caller, draft: Draft) -> Result<Appended, Refusal> {
         let roster = &self.0.roster;
-        self.append(caller, draft, |room, name| Ok(roster.check(room, name)?)).await
+        let name = draft.name.clone();
+        let who = Who { name: Some(&name), ..Who::default() };
+        self.append(caller, draft, who, |room, name| Ok(roster.check(room, name)?)).await
     }
 
     async fn append(
         &self,
         caller: &Caller,
         draft: Draft,
+        who: Who<'_>,
         check_name: impl FnOnce(&RoomName, &Name) -> Result<(), Refusal>,
     ) -> Result<Appended, Refusal> {
         self.0.limits.send(caller.ip)?;
         check_name(&draft.room, &draft.name)?;
-        self.0.access.check(caller, Action::Send, &draft.room)?;
+        self.0.access.check(caller, Action::Send, &draft.room, who)?;
+        let room = draft.room.clone();
+        let appended = self.store(caller, draft).await;
+        match appended {
+            Ok(ref appended) => {
+                self.0.metrics.sent();
+                if let Some(ip) = caller.ip {
+                    self.0.senders.note(appended.message.seq(), ip);
+                }
+            }
+            Err(_) => self.0.access.give_back(&room, who),
+        }
+        appended
+    }
+
+    async fn store(&self, caller: &Caller, draft: Draft) -> Result<Appended, Refusal> {
         self.check_new(caller, &draft.room).await?;
         if !self.hub().wait_until_served(&draft.room, SERVED_TIMEOUT).await {
             return Err(Refusal::Behind);
         }
-        let appended = self.journal().append(draft).await?;
-        self.0.metrics.sent();
-        Ok(appended)
+        Ok(self.journal().append(draft).await?)
     }
 }
 

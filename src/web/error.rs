@@ -12,7 +12,11 @@ use axum::{
 use tower_http::csrf::ProtectionError;
 
 use super::negotiate::{NoSuchFormat, NotAcceptable};
-use crate::{journal::AppendError, message::Text, rooms::Refusal};
+use crate::{
+    journal::AppendError,
+    message::Text,
+    rooms::{Denied, Refusal},
+};
 
 pub(super) use wording::{Wording, present};
 
@@ -57,8 +61,12 @@ pub(crate) enum Error {
     Behind,
     /// 503: as many streams, or rooms, are open as may be; and how long to wait.
     Full(Duration),
-    /// 403: the rules of the room do not allow it.
-    Denied,
+    /// 403, or 429 where waiting helps: the rules of the room do not allow it; the sentence says which.
+    Denied(String, Option<Duration>),
+    /// 409: something else is there already; the sentence says what.
+    Conflict(String),
+    /// 404: what is meant is not there; the sentence says what.
+    Nothing(String),
     /// 403: somebody else sent the message.
     NotAuthor,
     /// 403: the message was sent too long ago to be edited.
@@ -110,9 +118,14 @@ impl Error {
     /// The status that it is answered with.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::NotFound | Self::NoMessage => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoMessage | Self::Nothing(_) => StatusCode::NOT_FOUND,
+            Self::Denied(_, Some(_)) => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotJoined | Self::Foreign | Self::Denied | Self::NotAuthor | Self::TooLate => {
+            Self::NotJoined
+            | Self::Foreign
+            | Self::Denied(..)
+            | Self::NotAuthor
+            | Self::TooLate => {
                 StatusCode::FORBIDDEN
             }
             Self::BadToken => StatusCode::UNAUTHORIZED,
@@ -123,7 +136,7 @@ impl Error {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotAForm | Self::NotABody | Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::KeyReused | Self::NameTaken => StatusCode::CONFLICT,
+            Self::KeyReused | Self::NameTaken | Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooMany(_) | Self::Behind => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) | Self::Unsure(_) | Self::Apart(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -137,7 +150,9 @@ impl Error {
     fn retry_after(&self) -> Option<(HeaderName, HeaderValue)> {
         let seconds = match self {
             // Rounded up: a little too early would be refused again.
-            Self::TooMany(wait) | Self::Full(wait) => wait.as_secs() + 1,
+            Self::TooMany(wait) | Self::Full(wait) | Self::Denied(_, Some(wait)) => {
+                wait.as_secs() + 1
+            }
             Self::Behind | Self::NotYet => 1,
             Self::Unavailable(_) | Self::Unsure(_) | Self::Apart(_) => 5,
             _ => return None,
@@ -159,7 +174,9 @@ impl Error {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method",
             Self::NotJoined => "not_joined",
-            Self::Denied => "denied",
+            Self::Denied(..) => "denied",
+            Self::Conflict(_) => "conflict",
+            Self::Nothing(_) => "nothing",
             Self::BadToken => "bad_token",
             Self::NotAuthor => "not_author",
             Self::TooLate => "too_late",
@@ -190,7 +207,10 @@ impl Error {
             Self::NotFound => "There is nothing here",
             Self::MethodNotAllowed => "That is not how this works",
             Self::NotJoined => "You have not joined here",
-            Self::Denied => "You may not do that here",
+            Self::Denied(_, Some(_)) => "Not yet",
+            Self::Denied(..) => "You may not do that here",
+            Self::Conflict(_) => "That cannot be done now",
+            Self::Nothing(_) => "There is no such thing",
             Self::BadToken => "That is not the token",
             Self::NotAuthor => "That is not yours",
             Self::TooLate => "It is too late for that",
@@ -223,7 +243,6 @@ impl Error {
             }
             Self::MethodNotAllowed => "This address does not answer to that method.",
             Self::NotJoined => "This tab has not joined the room, or left it. Join to send.",
-            Self::Denied => "The rules of this room do not allow it.",
             Self::BadToken => "That is not the token. It stands in a file beside the data.",
             Self::NotAuthor => {
                 "Only the tab that sent a message can change it, or a program with the key that it was \
@@ -257,7 +276,11 @@ impl Error {
                 "Somebody here has this name, or one that looks like it. Please choose another."
             }
             Self::TooSlow => "The body did not arrive in time. Please try again.",
-            Self::TooLarge(sentence) | Self::Invalid(sentence) => sentence,
+            Self::TooLarge(sentence)
+            | Self::Invalid(sentence)
+            | Self::Denied(sentence, _)
+            | Self::Conflict(sentence)
+            | Self::Nothing(sentence) => sentence,
             Self::Encoded => {
                 "The body has a Content-Encoding, and none is taken. Send it as it is, uncompressed."
             }
@@ -326,7 +349,24 @@ impl From<Refusal> for Error {
             Refusal::Behind => Self::Behind,
             Refusal::Apart(why) => Self::Apart(why.to_string().into()),
             Refusal::Lapsed(_) => Self::NotJoined,
-            Refusal::Denied(_) => Self::Denied,
+            Refusal::Denied(why) => denied(&why),
+            Refusal::Exists => Self::Conflict(
+                "There is such a room already. Choose another name.".to_owned(),
+            ),
+            Refusal::TooManyLinks => Self::Conflict(
+                "This room has 100 links. Take one back before you give another.".to_owned(),
+            ),
+            Refusal::NoSuchLink => {
+                Self::Nothing("This room has no such link; it may have been taken back.".to_owned())
+            }
+            Refusal::NoSuchBan => {
+                Self::Nothing("There is no such ban; it may be over.".to_owned())
+            }
+            Refusal::NotKnown => Self::Conflict(
+                "Who sent this cannot be told any more: a program did, or it is too long ago. An \
+                 address can be named instead."
+                    .to_owned(),
+            ),
             Refusal::NotAuthor => Self::NotAuthor,
             Refusal::TooLate => Self::TooLate,
             Refusal::NoMessage => Self::NoMessage,
@@ -338,6 +378,45 @@ impl From<Refusal> for Error {
             Refusal::Read(why) => Self::internal(&why),
         }
     }
+}
+
+/// What a rule forbids, in words for whom it does.
+fn denied(why: &Denied) -> Error {
+    let (sentence, wait) = match why {
+        // As for every address that is none.
+        Denied::Hidden => return Error::NotFound,
+        Denied::NotModerator => {
+            return Error::Denied("Only who moderates this room may do that.".to_owned(), None);
+        }
+        Denied::Banned(ban) => {
+            let until = ban.until.strftime("%Y-%m-%d %H:%M UTC");
+            let place = if ban.room.is_some() { "this room" } else { "all rooms" };
+            let reason = if ban.reason.is_empty() { "no reason was given" } else { &ban.reason };
+            (format!("You are banned from {place} until {until}: {reason}"), None)
+        }
+        Denied::ReadOnly => ("Your link is for reading only.".to_owned(), None),
+        Denied::Locked => ("Only moderators can send here right now.".to_owned(), None),
+        Denied::Slow { wait, every } => (
+            format!(
+                "Slow mode: one message in {} s. You can send again in {} s.",
+                every.as_secs(),
+                wait.as_secs() + 1
+            ),
+            Some(*wait),
+        ),
+        Denied::TooNew { wait, after } => (
+            format!(
+                "Newcomers can send {} min after joining: you in {} min.",
+                after.as_secs() / 60,
+                wait.as_secs() / 60 + 1
+            ),
+            Some(*wait),
+        ),
+        Denied::NotJoined => {
+            ("Newcomers wait here, so only who has joined in a browser can send.".to_owned(), None)
+        }
+    };
+    Error::Denied(sentence, wait)
 }
 
 impl From<NotAcceptable> for Error {

@@ -9,7 +9,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{client_ip, error::Error, session, state::AppState};
+use super::{client_ip, credentials, error::Error, session, state::AppState};
 use crate::{
     message::RoomName,
     rooms::{Caller, Refusal, Tab},
@@ -41,7 +41,8 @@ impl FromRequestParts<AppState> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
         let missing = || Error::internal(&"the server sets what is known of a connection");
-        caller(&parts.extensions, &parts.headers, state).ok_or_else(missing)
+        let caller = caller(&parts.extensions, &parts.headers, state).ok_or_else(missing)?;
+        credentials::add(caller, &parts.headers, state)
     }
 }
 
@@ -52,7 +53,8 @@ pub(super) fn caller(
     state: &AppState,
 ) -> Option<Caller> {
     let peer = extensions.get::<ConnectionInfo>()?.peer.ip().to_canonical();
-    Some(Caller { ip: client_ip::of(peer, headers, &state.trusted_proxies) })
+    let ip = client_ip::of(peer, headers, &state.trusted_proxies);
+    Some(Caller { ip, ..Caller::default() })
 }
 
 /// Whether the browser reached us over TLS, which a proxy may have ended. The browser says so

@@ -5,7 +5,7 @@ use axum::{
     http::request::Parts,
 };
 
-use super::{error::Error, extract::Room, operator::IsOperator, session, state::AppState};
+use super::{error::Error, extract::Room, session, state::AppState};
 use crate::{
     journal::Revision,
     message::{Key, Message, MessageId, RoomName},
@@ -20,8 +20,6 @@ pub(super) struct Named {
     pub id: MessageId,
     /// The ids of the tabs that the request comes from.
     pub tabs: Vec<String>,
-    /// Whether the operator asks.
-    pub operator: bool,
 }
 
 impl FromRequestParts<AppState> for Named {
@@ -34,16 +32,14 @@ impl FromRequestParts<AppState> for Named {
         let (_, raw) = params.iter().find(|(name, _)| *name == "id").ok_or(Error::NotFound)?;
         let id = raw.parse().map_err(|_| Error::NoMessage)?;
         let tabs = session::tabs_of(&parts.headers, &state.secret, &room);
-        let IsOperator(operator) = IsOperator::from_request_parts(parts, state).await?;
-        Ok(Self { room, id, tabs, operator })
+        Ok(Self { room, id, tabs })
     }
 }
 
 impl Named {
     /// What the request proves, with a key that it says.
     pub(super) fn proof(&self, key: Option<Key>) -> Proof {
-        let proof = Proof::new(self.tabs.iter().map(String::as_str), key);
-        if self.operator { proof.of_operator() } else { proof }
+        Proof::new(self.tabs.iter().map(String::as_str), key)
     }
 
     /// Removes or edits it, with a key that the request says, and has no page show it as it was.

@@ -1,14 +1,11 @@
 //! The operator: whoever proves to know the token that lies beside the data, by a form and then a
 //! cookie, or with each request.
 
-use axum::{
-    extract::FromRequestParts,
-    http::{HeaderMap, header, request::Parts},
-};
+use axum::http::HeaderMap;
 use cookie::{Cookie, SameSite, time::Duration as CookieAge};
 use jiff::Timestamp;
 
-use super::{error::Error, extract, session, state::AppState};
+use super::{error::Error, session, state::AppState};
 use crate::{paths, rooms::Caller};
 
 /// The cookie's name.
@@ -16,21 +13,6 @@ const COOKIE_NAME: &str = "hubbub-operator";
 
 /// How long a browser stays the operator's: a day's work.
 const SESSION: CookieAge = CookieAge::hours(12);
-
-/// Whether the one who asks is the operator.
-pub(super) struct IsOperator(pub bool);
-
-impl FromRequestParts<AppState> for IsOperator {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
-        let caller = extract::caller(&parts.extensions, &parts.headers, state).unwrap_or_default();
-        if let Some(token) = bearer(&parts.headers) {
-            return check(&caller, state, token).map(|()| Self(true));
-        }
-        Ok(Self(has_cookie(&parts.headers, state)))
-    }
-}
 
 /// Whether a token is the operator's.
 ///
@@ -43,13 +25,8 @@ pub(super) fn check(caller: &Caller, state: &AppState, token: &str) -> Result<()
     if tried? { Ok(()) } else { Err(Error::BadToken) }
 }
 
-/// The token of a request that carries one (RFC 6750, section 2.1).
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-fn has_cookie(headers: &HeaderMap, state: &AppState) -> bool {
+/// Whether the browser that asks is the operator's.
+pub(super) fn has_cookie(headers: &HeaderMap, state: &AppState) -> bool {
     let ours = session::cookies(headers).filter(|cookie| cookie.name() == COOKIE_NAME);
     let now = Timestamp::now().as_second();
     ours.filter_map(|cookie| state.secret.verify(cookie)).any(|cookie| {

@@ -2,6 +2,7 @@
 //! tab's cookie.
 
 mod browser;
+pub(super) mod pass;
 mod private_file;
 mod secret;
 pub(super) mod sent;

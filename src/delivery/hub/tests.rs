@@ -137,7 +137,7 @@ fn a_tick_is_heard_after_what_there_is_and_the_end_before_it() {
 #[test]
 fn an_evicted_reader_hears_the_end_and_the_others_read_on() {
     let hub = alone(0);
-    let tag = |tab: &str| ReaderTag { tab: Some(tab.into()), ip: None };
+    let tag = |tab: &str| ReaderTag { tab: Some(tab.into()), ..ReaderTag::default() };
     let mut ann = hub.subscribe(&room("a"), false, tag("ann"));
     let mut bob = hub.subscribe(&room("a"), false, tag("bob"));
     let mut elsewhere = hub.subscribe(&room("b"), false, tag("ann"));

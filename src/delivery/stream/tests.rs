@@ -7,7 +7,7 @@ use crate::delivery::model::{Model, Tasks, hub, metrics, room};
 
 /// A stream over an empty journal, of a reader that was given so many messages.
 fn stream(hub: &Hub, representation: Representation, count: u64) -> LiveStream {
-    let tag = ReaderTag { tab: Some("ann".into()), ip: None };
+    let tag = ReaderTag { tab: Some("ann".into()), ..ReaderTag::default() };
     let live = hub.subscribe(&room(), false, tag);
     let cursor = Cursor {
         began: Seq::ZERO,

@@ -17,6 +17,7 @@ mod erase;
 mod follow;
 mod lookup;
 mod publish;
+mod rule;
 mod stream;
 
 use std::{
@@ -34,14 +35,15 @@ use tokio_util::sync::CancellationToken;
 use super::{
     super::{
         Appended, Retention,
+        rulebook::Rulebook,
         store::{Changed, OpenError, Revision, Standing, Store, Writer},
         tail::Tail,
     },
-    AppendError, Reach, Readiness,
+    AppendError, Reach, Readiness, Ruled,
     health::Health,
 };
 use crate::{
-    message::{Draft, Epoch, RoomName, Seq},
+    message::{Draft, Epoch, RoomName, Ruling, Seq},
     metrics::Metrics,
     nats::Link,
 };
@@ -110,10 +112,16 @@ impl Prepared {
         &self.opened.epoch
     }
 
+    /// The store's writing side.
+    pub(crate) fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
     /// Follows the stream, and waits a moment for the store to come up to it.
     pub(crate) async fn start(
         self,
         store: Store,
+        rulebook: Rulebook,
         metrics: Metrics,
     ) -> Result<(Shared, Tail), OpenError> {
         let Self { link, mut writer, retention, opened, standing, newest } = self;
@@ -135,6 +143,7 @@ impl Prepared {
             metrics,
             health: health.clone(),
             tail: tail.clone(),
+            rulebook: rulebook.clone(),
             waiting: waiting.clone(),
             newest,
             committed,
@@ -174,6 +183,7 @@ impl Prepared {
         let follower =
             Follower { identity: identity.clone(), last, commands, ttl, complete_at: None };
         shared.spawn(follower.run());
+        shared.spawn(rule::put_again(Arc::downgrade(&shared.0), rulebook));
         shared.spawn(async { Some(engine::watch_over(engine, identity).await) });
         shared.spawn(async move {
             missed.cancelled().await;
@@ -226,8 +236,17 @@ impl Shared {
         room: RoomName,
         target: Seq,
         revision: Revision,
+        by: Option<String>,
     ) -> Result<Changed, AppendError> {
-        self.0.change(room, target, revision).await
+        self.0.change(room, target, revision, by).await
+    }
+
+    pub(crate) async fn rule(
+        &self,
+        ruling: Ruling,
+        expected: Option<Seq>,
+    ) -> Result<Ruled, AppendError> {
+        self.0.rule(&ruling, expected).await
     }
 
     /// Whether a draft could be stored now.

@@ -26,15 +26,16 @@ use tokio::{
 use super::{
     super::{
         Appended,
+        rulebook::Rulebook,
         store::{Changed, LOCK_TIMEOUT, OpenError, Revision, WriteError, Writer},
         tail::Tail,
     },
-    AppendError,
+    AppendError, Ruled,
     health::{Health, Running},
 };
 use crate::{
     fault,
-    message::{self, Draft, Entry, Epoch, Message, MessageId, RoomName, Seq, State},
+    message::{self, Draft, Entry, Epoch, Message, MessageId, RoomName, Ruling, Seq, State},
     metrics::Metrics,
     shutdown::Shutdown,
 };
@@ -87,7 +88,14 @@ enum Command {
 /// What is to be stored, and who waits for its seq.
 enum Waiting {
     Append { draft: Draft, answer: Answer<Appended> },
-    Change { room: RoomName, target: Seq, revision: Revision, answer: Answer<Changed> },
+    Change {
+        room: RoomName,
+        target: Seq,
+        revision: Revision,
+        by: Option<String>,
+        answer: Answer<Changed>,
+    },
+    Rule { ruling: Ruling, expected: Option<Seq>, answer: Answer<Ruled> },
 }
 
 type Answer<T> = oneshot::Sender<Result<T, AppendError>>;
@@ -96,6 +104,7 @@ type Answer<T> = oneshot::Sender<Result<T, AppendError>>;
 enum Outcome {
     Appended(Result<Appended, AppendError>),
     Changed(Changed),
+    Ruled(Ruled),
 }
 
 /// The highest seq of a batch, what each came to, and the entries that were stored.
@@ -111,6 +120,9 @@ impl Waiting {
             (Self::Change { answer, .. }, Outcome::Changed(changed)) => {
                 let _ = answer.send(Ok(changed));
             }
+            (Self::Rule { answer, .. }, Outcome::Ruled(ruled)) => {
+                let _ = answer.send(Ok(ruled));
+            }
             _ => debug_assert!(false, "an outcome of something else"),
         }
     }
@@ -119,6 +131,7 @@ impl Waiting {
         match self {
             Self::Append { answer, .. } => drop(answer.send(Err(why))),
             Self::Change { answer, .. } => drop(answer.send(Err(why))),
+            Self::Rule { answer, .. } => drop(answer.send(Err(why))),
         }
     }
 }
@@ -126,7 +139,11 @@ impl Waiting {
 impl Local {
     /// Settles the epoch of what `writer` has open, and starts the thread that writes. What that
     /// makes durable is in the tail before anybody hears of it.
-    pub(crate) fn start(mut writer: Writer, metrics: Metrics) -> Result<(Self, Tail), OpenError> {
+    pub(crate) fn start(
+        mut writer: Writer,
+        rulebook: Rulebook,
+        metrics: Metrics,
+    ) -> Result<(Self, Tail), OpenError> {
         let path = writer.path();
         let sqlite = |why| writer.lock().blame(OpenError::sqlite(path, why));
         let io = |why| OpenError::io(path, why);
@@ -146,7 +163,7 @@ impl Local {
 
         let (queue, commands) = mpsc::sync_channel(MAX_QUEUED);
         let (sequence, committed, ended) =
-            Sequence::new(writer, epoch.clone(), last, mark, metrics);
+            Sequence::new(writer, rulebook, epoch.clone(), last, mark, metrics);
         let (health, tail) = (sequence.health.clone(), sequence.tail.clone());
         let thread = thread::Builder::new()
             .name("journal".into())
@@ -176,8 +193,18 @@ impl Local {
         room: RoomName,
         target: Seq,
         revision: Revision,
+        by: Option<String>,
     ) -> Result<Changed, AppendError> {
-        self.write(|answer| Waiting::Change { room, target, revision, answer }).await
+        self.write(|answer| Waiting::Change { room, target, revision, by, answer }).await
+    }
+
+    /// Puts a ruling, and answers once it is durable.
+    pub(crate) async fn rule(
+        &self,
+        ruling: Ruling,
+        expected: Option<Seq>,
+    ) -> Result<Ruled, AppendError> {
+        self.write(|answer| Waiting::Rule { ruling, expected, answer }).await
     }
 
     async fn write<T>(&self, waiting: impl FnOnce(Answer<T>) -> Waiting) -> Result<T, AppendError> {
@@ -248,6 +275,7 @@ struct Sequence {
     metrics: Metrics,
     health: Health,
     tail: Tail,
+    rulebook: Rulebook,
     committed: watch::Sender<Seq>,
     /// Dropped last.
     _ended: watch::Sender<()>,
@@ -258,6 +286,7 @@ impl Sequence {
     /// that the store ever held.
     fn new(
         writer: Writer,
+        rulebook: Rulebook,
         epoch: Epoch,
         last: Seq,
         mark: Mark,
@@ -267,7 +296,7 @@ impl Sequence {
         let (ended, end) = watch::channel(());
         let (health, tail) = (Health::new(), Tail::new(last));
         let sequence =
-            Self { writer, epoch, last, mark, metrics, health, tail, committed, _ended: ended };
+            Self { writer, epoch, last, mark, metrics, health, tail, rulebook, committed, _ended: ended };
         (sequence, newest, end)
     }
 
@@ -325,6 +354,11 @@ impl Sequence {
                 }
                 fault::point("journal");
                 for (waiting, outcome) in batch.drain(..).zip(outcomes) {
+                    if let (Waiting::Rule { ruling, .. }, Outcome::Ruled(Ruled::Stored(seq))) =
+                        (&waiting, &outcome)
+                    {
+                        self.rulebook.apply(*seq, ruling);
+                    }
                     waiting.tell(outcome);
                 }
             }
@@ -360,13 +394,24 @@ impl Sequence {
                         Some(found) => found.answer(message).ok_or(AppendError::KeyReused),
                     })
                 }
-                Waiting::Change { room, target, revision, .. } => {
-                    let changed = batch.change((id, now), room, *target, revision)?;
+                Waiting::Change { room, target, revision, by, .. } => {
+                    let by = by.as_deref();
+                    let changed = batch.change((id, now), room, *target, revision, by)?;
                     if let Changed::Stored(change) = &changed {
                         last = next;
                         stored.push(Entry::Change(change.clone()));
                     }
                     Outcome::Changed(changed)
+                }
+                Waiting::Rule { ruling, expected, .. } => {
+                    let standing = batch.ruled(&ruling.key)?.unwrap_or(Seq::ZERO);
+                    if expected.is_some_and(|expected| expected != standing) {
+                        Outcome::Ruled(Ruled::Conflict)
+                    } else {
+                        last = next;
+                        batch.rule(next, now, ruling)?;
+                        Outcome::Ruled(Ruled::Stored(next))
+                    }
                 }
             };
             outcomes.push(outcome);

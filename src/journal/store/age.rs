@@ -139,7 +139,7 @@ impl Batch<'_> {
 
     /// Takes as many of a room's oldest messages out of it as `count` says; answers how many those
     /// are, and how many went.
-    fn drop_old(
+    pub(super) fn drop_old(
         &mut self,
         mut found: Room,
         now: i64,
@@ -175,7 +175,7 @@ impl Batch<'_> {
 /// How many of a room's oldest messages are from before `cutoff`, of as many as are looked at.
 ///
 /// One that is stamped later than now is older than those after it.
-fn count_old(
+pub(super) fn count_old(
     connection: &Connection,
     room: &Room,
     cutoff: i64,
@@ -202,7 +202,7 @@ fn count_old(
 }
 
 /// How many of a room's messages there are up to a place, of as many as are trimmed at once.
-fn count_upto(connection: &Connection, room: &Room, upto: u64) -> Result<u64, rusqlite::Error> {
+pub(super) fn count_upto(connection: &Connection, room: &Room, upto: u64) -> Result<u64, rusqlite::Error> {
     connection
         .prepare_cached(
             "SELECT count(*) FROM (SELECT 1 FROM entries

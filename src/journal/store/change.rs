@@ -9,7 +9,7 @@ use super::{
     write::{Batch, TRIMMED},
 };
 use crate::message::{
-    Change, Columns, EDIT, EDITED, First, Key, Message, MessageId, Name, REMOVAL, REMOVED,
+    Act, Change, ERASED_NAME, Columns, EDIT, EDITED, First, Key, Message, MessageId, Name, REMOVAL, REMOVED,
     RoomName, Seq, State, Text,
 };
 
@@ -18,6 +18,8 @@ use crate::message::{
 pub enum Revision {
     /// Its text goes.
     Remove,
+    /// Its text goes, and who said it as well.
+    Erase,
     /// It gets this text.
     Edit(Text),
 }
@@ -47,6 +49,7 @@ impl Batch<'_> {
         room: &RoomName,
         target: Seq,
         revision: &Revision,
+        by: Option<&str>,
     ) -> Result<Changed, rusqlite::Error> {
         let known = self.rooms.get(&self.transaction, room)?;
         let (Some(room_id), dropped_seq, n) = (known.id, known.dropped_seq, known.sent) else {
@@ -79,14 +82,17 @@ impl Batch<'_> {
         let Some((kind, name, sent_at, first)) = found else { return Ok(Changed::Missing) };
         match kind {
             TRIMMED | REMOVAL | EDIT => return Ok(Changed::Missing),
-            REMOVED => return Ok(Changed::Removed),
+            REMOVED if *revision != Revision::Erase || name.as_str() == ERASED_NAME => {
+                return Ok(Changed::Removed);
+            }
             _ => {}
         }
         let (state, text) = match revision {
-            Revision::Remove => (State::Removed, Text::stored("")),
+            Revision::Remove | Revision::Erase => (State::Removed, Text::stored("")),
             Revision::Edit(text) => (State::Edited, text.clone()),
         };
-        self.overwrite(target, state, &text, &first)?;
+        let name = if *revision == Revision::Erase { Name::stored(ERASED_NAME) } else { name };
+        self.overwrite(target, state, (&name, &text), &first)?;
         let message = Message {
             id: MessageId::new(id.epoch().clone(), target),
             room: room.clone(),
@@ -95,7 +101,8 @@ impl Batch<'_> {
             sent_at,
             state,
         };
-        let change = Change { id, changed_at, message, first: Some(first) };
+        let by = by.map(ToOwned::to_owned);
+        let change = Change { id, changed_at, message, by, first: Some(first) };
         self.note_change(room_id, n, &change)?;
         Ok(Changed::Stored(change))
     }
@@ -104,26 +111,30 @@ impl Batch<'_> {
     /// and under which key.
     #[cfg(feature = "nats")]
     pub(super) fn apply_change(&mut self, change: &Change) -> Result<Changed, rusqlite::Error> {
-        let Change { id, changed_at, message, first } = change;
+        let Change { id, changed_at, message, by, first } = change;
         let (room, target) = (&message.room, message.seq());
         let revision = match message.state {
+            State::Removed if message.name.as_str() == ERASED_NAME => Revision::Erase,
             State::Removed => Revision::Remove,
             _ => Revision::Edit(message.text.clone()),
         };
         self.replaced = None;
-        let changed = self.change((id.clone(), *changed_at), room, target, &revision)?;
+        let place = (id.clone(), *changed_at);
+        let changed = self.change(place, room, target, &revision, by.as_deref())?;
         if let Some(replaced) = self.replaced {
             self.note_erasure(replaced, &key_of(target))?;
         }
         match (&revision, first) {
-            (Revision::Remove, Some(first)) => self.note_erasure(target, &first.key)?,
+            (Revision::Remove | Revision::Erase, Some(first)) => self.note_erasure(target, &first.key)?,
             // Its text came too late to be anybody's.
             (Revision::Edit(_), _) if changed == Changed::Removed => {
                 self.note_erasure(id.seq(), &key_of(target))?;
             }
             _ => {}
         }
-        let (Changed::Missing, Revision::Remove, Some(first)) = (&changed, &revision, first) else {
+        let (Changed::Missing, Revision::Remove | Revision::Erase, Some(first)) =
+            (&changed, &revision, first)
+        else {
             return Ok(changed);
         };
         self.rooms.change();
@@ -162,15 +173,14 @@ impl Batch<'_> {
         &self,
         target: Seq,
         state: State,
-        text: &Text,
+        (name, text): (&Name, &Text),
         first: &First,
     ) -> Result<(), rusqlite::Error> {
         let kind = if state == State::Removed { REMOVED } else { EDITED };
         self.transaction
-            .prepare_cached("UPDATE entries SET kind = ?2, body = ?3, first = ?4 WHERE seq = ?1")?
-            .execute(params![signed(target.get()), kind, text.as_str(), first.digest])?;
-        self.transaction.prepare_cached("UPDATE journal SET erased = erased + 1")?.execute([])?;
-        Ok(())
+            .prepare_cached("UPDATE entries SET kind = ?2, name = ?3, body = ?4, first = ?5 WHERE seq = ?1")?
+            .execute(params![signed(target.get()), kind, name.as_str(), text.as_str(), first.digest])?;
+        self.overwritten()
     }
 
     /// Stores a change, in the place of an earlier one of its message: who has not had that has this
@@ -206,6 +216,13 @@ impl Batch<'_> {
                 body,
                 kind
             ])?;
-        Ok(())
+        let Some(by) = &change.by else { return Ok(()) };
+        let act = Act {
+            by: by.clone(),
+            what: if kind == REMOVAL { "remove" } else { "edit" }.to_owned(),
+            room: Some(message.room.clone()),
+            target: Some(message.id.to_string()),
+        };
+        self.log(id.seq(), *changed_at, &act)
     }
 }

@@ -11,7 +11,7 @@ use super::open::OpenError;
 ///
 /// Not by the crate that does this for rusqlite: it follows it at a distance, which pins the
 /// SQLite that we ship.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     // One row of `journal`, one row of `rooms` per room that was ever written to. `n` counts the
     // messages of one room from 1, so that the number of messages between two places is a
     // subtraction.
@@ -108,6 +108,26 @@ const STEPS: [&str; 5] = [
     ALTER TABLE entries ADD COLUMN author BLOB;
     ALTER TABLE entries ADD COLUMN first TEXT;
     ALTER TABLE journal ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;
+    ",
+    // Rules, by what they are about; `until` is when one ends by itself. What was done, for the
+    // operator, in the order of its doing: `line` counts.
+    "
+    CREATE TABLE rules (
+        key TEXT PRIMARY KEY,
+        seq INTEGER NOT NULL,
+        until INTEGER,
+        body TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX rules_by_until ON rules (until) WHERE until IS NOT NULL;
+    CREATE TABLE acts (
+        line INTEGER PRIMARY KEY,
+        seq INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        by TEXT NOT NULL,
+        what TEXT NOT NULL,
+        room TEXT,
+        target TEXT
+    ) STRICT;
     ",
 ];
 

@@ -4,6 +4,7 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
@@ -13,11 +14,12 @@ use super::{
     lock::PRIVATE,
     open::OpenError,
     read::{Reader, signed},
+    rules::ERASED_RULE,
     write::{Batch, Writer},
 };
 use crate::{
     journal::Retention,
-    message::{Author, Entry, Epoch, Key, Seq},
+    message::{Author, Entry, Epoch, Key, Ruling, Seq},
 };
 
 /// The one row of a node's own, and what is to be gone from the stream. They are in the files of nodes
@@ -93,11 +95,16 @@ impl Writer {
         copied.map(|_| path.clone()).map_err(|why| OpenError::sqlite(&path, why))
     }
 
-    /// Forgets all there is, and begins before the first place of a stream that goes up to `filled`.
+    /// Its rules are on no stream yet.
+    pub(crate) fn put_rules_again(&self) -> Result<(), rusqlite::Error> {
+        self.connection.execute("UPDATE rules SET seq = 0", []).map(|_| ())
+    }
+
+    /// Forgets all there is, but for rules that are to be put again, and begins before the first place of a stream that goes up to `filled`.
     pub(crate) fn begin_anew(&mut self, filled: Seq) -> Result<(), WriteError> {
         let transaction = self.connection.transaction()?;
         transaction.execute_batch(
-            "DELETE FROM entries; DELETE FROM rooms; DELETE FROM erasures; UPDATE journal SET last = 0, forgotten_seq = 0;",
+            "DELETE FROM entries; DELETE FROM rooms; DELETE FROM erasures; UPDATE rules SET seq = 0; DELETE FROM acts; UPDATE journal SET last = 0, forgotten_seq = 0;",
         )?;
         set_standing(&transaction, Standing { filled, ..Standing::default() })?;
         transaction.commit()?;
@@ -185,6 +192,22 @@ impl Batch<'_> {
         let again = self.insert(key, entry, author)?;
         debug_assert!(again.is_none(), "the key is free");
         Ok(Applied::Stored)
+    }
+
+    /// Puts a ruling that a stream brings; what it replaces is to be gone from there.
+    pub(crate) fn apply_rule(
+        &mut self,
+        seq: Seq,
+        at: Timestamp,
+        ruling: &Ruling,
+    ) -> Result<(), rusqlite::Error> {
+        match self.rule(seq, at, ruling)? {
+            None | Some(Seq::ZERO) => Ok(()),
+            Some(replaced) => {
+                let key = Key::stored(&format!("{ERASED_RULE}{}", ruling.key));
+                self.note_erasure(replaced, &key)
+            }
+        }
     }
 
     /// Notes that what stands at a place of the stream is to be gone from there.

@@ -24,6 +24,17 @@ pub(crate) struct Signed {
     pub author: Option<Author>,
 }
 
+/// Which messages are meant: those of a room, of an author, and under a name, where these are said.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Chosen {
+    /// The room; `None` for all.
+    pub room: Option<RoomName>,
+    /// Who sent them.
+    pub author: Option<Author>,
+    /// Under which name.
+    pub name: Option<Name>,
+}
+
 impl Reader<'_> {
     /// A message that is kept, and what proves who sent it.
     pub(crate) fn signed(&self, name: &RoomName, seq: Seq) -> Result<Option<Signed>, ReadError> {
@@ -71,6 +82,35 @@ impl Reader<'_> {
         Ok(messages.collect())
     }
 
+    /// The places of up to `limit` messages after one that are not removed, and their rooms: of one room
+    /// or of all, and of one author or under one name; oldest first.
+    pub(crate) fn places(
+        &self,
+        of: &Chosen,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<(RoomName, Seq)>, ReadError> {
+        let mut statement = self.moment.prepare_cached(
+            "SELECT r.name, e.seq FROM entries e JOIN rooms r ON r.id = e.room
+             WHERE e.seq > ?1 AND e.seq > r.dropped_seq AND e.kind IN (1, 4)
+             AND (?2 IS NULL OR e.room = (SELECT id FROM rooms WHERE name = ?2))
+             AND (?3 IS NULL OR e.author = ?3) AND (?4 IS NULL OR e.name = ?4)
+             ORDER BY e.seq LIMIT ?5",
+        )?;
+        let Chosen { room, author, name } = of;
+        let params = params![
+            signed(after.get()),
+            room.as_ref().map(RoomName::as_str),
+            author.as_ref().map(Author::as_bytes),
+            name.as_ref().map(Name::as_str),
+            limit
+        ];
+        let found = statement.query_map(params, |row| {
+            Ok((RoomName::stored(text(row, 0)?), Seq::new(row.get(1)?)))
+        })?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
     /// The change in a row. An edit's text stands with its message, and nowhere else.
     pub(super) fn change(
         &self,
@@ -101,6 +141,6 @@ impl Reader<'_> {
             sent_at,
             state,
         };
-        Ok(Some(Change { id, changed_at, message, first: None }))
+        Ok(Some(Change { id, changed_at, message, by: None, first: None }))
     }
 }

@@ -14,6 +14,7 @@ use super::{
     age::Age,
     open::LOCK_TIMEOUT,
     read::{signed, text},
+    special::Special,
     rooms::Room,
     trim::MAX_AT_ONCE,
     write::{Batch, Writer},
@@ -48,6 +49,7 @@ pub(in crate::journal) struct Chores {
     sweep: Option<i64>,
     sweep_again: bool,
     pub(super) age: Age,
+    pub(super) special: Special,
 }
 
 impl Default for Chores {
@@ -58,6 +60,7 @@ impl Default for Chores {
             sweep: Some(0),
             sweep_again: false,
             age: Age::default(),
+            special: Special::default(),
         }
     }
 }
@@ -126,6 +129,8 @@ impl Writer {
             came_further |= batch.trim_by_age(now.as_millisecond(), ttl)?;
             came_further |= batch.forget_rooms(now.as_millisecond(), ttl)?;
         }
+        came_further |= batch.forget_rules(now.as_millisecond())?;
+        came_further |= batch.trim_special(now.as_millisecond())?;
         let noted = batch.sweep()?;
         if came_further {
             batch.commit_without_seq()?;

@@ -5,7 +5,7 @@ use crate::journal::{Changed, Revision};
 use crate::message::{Change, State};
 
 async fn change(journal: &Journal, seq: Seq, revision: Revision) -> Changed {
-    journal.change(&room("lobby"), seq, revision).await.expect("it is answered")
+    journal.change(&room("lobby"), seq, revision, None).await.expect("it is answered")
 }
 
 fn edit(text: &str) -> Revision {
@@ -80,7 +80,7 @@ pub async fn what_is_no_message_of_the_room_is_missing(bench: Bench) {
         assert_eq!(change(&journal, seq, Revision::Remove).await, Changed::Missing, "{seq}");
     }
     let attic = room("attic");
-    let missing = journal.change(&attic, one.seq(), Revision::Remove).await.unwrap();
+    let missing = journal.change(&attic, one.seq(), Revision::Remove, None).await.unwrap();
     assert_eq!(missing, Changed::Missing);
     journal.close().await;
 }

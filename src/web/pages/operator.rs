@@ -13,7 +13,7 @@ use super::{
         error::Error,
         extract::{OverTls, Params, Room},
         form::PageForm,
-        operator::{self, IsOperator},
+        operator,
         respond::never_stored,
         state::AppState,
     },
@@ -24,11 +24,10 @@ use crate::{paths, rooms::Caller, view};
 
 /// `GET /operator`: a form for the token; for who gave it, the rooms.
 pub(crate) async fn show(
-    IsOperator(is_operator): IsOperator,
     caller: Caller,
     State(state): State<AppState>,
 ) -> Result<Response, Error> {
-    let page = if is_operator {
+    let page = if caller.operator {
         let rooms = state.rooms.list(&caller, MAX_LISTED_ROOMS).await?;
         view::operator::page(rooms.iter().map(|(room, _)| room))
     } else {
@@ -40,12 +39,11 @@ pub(crate) async fn show(
 /// `GET /operator/rooms/{room}`: what was said there, to be removed; `?before=` a message, older ones.
 pub(crate) async fn room(
     Room(room): Room,
-    IsOperator(is_operator): IsOperator,
     caller: Caller,
     State(state): State<AppState>,
     Params(query): Params<PageQuery>,
 ) -> Result<Response, Error> {
-    if !is_operator {
+    if !caller.operator {
         return Ok(Redirect::to(&paths::OPERATOR.to_string()).into_response());
     }
     let before = query.before(&state)?;

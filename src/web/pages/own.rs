@@ -43,7 +43,7 @@ pub(crate) async fn show(
     Ok(match document {
         Document::Json => (never_stored(), vary, Json(message)).into_response(),
         Document::Html => {
-            let page = own_page(&own(&message, may), &back(&state, &named));
+            let page = own_page(&own(&message, may), &back(&state, &caller, &named));
             (never_stored(), vary, page).into_response()
         }
     })
@@ -73,7 +73,7 @@ pub(crate) async fn remove(
     State(state): State<AppState>,
 ) -> Result<Redirect, Error> {
     named.revise(&state, &caller, None, Revision::Remove).await?;
-    Ok(Redirect::to(&back(&state, &named)))
+    Ok(Redirect::to(&back(&state, &caller, &named)))
 }
 
 /// `POST /rooms/{room}/messages/{id}/edit`: what cannot be taken comes back in the form.
@@ -86,7 +86,7 @@ pub(crate) async fn edit(
     let why = match Text::parse(posted.field("text")?).map_err(invalid) {
         Ok(text) => {
             named.revise(&state, &caller, None, Revision::Edit(text)).await?;
-            return Ok(Redirect::to(&back(&state, &named)).into_response());
+            return Ok(Redirect::to(&back(&state, &caller, &named)).into_response());
         }
         Err(why) => why,
     };
@@ -94,7 +94,7 @@ pub(crate) async fn edit(
     let (message, may) = state.rooms.message(&caller, &named.proof(None), place).await?;
     let text = posted.entered("text");
     let own = Own { draft: text, problem: Some(why.sentence()), ..own(&message, may) };
-    let answer = again(why.status(), own_page(&own, &back(&state, &named)));
+    let answer = again(why.status(), own_page(&own, &back(&state, &caller, &named)));
     Ok(why.told_by(answer))
 }
 
@@ -104,9 +104,9 @@ fn own(message: &Message, may: Allowance) -> Own<'_> {
 }
 
 /// The page that a browser came from: its tab's that is there, the operator's, or the room's.
-fn back(state: &AppState, named: &Named) -> String {
+fn back(state: &AppState, caller: &Caller, named: &Named) -> String {
     let room = &named.room;
-    if named.operator && named.tabs.is_empty() {
+    if caller.operator && named.tabs.is_empty() {
         return paths::operator_room(room);
     }
     let here = named.tabs.iter().max_by_key(|id| state.rooms.presence(room, id));

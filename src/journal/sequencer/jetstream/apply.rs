@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -19,10 +20,11 @@ use crate::{
     fault,
     journal::{
         Retention,
+        rulebook::Rulebook,
         store::{Applied, Changed, Erasure, Standing, WriteError, Writer},
         tail::Tail,
     },
-    message::{Author, Entry, Key, RoomName, Seq},
+    message::{Author, Entry, Key, RoomName, Ruling, Seq},
     metrics::Metrics,
 };
 
@@ -54,6 +56,8 @@ pub(super) struct Delivered {
     pub entry: Option<(Key, Entry)>,
     /// The tab that sent it.
     pub author: Option<Author>,
+    /// The rule that is put there, where it is one, and when.
+    pub ruling: Option<(Ruling, Timestamp)>,
     /// Whether nothing can have been at the places before it that were passed over: the server counts
     /// on where a message came to nothing.
     pub gapless: bool,
@@ -109,6 +113,7 @@ pub(super) struct Applier {
     pub metrics: Metrics,
     pub health: Health,
     pub tail: Tail,
+    pub rulebook: Rulebook,
     pub waiting: Waiting,
     pub newest: watch::Sender<Newest>,
     /// The newest place that is durable here; its drop says that nothing is written any more.
@@ -182,7 +187,16 @@ impl Applier {
                     Some((key, Entry::Message(_))) => Some((delivered.seq, key.clone())),
                     _ => None,
                 });
-                if applied.iter().any(|applied| matches!(applied, Some(Applied::Changed(_)))) {
+                let rulings = batch.iter().filter_map(|delivered| {
+                    delivered.ruling.as_ref().map(|(ruling, _)| (delivered.seq, ruling))
+                });
+                let mut ruled = false;
+                for (seq, ruling) in rulings {
+                    self.rulebook.apply(seq, ruling);
+                    ruled = true;
+                }
+                let changed = |applied: &Option<Applied>| matches!(applied, Some(Applied::Changed(_)));
+                if ruled || applied.iter().any(changed) {
                     self.look_for_erasures();
                 }
                 self.newest.send_modify(|newest| {
@@ -206,10 +220,11 @@ impl Applier {
         let mut last = self.last;
         let mut batch = self.writer.batch()?;
         let mut applied = Vec::with_capacity(delivered.len());
-        for Delivered { seq, entry, author, gapless } in delivered {
+        for Delivered { seq, entry, author, ruling, gapless } in delivered {
             if *seq != last.next() && !gapless {
                 // Nothing is known of what was passed over, and be it the place itself.
-                let hole = Seq::new(seq.get() - u64::from(entry.is_some()));
+                let known = entry.is_some() || ruling.is_some();
+                let hole = Seq::new(seq.get() - u64::from(known));
                 if hole > self.standing.filled {
                     // What was there went while this node was away: it has rooms with a gap in them.
                     batch.commit_standing(Standing { anew: true, ..self.standing })?;
@@ -218,6 +233,9 @@ impl Applier {
                 batch.note_hole(hole)?;
             }
             last = *seq;
+            if let Some((ruling, at)) = ruling {
+                batch.apply_rule(*seq, *at, ruling)?;
+            }
             applied.push(match entry {
                 Some((key, entry)) => Some(batch.apply(key, entry, *author, self.retention)?),
                 None => None,

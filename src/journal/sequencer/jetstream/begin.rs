@@ -49,7 +49,10 @@ pub(crate) async fn prepare(
     let sqlite = |why| OpenError::sqlite(&path, why);
     let same = left.epoch.as_ref() == Some(&opened.epoch);
     let standing = match left.standing {
-        None if same => Standing { filled: left.last, ..Standing::default() },
+        None if same => {
+            writer.put_rules_again().map_err(sqlite)?;
+            Standing { filled: left.last, ..Standing::default() }
+        }
         Some(standing) if same && !standing.anew && left.last >= standing.filled => standing,
         _ => {
             if !same && left.last > Seq::ZERO {

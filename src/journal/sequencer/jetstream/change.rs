@@ -29,11 +29,14 @@ impl Inner {
         room: RoomName,
         target: Seq,
         revision: Revision,
+        by: Option<String>,
     ) -> Result<Changed, AppendError> {
         let place = room.clone();
         let found = self.store.read(Lane::Keys, move |reader| reader.signed(&place, target)).await;
         let found = match found {
-            Ok(Some(found)) if found.message.state == State::Removed => {
+            Ok(Some(found))
+                if found.message.state == State::Removed && revision != Revision::Erase =>
+            {
                 return Ok(Changed::Removed);
             }
             Ok(Some(found)) => found,
@@ -41,13 +44,19 @@ impl Inner {
             Err(_) => return Err(AppendError::NotWritable),
         };
         let (state, text, first) = match &revision {
-            Revision::Remove => (State::Removed, Text::stored(""), Some(found.first)),
+            Revision::Remove | Revision::Erase => {
+                (State::Removed, Text::stored(""), Some(found.first))
+            }
             Revision::Edit(text) => (State::Edited, text.clone(), None),
         };
         let entry = Entry::Change(Change {
             id: MessageId::new(self.identity.epoch.clone(), Seq::ZERO),
             changed_at: message::now(),
-            message: Message { text, state, ..found.message },
+            message: Message { text, state, ..match revision {
+                Revision::Erase => found.message.erased(),
+                _ => found.message,
+            } },
+            by,
             first,
         });
         // Its own, to hear of it; what stores keep is without the end.
@@ -56,6 +65,7 @@ impl Inner {
         // Two who remove the same are one; each edit is its own.
         let once = match revision {
             Revision::Remove => format!("{room}: removal of {target}"),
+            Revision::Erase => format!("{room}: erasure of {target}"),
             Revision::Edit(_) => format!("{room}:{}", key.as_str()),
         };
         let mut pending = self.begin(&room, &key)?;

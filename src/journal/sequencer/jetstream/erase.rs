@@ -11,8 +11,8 @@ use tokio::{
 
 use super::{apply::Command, engine::Identity};
 use crate::{
-    journal::store::Erasure,
-    message::{Entry, MessageId},
+    journal::store::{ERASED_RULE, Erasure},
+    message::{Entry, MessageId, Ruling},
     nats::ANSWER_TIMEOUT,
 };
 
@@ -65,10 +65,15 @@ async fn erase(identity: &Identity, Erasure { seq, key }: &Erasure) -> Result<()
         };
         // The stream may be another one, which has something else there.
         let id = MessageId::new(identity.epoch.clone(), *seq);
-        let is_it = Entry::decode(&found.payload, id).is_ok_and(|(_, its)| {
-            let rest = its.as_str().strip_prefix(key.as_str());
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-        });
+        let is_it = match key.as_str().strip_prefix(ERASED_RULE) {
+            Some(rule) => {
+                Ruling::decode(&found.payload).is_ok_and(|ruling| ruling.key.to_string() == rule)
+            }
+            None => Entry::decode(&found.payload, id).is_ok_and(|(_, its)| {
+                let rest = its.as_str().strip_prefix(key.as_str());
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+            }),
+        };
         if !is_it {
             return Ok(());
         }

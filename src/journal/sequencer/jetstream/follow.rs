@@ -24,7 +24,7 @@ use super::{
     publish::AUTHOR,
     stream,
 };
-use crate::message::{self, Author, Entry, Key, MessageId, Seq};
+use crate::message::{self, Author, Entry, Key, MessageId, Ruling, Seq};
 
 /// How often a consumer that has nothing says so.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(500);
@@ -182,7 +182,7 @@ impl Follower {
         if let Some(seq) = last.filter(|last| *last > self.last) {
             self.last = seq;
             let gapless = self.is_gapless(0);
-            let passed = Command::Apply(Delivered { seq, entry: None, author: None, gapless });
+            let passed = Command::Apply(Delivered { seq, entry: None, author: None, ruling: None, gapless });
             self.commands.send(passed).await.map_err(|why| why.to_string())?;
         }
         self.complete_at = Some(message::now());
@@ -209,12 +209,14 @@ impl Follower {
             return Some(End::Another("it has a new epoch"));
         }
         let room = message.subject.strip_prefix(stream::messages(link).as_str());
-        let entry = room.and_then(|room| self.read(message, room, at));
+        let is_rule = room.is_some_and(|room| room.starts_with(stream::RULE));
+        let entry = room.filter(|_| !is_rule).and_then(|room| self.read(message, room, at));
+        let ruling = if is_rule { read_rule(&message.payload, at) } else { None };
         let gapless = self.is_gapless(at.pending);
         (self.last, self.complete_at) = (seq, Some(at.sent_at()));
         let author = message.headers.as_ref().and_then(|headers| headers.get(AUTHOR));
         let author = author.and_then(|digits| Author::from_hex(digits.as_str()));
-        let delivered = Delivered { seq, entry, author, gapless };
+        let delivered = Delivered { seq, entry, author, ruling, gapless };
         let passed = self.commands.send(Command::Apply(delivered)).await;
         passed.is_err().then_some(End::Closed)
     }
@@ -240,6 +242,17 @@ impl Follower {
             );
         }
         None
+    }
+}
+
+/// The ruling in a message; what this hubbub does not understand is passed over, and said.
+fn read_rule(payload: &[u8], at: At) -> Option<(Ruling, Timestamp)> {
+    match Ruling::decode(payload) {
+        Ok(ruling) => Some((ruling, at.sent_at())),
+        Err(why) => {
+            tracing::error!(why, seq = at.stream, "a rule is passed over, and does not hold here");
+            None
+        }
     }
 }
 

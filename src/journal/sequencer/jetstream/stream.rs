@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     journal::Retention,
-    message::{Epoch, Seq},
-    nats::{Link, LinkError, Refused, Replicas},
+    message::{Epoch, RuleKey, Seq},
+    nats::{Link, LinkError, Refused, Replicas, word},
 };
 
 /// For how long the engine knows a message's key: many times the deadline of a send. Later a key is
@@ -36,6 +37,16 @@ pub(super) struct Opened {
 /// The subjects of rooms' messages, but for the room.
 pub(super) fn messages(link: &Link) -> String {
     link.subject("m.")
+}
+
+/// Where a room would stand in a subject, the beginning of what a rule has there: no room's name begins
+/// so.
+pub(super) const RULE: &str = "_rule-";
+
+/// The subject of the rule under a key.
+pub(super) fn rule_subject(link: &Link, key: &RuleKey) -> String {
+    let hash = Sha256::new().chain_update(key.to_string());
+    format!("{}{RULE}{}", messages(link), word(hash))
 }
 
 /// The subject of the epoch.

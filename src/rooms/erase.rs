@@ -1,0 +1,102 @@
+//! Taking back much at once: all that a tab sent, all that somebody said, all of a room.
+
+use tokio::task::JoinSet;
+
+use super::{Caller, Refusal, Rooms};
+use crate::{
+    journal::{AppendError, Changed, Chosen, Revision},
+    message::{MessageId, Name, Role, RoomName, Seq},
+};
+
+/// Messages that are looked up at a time.
+const MAX_BATCH: usize = 500;
+
+impl Rooms {
+    /// Removes all that the tab has sent which sent this message; answers how many those were.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], by the rules of access or the journal; [`Refusal::NoMessage`]; and
+    /// [`Refusal::NotKnown`] where no tab sent it.
+    pub(crate) async fn remove_all_of_tab(
+        &self,
+        caller: &Caller,
+        room: &RoomName,
+        id: &MessageId,
+    ) -> Result<usize, Refusal> {
+        self.check_role(caller, room, Role::Moderate)?;
+        if id.epoch() != self.journal().epoch() {
+            return Err(Refusal::NoMessage);
+        }
+        let found = self.journal().signed(room, id.seq()).await?.ok_or(Refusal::NoMessage)?;
+        let author = found.author.ok_or(Refusal::NotKnown)?;
+        let of = Chosen { room: Some(room.clone()), author: Some(author), name: None };
+        self.revise_all(caller, of, &Revision::Remove).await
+    }
+
+    /// Erases all that was said under a name, in a room or in all of them, and the name with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], by the rules of access or the journal.
+    pub(crate) async fn erase_name(
+        &self,
+        caller: &Caller,
+        room: Option<&RoomName>,
+        name: &Name,
+    ) -> Result<usize, Refusal> {
+        match room {
+            Some(room) => self.check_role(caller, room, Role::Host)?,
+            None if caller.operator => {}
+            None => return Err(super::Denied::NotModerator.into()),
+        }
+        let of = Chosen { room: room.cloned(), author: None, name: Some(name.clone()) };
+        self.revise_all(caller, of, &Revision::Erase).await
+    }
+
+    /// Erases all that was said in a room.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], by the rules of access or the journal.
+    pub(crate) async fn erase_room(
+        &self,
+        caller: &Caller,
+        room: &RoomName,
+    ) -> Result<usize, Refusal> {
+        self.check_role(caller, room, Role::Host)?;
+        let of = Chosen { room: Some(room.clone()), ..Chosen::default() };
+        let erased = self.revise_all(caller, of, &Revision::Erase).await?;
+        self.empty(caller, room, self.journal().last()).await?;
+        Ok(erased)
+    }
+
+    /// Each by itself, as if somebody did it by hand: readers are told of each, and who was stopped
+    /// in between goes on by doing it again.
+    async fn revise_all(
+        &self,
+        caller: &Caller,
+        of: Chosen,
+        revision: &Revision,
+    ) -> Result<usize, Refusal> {
+        let (mut after, mut count) = (Seq::ZERO, 0);
+        loop {
+            let places = self.journal().places(of.clone(), after, MAX_BATCH).await?;
+            let Some((_, last)) = places.last() else { return Ok(count) };
+            after = *last;
+            // Together, so that they share syncs; the queue of the journal takes twice as many.
+            let mut changes: JoinSet<_> = places
+                .into_iter()
+                .map(|(room, seq)| {
+                    let (journal, by) = (self.journal().clone(), caller.who());
+                    let revision = revision.clone();
+                    async move { journal.change(&room, seq, revision, Some(by)).await }
+                })
+                .collect();
+            while let Some(changed) = changes.join_next().await {
+                let changed = changed.map_err(|_| AppendError::Closed)?;
+                count += usize::from(matches!(changed?, Changed::Stored(_)));
+            }
+        }
+    }
+}
