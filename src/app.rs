@@ -18,7 +18,7 @@ use std::{
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    config::Config,
+    config::{Config, Openers},
     delivery::{announcements, feed, hub::Hub, stream::Source},
     journal::{Journal, OpenError},
     metrics::Metrics,
@@ -181,8 +181,20 @@ impl Hubbub {
         let source =
             Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
         let limits = Limits::new(allowed);
+        // What is there stays open; all of it, which is as much as the list of rooms reads once.
+        let opened = match config.rooms {
+            Openers::Anyone => None,
+            Openers::Operator => {
+                let rooms = journal.rooms(usize::MAX >> 1).await.unwrap_or_else(|why| {
+                    tracing::error!(%why, "which rooms there are cannot be read: none is open");
+                    Vec::new()
+                });
+                Some(rooms.into_iter().map(|(room, _)| room).collect())
+            }
+        };
         let left = LeftTabs::open(journal.path());
-        let rooms = Rooms::new(nodes, source, roster.clone(), left, limits, metrics.clone(), None);
+        let rooms =
+            Rooms::new(nodes, source, roster.clone(), left, limits, metrics.clone(), opened);
         let state = AppState::new(Parts {
             rooms: rooms.clone(),
             cache: PageCache::default(),
@@ -227,6 +239,7 @@ impl Hubbub {
         if let Some(meeting) = rooms.meet_nodes() {
             tasks.spawn("nodes", ends(meeting));
         }
+        tasks.spawn("rules", ends(rooms.enforce()));
         tasks.spawn("clock", ends(tick(hub.clone())));
         if let Some(secret) = secret_file {
             tasks.spawn("secret", ends(secret.watch()));

@@ -170,6 +170,10 @@ pub struct Config {
     )]
     pub operator_token_file: File,
 
+    /// Who may open rooms: anyone, or the operator alone
+    #[arg(long, env = "HUBBUB_ROOMS", value_enum, default_value = "anyone")]
+    pub rooms: Openers,
+
     /// What people reach the server as, such as `https://chat.example`; further ones behind commas
     #[arg(
         long, env = "HUBBUB_PUBLIC_URL", value_name = "URLS", default_value = "none",
@@ -221,6 +225,15 @@ pub struct Config {
         allow_hyphen_values = true
     )]
     pub log: String,
+}
+
+/// Who may open rooms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Openers {
+    /// Whoever comes.
+    Anyone,
+    /// The operator, and nobody else.
+    Operator,
 }
 
 /// How a line of the log is written.

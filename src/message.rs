@@ -33,7 +33,8 @@ pub use name::{InvalidName, Name};
 pub use people::{People, Person};
 pub use room::{InvalidRoomName, RoomName};
 pub use rule::{
-    Act, Ban, Banned, Link, Logged, Role, RoomRules, Rule, RuleKey, Ruling, Standing as StandingRule,
+    Act, Ban, Banned, Link, Logged, Role, RoomRules, Rule, RuleKey, Ruling,
+    Standing as StandingRule,
 };
 pub use text::{InvalidText, Text};
 pub(crate) use visible::{is_blank, is_ignorable, is_visible};

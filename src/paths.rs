@@ -47,13 +47,20 @@ pub(crate) const API: Fixed = Fixed("/api");
 /// Where the operator proves to be that, and what he can do.
 pub(crate) const OPERATOR: Fixed = Fixed("/operator");
 
+/// Who is kept out, wherever.
+pub(crate) const OPERATOR_BANS: Fixed = Fixed("/operator/bans");
+
+/// What was done.
+pub(crate) const OPERATOR_LOG: Fixed = Fixed("/operator/log");
+
+/// Where the operator opens a room.
+pub(crate) const OPERATOR_ROOMS: Fixed = Fixed("/operator/rooms");
+
+/// Where he erases all that somebody said.
+pub(crate) const OPERATOR_ERASE: Fixed = Fixed("/operator/erase");
+
 /// Where he ends that.
 pub(crate) const OPERATOR_LEAVE: Fixed = Fixed("/operator/leave");
-
-/// Where he sees what was said in a room.
-pub(crate) fn operator_room(room: &RoomName) -> String {
-    format!("{OPERATOR}{ROOMS}/{room}")
-}
 
 /// An embedded file, by the address that it has in the table of URLs.
 pub(crate) fn file(href: &'static str) -> Fixed {
@@ -90,6 +97,31 @@ pub(crate) fn room(room: &RoomName) -> Path<'_> {
 /// Where the join form posts.
 pub(crate) fn join(room: &RoomName) -> Path<'_> {
     Path { action: "/join", ..self::room(room) }
+}
+
+/// Where a room is moderated.
+pub(crate) fn moderate(room: &RoomName) -> Path<'_> {
+    Path { action: "/moderate", ..self::room(room) }
+}
+
+/// Where its rules are set.
+pub(crate) fn rules(room: &RoomName) -> Path<'_> {
+    Path { action: "/rules", ..self::room(room) }
+}
+
+/// Where links into it are given.
+pub(crate) fn links(room: &RoomName) -> Path<'_> {
+    Path { action: "/links", ..self::room(room) }
+}
+
+/// Where somebody is kept out of it.
+pub(crate) fn bans(room: &RoomName) -> Path<'_> {
+    Path { action: "/bans", ..self::room(room) }
+}
+
+/// Where a link becomes a cookie.
+pub(crate) fn enter(room: &RoomName) -> Path<'_> {
+    Path { action: "/enter", ..self::room(room) }
 }
 
 /// A room's messages, for scripts and for what loads older ones.

@@ -44,17 +44,17 @@ pub(crate) use listen::{Cursor, Listen};
 #[cfg(feature = "nats")]
 pub(crate) use nodes::Nodes;
 pub(crate) use revise::Allowance;
-pub(crate) use rule::{Culprit, MAX_HOURS, MAX_SLOW_SECONDS, MAX_WAIT_MINUTES, NewBan};
 pub(crate) use roster::{Lapsed, NameTaken, Presence, Roster};
+pub(crate) use rule::{Culprit, MAX_HOURS, MAX_SLOW_SECONDS, MAX_WAIT_MINUTES, NewBan};
 pub(crate) use tab::Tab;
 
 use access::{Access, Action, Who};
 #[cfg(not(feature = "nats"))]
 use alone::Aside;
 use known::Known;
-use senders::Senders;
 #[cfg(feature = "nats")]
 use nodes::Aside;
+use senders::Senders;
 
 /// A handle on all rooms; clones share it.
 #[derive(Clone)]

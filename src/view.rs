@@ -6,6 +6,7 @@ pub(crate) mod error;
 pub(crate) mod join;
 pub(crate) mod layout;
 pub(crate) mod message;
+pub(crate) mod moderate;
 pub(crate) mod operator;
 pub(crate) mod own;
 pub(crate) mod presence;

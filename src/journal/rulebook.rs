@@ -54,7 +54,9 @@ impl Rulebook {
             }
         };
         self.write(seq, ruling.key.clone(), ruling.rule.clone());
-        self.0.changed.send_modify(|changed| drop(changed.insert(room)));
+        self.0.changed.send_modify(|changed| {
+            changed.insert(room);
+        });
     }
 
     fn write(&self, seq: Seq, key: RuleKey, rule: Option<Rule>) {

@@ -1,7 +1,7 @@
 //! Rules: put into the journal, and held in memory.
 
 use super::{
-    AppendError, Journal, OpenError, ReadError, Ruled, Rulebook, rulebook::MAX_RULES, store::Lane,
+    AppendError, Journal, OpenError, ReadError, Rulebook, Ruled, rulebook::MAX_RULES, store::Lane,
     store::Writer,
 };
 use crate::message::{Logged, Ruling, Seq};

@@ -345,7 +345,8 @@ mod tests {
     #[test]
     fn a_ruling_reads_back_as_itself_and_what_is_none_is_refused() {
         let link = Link { id: "a".into(), role: Role::Host, until: 0 };
-        let rules = RoomRules { private: true, slow_seconds: 9, links: vec![link], ..RoomRules::default() };
+        let rules =
+            RoomRules { private: true, slow_seconds: 9, links: vec![link], ..RoomRules::default() };
         let room = RuleKey::Room(RoomName::parse("lobby").unwrap());
         for (key, rule) in [
             (RuleKey::Ban("7".into()), Some(Rule::Ban(ban()))),
@@ -356,17 +357,22 @@ mod tests {
             let ruling = Ruling { key, rule, act: act() };
             assert_eq!(Ruling::decode(&ruling.encode()), Ok(ruling));
         }
-        for bytes in ["", "{}", r#"{"v":2,"rule":"ban 7","body":null,"act":{"by":"","what":""}}"#,
+        for bytes in [
+            "",
+            "{}",
+            r#"{"v":2,"rule":"ban 7","body":null,"act":{"by":"","what":""}}"#,
             r#"{"v":1,"rule":"what 7","body":null,"act":{"by":"","what":""}}"#,
-            r#"{"v":1,"rule":"ban 7","body":"{}","act":{"by":"","what":""}}"#]
-        {
+            r#"{"v":1,"rule":"ban 7","body":"{}","act":{"by":"","what":""}}"#,
+        ] {
             assert!(Ruling::decode(bytes.as_bytes()).is_err(), "{bytes}");
         }
     }
 
     #[test]
     fn each_role_may_do_what_the_one_before_it_may() {
-        assert!(Role::Read < Role::Write && Role::Write < Role::Moderate && Role::Moderate < Role::Host);
+        assert!(
+            Role::Read < Role::Write && Role::Write < Role::Moderate && Role::Moderate < Role::Host
+        );
         for role in [Role::Read, Role::Write, Role::Moderate, Role::Host] {
             assert_eq!(Role::parse(role.as_str()), Some(role));
         }

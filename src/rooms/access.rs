@@ -197,23 +197,13 @@ impl Access {
         if action == Action::Send { self.check_send(role, room, who) } else { Ok(()) }
     }
 
-    fn ban(
-        &self,
-        ip: Option<IpAddr>,
-        room: &RoomName,
-        who: Who<'_>,
-    ) -> Option<Arc<Ban>> {
+    fn ban(&self, ip: Option<IpAddr>, room: &RoomName, who: Who<'_>) -> Option<Arc<Ban>> {
         // Made at the first ban that there is: mostly there is none.
         let browser = LazyCell::new(|| who.browser());
         self.rulebook.ban(room, now(), |ban| ban.whom.is(browser.as_deref(), ip, who.name))
     }
 
-    fn check_send(
-        &self,
-        role: Option<Role>,
-        room: &RoomName,
-        who: Who<'_>,
-    ) -> Result<(), Denied> {
+    fn check_send(&self, role: Option<Role>, room: &RoomName, who: Who<'_>) -> Result<(), Denied> {
         let Some(rules) = self.rulebook.room(room) else { return Ok(()) };
         if role >= Some(Role::Moderate) {
             return Ok(());
@@ -410,7 +400,8 @@ mod tests {
         let message = signed(State::Sent, Some(Author::of_tab("7")), "a-key-of-16-char");
         let operator = Caller { operator: true, ..Caller::default() };
         let edit = Revision::Edit(Text::parse("ho").unwrap());
-        let of = |proof: &Proof, revision: &Revision| check_as(&operator, proof, &message, revision, 1);
+        let of =
+            |proof: &Proof, revision: &Revision| check_as(&operator, proof, &message, revision, 1);
         assert_eq!(of(&Proof::default(), &Revision::Remove), "may, as another");
         assert_eq!(of(&Proof::default(), &edit), "not the author");
         assert_eq!(of(&Proof::new(["7"], None), &edit), "may");

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{
-    Action, Apart, Aside, Caller, Lapsed, NameTaken, Presence, Refusal, Rooms, Tab, Who,
-};
+use super::{Action, Apart, Aside, Caller, Lapsed, NameTaken, Presence, Refusal, Rooms, Tab, Who};
 use crate::message::{Name, RoomName};
 
 /// How long a join waits for the end of the stream of its own browser's earlier tab: who goes back and

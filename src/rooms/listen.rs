@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Action, Caller, Refusal, Rooms, Tab, TooMuch, Who, limits::StreamPermit, roster::Guard};
+use super::{
+    Action, Caller, Refusal, Rooms, Tab, TooMuch, Who, limits::StreamPermit, roster::Guard,
+};
 use crate::{
     delivery::{
         frame::Representation,

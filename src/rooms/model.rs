@@ -35,7 +35,7 @@ pub fn among(home: &Path, tasks: &Tasks, roster: Roster, nodes: Option<Nodes>) -
         rooms: 10,
     };
     let source = Source { journal, hub, metrics: metrics() };
-    Rooms::new(nodes, source, roster, LeftTabs::in_memory(), Limits::new(allowed), metrics())
+    Rooms::new(nodes, source, roster, LeftTabs::in_memory(), Limits::new(allowed), metrics(), None)
 }
 
 /// A reader of a room.

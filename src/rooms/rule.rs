@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{Caller, Denied, Refusal, Rooms};
 use crate::{
-    journal::{Ruled, Rulebook},
+    journal::{Rulebook, Ruled},
     message::{
         Act, Author, Ban, Banned, Link, Logged, MessageId, Role, RoomName, RoomRules, Rule,
         RuleKey, Ruling, Seq, now,
@@ -83,7 +83,11 @@ impl Rooms {
         role: Role,
     ) -> Result<(), Refusal> {
         self.0.access.check_sees(caller, room)?;
-        if self.role(caller, room) >= Some(role) { Ok(()) } else { Err(Denied::NotModerator.into()) }
+        if self.role(caller, room) >= Some(role) {
+            Ok(())
+        } else {
+            Err(Denied::NotModerator.into())
+        }
     }
 
     /// Changes the rules of a room, by who moderates it. What only its host may change stays as it was
@@ -269,10 +273,22 @@ impl Rooms {
         if everywhere && !caller.operator {
             return Err(Denied::NotModerator.into());
         }
-        let (whom, name) = self.find(&room, culprit).await?;
-        let until = Timestamp::from_second(now().as_second().saturating_add_unsigned(time.as_secs()));
-        let id = format!("{:016x}", rand::random::<u64>());
+        let found = self.find(&room, culprit).await?;
         let room = (!everywhere).then_some(room);
+        self.put_ban(caller, found, room, time, reason).await
+    }
+
+    async fn put_ban(
+        &self,
+        caller: &Caller,
+        (whom, name): (Banned, String),
+        room: Option<RoomName>,
+        time: Duration,
+        reason: String,
+    ) -> Result<String, Refusal> {
+        let until =
+            Timestamp::from_second(now().as_second().saturating_add_unsigned(time.as_secs()));
+        let id = format!("{:016x}", rand::random::<u64>());
         let act = Act {
             by: caller.who(),
             what: format!("ban {}", whom.what()),
@@ -284,6 +300,24 @@ impl Rooms {
         let ruling = Ruling { key, rule: Some(Rule::Ban(ban)), act };
         self.journal().rule(ruling, None).await?;
         Ok(id)
+    }
+
+    /// Keeps addresses out of all rooms, by the operator.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rooms::ban`].
+    pub(crate) async fn ban_everywhere(
+        &self,
+        caller: &Caller,
+        address: IpNet,
+        time: Duration,
+        reason: String,
+    ) -> Result<String, Refusal> {
+        if !caller.operator {
+            return Err(Denied::NotModerator.into());
+        }
+        self.put_ban(caller, (Banned::Address(address), String::new()), None, time, reason).await
     }
 
     async fn find(&self, room: &RoomName, culprit: Culprit) -> Result<(Banned, String), Refusal> {
@@ -323,7 +357,9 @@ impl Rooms {
         id: &str,
     ) -> Result<(), Refusal> {
         let bans = self.rulebook().bans(now());
-        let ban = bans.iter().find(|(its, ban)| its == id && (room.is_none() || ban.room.as_ref() == room));
+        let ban = bans
+            .iter()
+            .find(|(its, ban)| its == id && (room.is_none() || ban.room.as_ref() == room));
         let (_, ban) = ban.ok_or(Refusal::NoSuchBan)?;
         match &ban.room {
             Some(room) => self.check_role(caller, room, Role::Moderate)?,

@@ -3,6 +3,7 @@
 
 mod change;
 mod follow;
+mod moderate;
 mod rest;
 mod send;
 
@@ -79,7 +80,7 @@ pub(crate) fn page(api: &Api<'_>) -> Markup {
                     "Whatever the pages do, a program can do over HTTP: send with one request, "
                     "follow a room on a stream that never ends, read what was said before. There is "
                     "nothing to install and no account: whoever reaches this server can read and "
-                    "write its rooms, so a program says who it is and is believed."
+                    "write its open rooms, so a program says who it is and is believed."
                 }
                 p {
                     "The lines below are for this server, and run as they stand; a click selects "
@@ -96,6 +97,7 @@ pub(crate) fn page(api: &Api<'_>) -> Markup {
                 (follow::section(api))
                 (rest::read(api))
                 (change::section(api))
+                (moderate::section(api))
                 (rest::pages(api))
                 (rest::errors())
                 (rest::limits(&api.limits))
@@ -106,11 +108,12 @@ pub(crate) fn page(api: &Api<'_>) -> Markup {
 }
 
 /// The sections, in their order.
-const SECTIONS: [(&str, &str); 7] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("send", "Send"),
     ("follow", "Follow"),
     ("read", "Read"),
     ("change", "Remove and edit"),
+    ("moderate", "Private rooms and moderation"),
     ("pages", "Pages and forms"),
     ("errors", "Errors"),
     ("limits", "Limits"),

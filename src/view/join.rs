@@ -10,9 +10,14 @@ pub(crate) const COOKIES_BLOCKED: &str = "Your browser keeps no cookies for this
      them here, then try again.";
 
 /// The page with the join form. `username` is what was entered before, `problem` why it was not
-/// taken.
+/// taken; `rules` are what holds here.
 #[must_use]
-pub(crate) fn page(room: &RoomName, username: &str, problem: Option<&str>) -> Markup {
+pub(crate) fn page(
+    room: &RoomName,
+    username: &str,
+    problem: Option<&str>,
+    rules: Option<&Markup>,
+) -> Markup {
     layout::page(
         &format!("Join #{room}"),
         false,
@@ -20,6 +25,7 @@ pub(crate) fn page(room: &RoomName, username: &str, problem: Option<&str>) -> Ma
             main.narrow {
                 h1 translate="no" { "#" (room) }
                 p { "A room to talk in: what you send appears at once for everyone here." }
+                @if let Some(rules) = rules { (rules) }
                 p id="cookies" role="alert" data-blocked=(COOKIES_BLOCKED) hidden {}
                 form id="join" method="post" action=(paths::join(room)) {
                     label for="username" { "Your name" }

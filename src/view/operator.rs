@@ -1,10 +1,12 @@
 //! The operator's pages.
 
+use std::sync::Arc;
+
 use maud::{Markup, html};
 
-use super::{layout, message, own};
+use super::{layout, moderate};
 use crate::{
-    message::{Message, RoomName, State},
+    message::{Ban, Logged, RoomName, RoomRules},
     paths,
 };
 
@@ -37,8 +39,8 @@ pub(crate) fn form(problem: Option<&str>) -> Markup {
     )
 }
 
-/// What the operator can do: in which rooms.
-pub(crate) fn page<'a>(rooms: impl Iterator<Item = &'a RoomName>) -> Markup {
+/// What the operator can do, and in which rooms, each with what holds there.
+pub(crate) fn page(rooms: &[(RoomName, Option<Arc<RoomRules>>)]) -> Markup {
     layout::page(
         "Operator",
         false,
@@ -49,9 +51,35 @@ pub(crate) fn page<'a>(rooms: impl Iterator<Item = &'a RoomName>) -> Markup {
                     "You are the operator in this browser, for 12 hours at most. Whatever was said in a "
                     "room can be removed, for everyone and for good."
                 }
+                p {
+                    a href=(paths::OPERATOR_BANS) { "Bans" } ", "
+                    a href=(paths::OPERATOR_LOG) { "what was done" }
+                }
                 ul.rooms {
-                    @for room in rooms {
-                        li { a href=(paths::operator_room(room)) translate="no" { "#" (room) } }
+                    @for (room, rules) in rooms {
+                        li {
+                            a href=(paths::moderate(room)) translate="no" { "#" (room) }
+                            @if let Some(rules) = rules.as_ref().and_then(|rules| moderate::rules(rules)) {
+                                (rules)
+                            }
+                        }
+                    }
+                }
+                details {
+                    summary { "Open a room" }
+                    form method="post" action=(paths::OPERATOR_ROOMS) {
+                        label for="room" { "Its name" }
+                        input id="room" name="room" required autocomplete="off" autocapitalize="none"
+                            spellcheck="false";
+                        button { "Open" }
+                    }
+                }
+                details {
+                    summary { "Erase all that somebody said, in all rooms" }
+                    form method="post" action=(paths::OPERATOR_ERASE) {
+                        label for="username" { "The name" }
+                        input id="username" name="username" required autocomplete="off";
+                        button.secondary { "Erase all of it" }
                     }
                 }
                 form method="post" action=(paths::OPERATOR_LEAVE) {
@@ -65,25 +93,61 @@ pub(crate) fn page<'a>(rooms: impl Iterator<Item = &'a RoomName>) -> Markup {
     )
 }
 
-/// What was said in a room, newest first: what is to go is most likely new.
-pub(crate) fn room(room: &RoomName, messages: &[Message], older: bool) -> Markup {
+/// Who is kept out.
+pub(crate) fn bans(bans: &[(String, Arc<Ban>)]) -> Markup {
     layout::page(
-        &format!("#{room}, for the operator"),
+        "Bans",
         false,
         &html! {
             main.narrow {
-                h1 translate="no" { "#" (room) }
-                @if messages.is_empty() { p.empty { "Nothing was said here." } }
-                @for each in messages.iter().rev() {
-                    (message::fragment(each))
-                    @if each.state != State::Removed {
-                        (own::removal(each, &html! {
-                            button.secondary aria-label={ "Remove what " (each.name) " said" } { "Remove" }
-                        }))
+                h1 { "Bans" }
+                (moderate::bans(bans, &paths::OPERATOR_BANS.to_string()))
+                form method="post" action=(paths::OPERATOR_BANS) {
+                    label for="address" { "Ban an address, or a network, from all rooms" }
+                    input id="address" name="address" required autocomplete="off"
+                        spellcheck="false" placeholder="192.0.2.7";
+                    label for="hours" { "For how many hours" }
+                    input id="hours" name="hours" type="number" min="1" value="1"
+                        inputmode="numeric";
+                    label for="reason" { "Why, for the one who is banned" }
+                    input id="reason" name="reason" maxlength="300" autocomplete="off";
+                    small {
+                        "An address can be many people: a school, an office, a network of phones."
+                    }
+                    button.secondary { "Ban" }
+                }
+                p.foot { a href=(paths::OPERATOR) { "All rooms" } }
+            }
+        },
+    )
+}
+
+/// What was done, newest first.
+pub(crate) fn log(lines: &[Logged]) -> Markup {
+    layout::page(
+        "What was done",
+        false,
+        &html! {
+            main.narrow {
+                h1 { "What was done" }
+                @if lines.is_empty() { p.empty { "Nothing yet." } }
+                ol.acts reversed {
+                    @for Logged { at, act, .. } in lines {
+                        li {
+                            time datetime={ (format!("{at:.3}")) } {
+                                (at.strftime("%Y-%m-%d %H:%M:%S UTC"))
+                            }
+                            " " strong { (act.by) } ": " (act.what)
+                            @if let Some(room) = &act.room { ", #" (room) }
+                            @if let Some(target) = &act.target { ", " code { (target) } }
+                        }
                     }
                 }
-                @if older && let Some(oldest) = messages.first() {
-                    p { a href={ (paths::operator_room(room)) "?before=" (oldest.id) } { "Older messages" } }
+                @if let Some(last) = lines.last().filter(|_| lines.len() >= 100) {
+                    p { a href={ (paths::OPERATOR_LOG) "?before=" (last.seq) } { "Older" } }
+                }
+                p {
+                    "For a program: " code { "GET " (paths::OPERATOR_LOG) "?format=ndjson" } "."
                 }
                 p.foot { a href=(paths::OPERATOR) { "All rooms" } }
             }

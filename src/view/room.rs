@@ -27,6 +27,10 @@ pub(crate) struct Tab<'a> {
     pub cursor: Option<&'a MessageId>,
     /// The form to send with.
     pub form: &'a SendForm<'a>,
+    /// What holds in the room.
+    pub rules: Option<&'a Markup>,
+    /// Whether the room is this one's to moderate.
+    pub moderates: bool,
 }
 
 /// Bytes around the messages, nearly.
@@ -46,7 +50,7 @@ const MAX_RECONNECT_DELAY_MS: u32 = 8_000;
 /// The joined page.
 #[must_use]
 pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
-    let Tab { room, path, name, proof, messages, people, older, cursor, form } = tab;
+    let Tab { room, path, name, proof, messages, people, older, cursor, form, .. } = tab;
     let stream = cursor.map(|cursor| html! { (path.events()) "?after=" (cursor) });
     layout::page(
         &format!("#{room}"),
@@ -59,6 +63,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                     p.me translate="no" { "Posting as " strong { (name) } }
                     p #connection role="status" {}
                     (people)
+                    @if tab.moderates { a.rooms href=(paths::moderate(room)) { "Moderate" } }
                     a.rooms href=(paths::ROOMS) { "Rooms" }
                     form id="leave" method="post" action=(path.leave()) {
                         // Text browsers send a form without fields as a GET.
@@ -95,6 +100,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                     }))
                     p #missed role="status" {}
                 }
+                @if let Some(rules) = tab.rules { (rules) }
                 (send_form(form))
                 (layout::scripted(&again(room, name, proof)))
                 // Without script the room is live in a document that never ends, and the form is

@@ -51,6 +51,11 @@ pub(crate) fn page(rooms: &[Room], entered: &str, problem: Option<&str>) -> Mark
                     @if let Some(problem) = problem {
                         small id="room-problem" role="alert" { (problem) }
                     }
+                    label for="private" { "For whom" }
+                    select id="private" name="private" {
+                        option value="no" selected { "everybody" }
+                        option value="yes" { "who has a link" }
+                    }
                     button { "Open" }
                 }
                 p.foot { "From a terminal or a program: the " a href=(paths::API) { "API" } "." }

@@ -123,6 +123,11 @@ impl PageCache {
         lock(&self.0.newest).remove(room);
     }
 
+    /// The same of all rooms.
+    pub(crate) fn forget_all(&self) {
+        lock(&self.0.newest).clear();
+    }
+
     /// The list of a room's people.
     pub(crate) fn people(&self, room: &RoomName, people: &Arc<People>) -> Arc<Markup> {
         let is_current = |list: &List| Arc::ptr_eq(&list.of, people);

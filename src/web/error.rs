@@ -125,9 +125,7 @@ impl Error {
             | Self::Foreign
             | Self::Denied(..)
             | Self::NotAuthor
-            | Self::TooLate => {
-                StatusCode::FORBIDDEN
-            }
+            | Self::TooLate => StatusCode::FORBIDDEN,
             Self::BadToken => StatusCode::UNAUTHORIZED,
             Self::Removed => StatusCode::GONE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
@@ -350,18 +348,16 @@ impl From<Refusal> for Error {
             Refusal::Apart(why) => Self::Apart(why.to_string().into()),
             Refusal::Lapsed(_) => Self::NotJoined,
             Refusal::Denied(why) => denied(&why),
-            Refusal::Exists => Self::Conflict(
-                "There is such a room already. Choose another name.".to_owned(),
-            ),
+            Refusal::Exists => {
+                Self::Conflict("There is such a room already. Choose another name.".to_owned())
+            }
             Refusal::TooManyLinks => Self::Conflict(
                 "This room has 100 links. Take one back before you give another.".to_owned(),
             ),
             Refusal::NoSuchLink => {
                 Self::Nothing("This room has no such link; it may have been taken back.".to_owned())
             }
-            Refusal::NoSuchBan => {
-                Self::Nothing("There is no such ban; it may be over.".to_owned())
-            }
+            Refusal::NoSuchBan => Self::Nothing("There is no such ban; it may be over.".to_owned()),
             Refusal::NotKnown => Self::Conflict(
                 "Who sent this cannot be told any more: a program did, or it is too long ago. An \
                  address can be named instead."

@@ -51,6 +51,20 @@ pub(super) fn document(
     }
 }
 
+/// Whether it is a program that asks, and is to be answered in JSON: it says so, or has a token.
+pub(super) fn wants_json(headers: &HeaderMap) -> bool {
+    prefers_json(headers) || has_token(headers)
+}
+
+/// Whether a request has a token of its own, as no browser's has: a proxy may ask for a name and a
+/// password before us.
+pub(super) fn has_token(headers: &HeaderMap) -> bool {
+    let said = headers.get(header::AUTHORIZATION).and_then(|said| said.to_str().ok());
+    said.is_some_and(|said| {
+        said.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "))
+    })
+}
+
 /// The value of `format` in a query, before the query is read: errors are written by it, too.
 pub(super) fn format_in(query: &str) -> Option<&str> {
     query.split('&').find_map(|pair| pair.strip_prefix("format="))

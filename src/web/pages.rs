@@ -1,7 +1,9 @@
 //! What people see: pages and the forms on them.
 
 pub(super) mod api;
+pub(super) mod enter;
 pub(super) mod join;
+pub(super) mod moderate;
 pub(super) mod operator;
 pub(super) mod own;
 pub(super) mod rooms;

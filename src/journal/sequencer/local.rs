@@ -87,7 +87,10 @@ enum Command {
 
 /// What is to be stored, and who waits for its seq.
 enum Waiting {
-    Append { draft: Draft, answer: Answer<Appended> },
+    Append {
+        draft: Draft,
+        answer: Answer<Appended>,
+    },
     Change {
         room: RoomName,
         target: Seq,
@@ -95,7 +98,11 @@ enum Waiting {
         by: Option<String>,
         answer: Answer<Changed>,
     },
-    Rule { ruling: Ruling, expected: Option<Seq>, answer: Answer<Ruled> },
+    Rule {
+        ruling: Ruling,
+        expected: Option<Seq>,
+        answer: Answer<Ruled>,
+    },
 }
 
 type Answer<T> = oneshot::Sender<Result<T, AppendError>>;
@@ -295,8 +302,18 @@ impl Sequence {
         let (committed, newest) = watch::channel(last);
         let (ended, end) = watch::channel(());
         let (health, tail) = (Health::new(), Tail::new(last));
-        let sequence =
-            Self { writer, epoch, last, mark, metrics, health, tail, rulebook, committed, _ended: ended };
+        let sequence = Self {
+            writer,
+            epoch,
+            last,
+            mark,
+            metrics,
+            health,
+            tail,
+            rulebook,
+            committed,
+            _ended: ended,
+        };
         (sequence, newest, end)
     }
 

@@ -202,7 +202,11 @@ pub(super) fn count_old(
 }
 
 /// How many of a room's messages there are up to a place, of as many as are trimmed at once.
-pub(super) fn count_upto(connection: &Connection, room: &Room, upto: u64) -> Result<u64, rusqlite::Error> {
+pub(super) fn count_upto(
+    connection: &Connection,
+    room: &Room,
+    upto: u64,
+) -> Result<u64, rusqlite::Error> {
     connection
         .prepare_cached(
             "SELECT count(*) FROM (SELECT 1 FROM entries

@@ -9,8 +9,8 @@ use super::{
     write::{Batch, TRIMMED},
 };
 use crate::message::{
-    Act, Change, ERASED_NAME, Columns, EDIT, EDITED, First, Key, Message, MessageId, Name, REMOVAL, REMOVED,
-    RoomName, Seq, State, Text,
+    Act, Change, Columns, EDIT, EDITED, ERASED_NAME, First, Key, Message, MessageId, Name, REMOVAL,
+    REMOVED, RoomName, Seq, State, Text,
 };
 
 /// What a message is to become.
@@ -125,7 +125,9 @@ impl Batch<'_> {
             self.note_erasure(replaced, &key_of(target))?;
         }
         match (&revision, first) {
-            (Revision::Remove | Revision::Erase, Some(first)) => self.note_erasure(target, &first.key)?,
+            (Revision::Remove | Revision::Erase, Some(first)) => {
+                self.note_erasure(target, &first.key)?
+            }
             // Its text came too late to be anybody's.
             (Revision::Edit(_), _) if changed == Changed::Removed => {
                 self.note_erasure(id.seq(), &key_of(target))?;
@@ -178,8 +180,16 @@ impl Batch<'_> {
     ) -> Result<(), rusqlite::Error> {
         let kind = if state == State::Removed { REMOVED } else { EDITED };
         self.transaction
-            .prepare_cached("UPDATE entries SET kind = ?2, name = ?3, body = ?4, first = ?5 WHERE seq = ?1")?
-            .execute(params![signed(target.get()), kind, name.as_str(), text.as_str(), first.digest])?;
+            .prepare_cached(
+                "UPDATE entries SET kind = ?2, name = ?3, body = ?4, first = ?5 WHERE seq = ?1",
+            )?
+            .execute(params![
+                signed(target.get()),
+                kind,
+                name.as_str(),
+                text.as_str(),
+                first.digest
+            ])?;
         self.overwritten()
     }
 

@@ -36,7 +36,9 @@ impl Batch<'_> {
         if let Some(rule) = &ruling.rule {
             let until = rule.until().map(Timestamp::as_millisecond);
             self.transaction
-                .prepare_cached("INSERT INTO rules (key, seq, until, body) VALUES (?1, ?2, ?3, ?4)")?
+                .prepare_cached(
+                    "INSERT INTO rules (key, seq, until, body) VALUES (?1, ?2, ?3, ?4)",
+                )?
                 .execute(params![key, signed(seq.get()), until, rule.encode()])?;
         }
         if before.is_some() {
@@ -49,8 +51,7 @@ impl Batch<'_> {
     /// The place of what stands under a rule's key.
     pub(crate) fn ruled(&self, key: &RuleKey) -> Result<Option<Seq>, rusqlite::Error> {
         let mut found = self.transaction.prepare_cached("SELECT seq FROM rules WHERE key = ?1")?;
-        let seq: Option<u64> =
-            found.query_row([key.to_string()], |row| row.get(0)).optional()?;
+        let seq: Option<u64> = found.query_row([key.to_string()], |row| row.get(0)).optional()?;
         Ok(seq.map(Seq::new))
     }
 
@@ -103,12 +104,12 @@ impl Writer {
         let mut rules = Vec::new();
         while let Some(row) = rows.next()? {
             let (key, seq) = (text(row, 0)?, row.get::<_, u64>(1)?);
-            let read = RuleKey::parse(key)
-                .ok_or_else(|| "of an unknown kind".to_owned())
-                .and_then(|key| {
+            let read = RuleKey::parse(key).ok_or_else(|| "of an unknown kind".to_owned()).and_then(
+                |key| {
                     let rule = Rule::decode(&key, text(row, 2).unwrap_or_default());
                     Ok((key, rule.map_err(|why| why.to_string())?))
-                });
+                },
+            );
             match read {
                 Ok((key, rule)) => rules.push(StandingRule { seq: Seq::new(seq), key, rule }),
                 Err(why) => tracing::error!(seq, why, "a rule cannot be read, and does not hold"),

@@ -14,8 +14,8 @@ use super::{
     age::Age,
     open::LOCK_TIMEOUT,
     read::{signed, text},
-    special::Special,
     rooms::Room,
+    special::Special,
     trim::MAX_AT_ONCE,
     write::{Batch, Writer},
 };

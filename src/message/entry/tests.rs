@@ -32,7 +32,7 @@ fn changed(text: Option<&str>) -> Entry {
         id: id(12),
         changed_at,
         message: Message { text, state, ..message },
-        by: first.is_some().then(|| "the operator".to_owned()),
+        by: None,
         first,
     })
 }

@@ -24,7 +24,12 @@ impl SlowMode {
     /// # Errors
     ///
     /// How long to wait, where that is not yet.
-    pub(super) fn take(&self, room: &RoomName, sender: &str, every: Duration) -> Result<(), Duration> {
+    pub(super) fn take(
+        &self,
+        room: &RoomName,
+        sender: &str,
+        every: Duration,
+    ) -> Result<(), Duration> {
         let now = Instant::now();
         let mut senders = self.lock();
         let sender = (room.clone(), sender.to_owned());

@@ -85,9 +85,12 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                 dt { (url("GET", "/")) }
                 dd { "To the lobby." }
                 dt { (url("POST", "/rooms")) }
-                dd { "To the room named in " (name("room")) "." }
+                dd {
+                    "To the room named in " (name("room")) "; with " (name("private")) " yes it is opened "
+                    "for who has a link, and the answer has its host\u{2019}s."
+                }
                 dt { (url("GET", "/rooms/{room}")) }
-                dd { "The join form." }
+                dd { "The join form; with " (name("key")) " a button to enter by that link." }
                 dt { (url("GET", "/rooms/{room}/join")) }
                 dd { "To the join form." }
                 dt { (url("POST", "/rooms/{room}/join")) }
@@ -167,11 +170,6 @@ fn operator() -> Markup {
         }
         dt { (url("POST", "/operator")) }
         dd { "Takes the " (name("token")) ": a 303, and a cookie for 12 hours." }
-        dt { (url("GET", "/operator/rooms/{room}")) }
-        dd {
-            "For the operator: what was said there, each with a form to remove it; with "
-            (name("before")) " and an id, what is older."
-        }
         dt { (url("GET", "/operator/leave")) }
         dd { "A 303 to the page that has the form." }
         dt { (url("POST", "/operator/leave")) }
@@ -186,22 +184,28 @@ const STATUSES: [(u16, &str); 20] = [
     (204, "Done; there is nothing to say."),
     (303, "Look there."),
     (400, "This is not HTTP. Closes the connection, without a body."),
-    (401, "That is not the operator's token."),
+    (401, "That is not a token of this server's."),
     (
         403,
         "The tab has not joined; or a page of another site posted; or the message is not yours, or \
-         too old to be edited.",
+         too old to be edited; or you are banned, or may not send or moderate here.",
     ),
-    (404, "No such address or message, or no room can have that name."),
+    (404, "No such address or message, or no room that you may know of."),
     (405, "The address does not answer to that method."),
     (406, "There is no such format, or none that you accept."),
     (408, "The body took too long to come."),
-    (409, "Somebody in the room has that name; or the key was used for another message."),
+    (
+        409,
+        "Somebody has that name, or there is such a room; or the key was used for another message.",
+    ),
     (410, "The message was removed, and cannot be edited."),
     (413, "The body is too large."),
     (415, "The body is neither a form nor JSON nor plain text, or it is compressed."),
     (422, "Something in the request cannot be taken; the sentence names it."),
-    (429, "Too much in a minute, or more than the room's readers can take."),
+    (
+        429,
+        "Too much in a minute, or too soon by a rule of the room, or more than its readers can take.",
+    ),
     (431, "The request's head is too large. Closes the connection, without a body."),
     (500, "A bug, or a disk that cannot be read. Not your doing."),
     (503, "Nothing can be stored right now, or as many streams are open as may be."),

@@ -44,6 +44,9 @@ impl Wording {
             Audience::Everybody => {
                 // Of a format that there is not, it is said in one that is accepted.
                 let document = |format| negotiate::document(request.headers(), format);
+                if format.is_none() && negotiate::has_token(request.headers()) {
+                    return Self::Json;
+                }
                 match document(format).or_else(|_| document(None)) {
                     Ok(Document::Json) => Self::Json,
                     _ => Self::Html,

@@ -5,12 +5,14 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
+use maud::Markup;
+use serde::Deserialize;
 
 use super::super::{
     error::{Error, invalid},
-    extract::{OverTls, Room},
+    extract::{OverTls, Params, Room},
     form::PageForm,
-    respond::not_stored,
+    respond::{never_stored, not_stored},
     session::{self, Browser},
     state::AppState,
 };
@@ -27,14 +29,34 @@ pub(crate) async fn show(
     Room(room): Room,
     State(state): State<AppState>,
     OverTls(over_tls): OverTls,
+    caller: Caller,
     headers: HeaderMap,
-) -> Response {
-    let page = (not_stored(), view::join::page(&room, "", None));
+    Params(Key { key }): Params<Key>,
+) -> Result<Response, Error> {
+    if let Some(key) = key {
+        // Whatever the link is worth: to look at it changes nothing, and tells nothing.
+        return Ok((never_stored(), view::moderate::enter(&room, &key)).into_response());
+    }
+    state.rooms.check_read(&caller, &room)?;
+    let page = (not_stored(), page(&state, &room, "", None));
     if Browser::of(&headers, &state.secret).is_some() {
-        return page.into_response();
+        return Ok(page.into_response());
     }
     let cookie = Browser::fresh().cookie(&state.secret, over_tls);
-    ([(header::SET_COOKIE, cookie)], page).into_response()
+    Ok(([(header::SET_COOKIE, cookie)], page).into_response())
+}
+
+/// What stands behind the address of a link.
+#[derive(Deserialize)]
+pub(crate) struct Key {
+    key: Option<String>,
+}
+
+/// The page with the form, and what holds in the room.
+fn page(state: &AppState, room: &RoomName, username: &str, problem: Option<&str>) -> Markup {
+    let rules = state.rooms.rulebook().room(room);
+    let rules = rules.and_then(|rules| view::moderate::rules(&rules));
+    view::join::page(room, username, problem, rules.as_ref())
 }
 
 /// `GET /rooms/{room}/join`, from who reloads after a refusal, or goes back to it: a 303 to the form.
@@ -52,6 +74,9 @@ pub(crate) async fn create(
     headers: HeaderMap,
     form: PageForm,
 ) -> Response {
+    if let Err(why) = state.rooms.check_read(&caller, &room) {
+        return Error::from(why).into_response();
+    }
     let known = Browser::of(&headers, &state.secret).or_else(|| {
         // It keeps cookies, and this one is of another secret: it is a browser that was never here.
         Browser::has_cookie(&headers).then(Browser::fresh)
@@ -61,7 +86,7 @@ pub(crate) async fn create(
     if known.is_none() && earlier.is_none() && came_from_our_page(&headers) {
         // It got a cookie with the form, and sent none: it would be back here without a word.
         let sentence = Some(view::join::COOKIES_BLOCKED);
-        let page = view::join::page(&room, form.entered("username"), sentence);
+        let page = page(&state, &room, form.entered("username"), sentence);
         let cookie = Browser::fresh().cookie(&state.secret, over_tls);
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return (status, [(header::SET_COOKIE, cookie)], not_stored(), page).into_response();
@@ -72,7 +97,7 @@ pub(crate) async fn create(
         Ok(name) => {
             state.rooms.join(&caller, room.clone(), name, browser_id, earlier.as_ref()).await
         }
-        Err(why) => return refused(&room, &form, &why),
+        Err(why) => return refused(&state, &room, &form, &why),
     };
     match tab.map_err(Error::from) {
         Ok(tab) => {
@@ -86,16 +111,16 @@ pub(crate) async fn create(
             let cookies = cookies.into_iter().map(|cookie| (header::SET_COOKIE, cookie));
             (AppendHeaders(cookies), Redirect::to(&page)).into_response()
         }
-        Err(why) => refused(&room, &form, &why),
+        Err(why) => refused(&state, &room, &form, &why),
     }
 }
 
 /// The form again, and why.
-fn refused(room: &RoomName, form: &PageForm, why: &Error) -> Response {
-    let page = view::join::page(room, form.entered("username"), Some(why.sentence()));
+fn refused(state: &AppState, room: &RoomName, form: &PageForm, why: &Error) -> Response {
+    let page = page(state, room, form.entered("username"), Some(why.sentence()));
     // A form that cannot be taken as it stands, whatever is wrong with it.
     let status = match why {
-        Error::TooMany(_) | Error::Apart(_) => why.status(),
+        Error::TooMany(_) | Error::Apart(_) | Error::Denied(..) => why.status(),
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     why.told_by((status, page).into_response())

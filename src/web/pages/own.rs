@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     journal::Revision,
-    message::{Message, Text},
+    message::{Message, Role, Text},
     paths,
     rooms::{Allowance, Caller, Tab},
     view::own::{Own, list as own_list, page as own_page},
@@ -106,8 +106,8 @@ fn own(message: &Message, may: Allowance) -> Own<'_> {
 /// The page that a browser came from: its tab's that is there, the operator's, or the room's.
 fn back(state: &AppState, caller: &Caller, named: &Named) -> String {
     let room = &named.room;
-    if caller.operator && named.tabs.is_empty() {
-        return paths::operator_room(room);
+    if named.tabs.is_empty() && state.rooms.role(caller, room) >= Some(Role::Moderate) {
+        return paths::moderate(room).to_string();
     }
     let here = named.tabs.iter().max_by_key(|id| state.rooms.presence(room, id));
     here.map_or_else(|| paths::room(room).to_string(), |id| paths::tab(room, id).to_string())

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
     response::{IntoResponse, Redirect, Response},
 };
 use serde::Serialize;
@@ -19,6 +19,7 @@ use super::{
         state::AppState,
     },
     again,
+    moderate::given,
 };
 use crate::{
     message::RoomName,
@@ -73,17 +74,32 @@ pub(crate) async fn list(
 pub(crate) async fn open(
     caller: Caller,
     State(state): State<AppState>,
+    headers: HeaderMap,
     form: PageForm,
 ) -> Result<Response, Error> {
     let room = form.field("room").and_then(|raw| RoomName::parse(raw.trim()).map_err(invalid));
     match room {
-        Ok(room) => Ok(Redirect::to(&paths::room(&room).to_string()).into_response()),
-        Err(why) => {
-            let rooms = rooms(&state, &caller).await?;
-            let page = view::rooms::page(&rooms, form.entered("room"), Some(why.sentence()));
-            Ok(again(StatusCode::UNPROCESSABLE_ENTITY, page))
+        Ok(room) if form.field("private")? == "yes" => {
+            match state.rooms.open_private(&caller, &room).await {
+                Ok(link) => Ok(given(&state, &headers, &room, &link)),
+                Err(why) => refused(&state, &caller, &form, &why.into()).await,
+            }
         }
+        Ok(room) => Ok(Redirect::to(&paths::room(&room).to_string()).into_response()),
+        Err(why) => refused(&state, &caller, &form, &why).await,
     }
+}
+
+/// The list again, and why.
+async fn refused(
+    state: &AppState,
+    caller: &Caller,
+    form: &PageForm,
+    why: &Error,
+) -> Result<Response, Error> {
+    let rooms = rooms(state, caller).await?;
+    let page = view::rooms::page(&rooms, form.entered("room"), Some(why.sentence()));
+    Ok(why.told_by(again(why.status(), page)))
 }
 
 async fn rooms(state: &AppState, caller: &Caller) -> Result<Vec<Room>, Error> {

@@ -20,7 +20,7 @@ use super::super::{
     state::AppState,
 };
 use crate::{
-    message::{Key, MessageId, People, Person, Seq},
+    message::{Key, MessageId, People, Person, Role, Seq},
     paths,
     rooms::{Caller, Tab},
     view::{self, room::SendForm},
@@ -113,6 +113,8 @@ pub(crate) async fn page(
         Some(people) => Arc::new(view::presence::list(&people, false)),
         None => state.cache.people(&tab.room, &people),
     };
+    let rules = state.rooms.rulebook().room(&tab.room);
+    let rules = rules.and_then(|rules| view::moderate::rules(&rules));
     let cursor = MessageId::new(state.rooms.journal().epoch().clone(), past.upto);
     let for_text = is_text_browser(headers).then(|| view::message::with_breaks(&past.messages));
     Ok(view::room::tab(&view::room::Tab {
@@ -125,6 +127,8 @@ pub(crate) async fn page(
         people: &list,
         cursor: before.is_none().then_some(&cursor),
         form,
+        rules: rules.as_ref(),
+        moderates: state.rooms.role(caller, &tab.room) >= Some(Role::Moderate),
     }))
 }
 

@@ -195,7 +195,8 @@ impl Applier {
                     self.rulebook.apply(seq, ruling);
                     ruled = true;
                 }
-                let changed = |applied: &Option<Applied>| matches!(applied, Some(Applied::Changed(_)));
+                let changed =
+                    |applied: &Option<Applied>| matches!(applied, Some(Applied::Changed(_)));
                 if ruled || applied.iter().any(changed) {
                     self.look_for_erasures();
                 }

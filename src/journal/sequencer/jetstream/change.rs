@@ -52,10 +52,14 @@ impl Inner {
         let entry = Entry::Change(Change {
             id: MessageId::new(self.identity.epoch.clone(), Seq::ZERO),
             changed_at: message::now(),
-            message: Message { text, state, ..match revision {
-                Revision::Erase => found.message.erased(),
-                _ => found.message,
-            } },
+            message: Message {
+                text,
+                state,
+                ..match revision {
+                    Revision::Erase => found.message.erased(),
+                    _ => found.message,
+                }
+            },
             by,
             first,
         });

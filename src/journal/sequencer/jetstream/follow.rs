@@ -182,7 +182,8 @@ impl Follower {
         if let Some(seq) = last.filter(|last| *last > self.last) {
             self.last = seq;
             let gapless = self.is_gapless(0);
-            let passed = Command::Apply(Delivered { seq, entry: None, author: None, ruling: None, gapless });
+            let passed =
+                Command::Apply(Delivered { seq, entry: None, author: None, ruling: None, gapless });
             self.commands.send(passed).await.map_err(|why| why.to_string())?;
         }
         self.complete_at = Some(message::now());

@@ -1,9 +1,6 @@
 //! One ruling: published until the stream says something certain, and answered once it holds here.
 
-use std::{
-    sync::Weak,
-    time::Duration,
-};
+use std::{sync::Weak, time::Duration};
 
 use async_nats::HeaderMap;
 use bytes::Bytes;

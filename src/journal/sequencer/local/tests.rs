@@ -33,7 +33,7 @@ fn run(cuts: u32, fails: Option<usize>) -> usize {
     let writer = writer.unwrap();
     let mark = Mark::new(writer.lock().mark().try_clone().unwrap());
     let (mut sequence, watcher, _ended) =
-        Sequence::new(writer, Epoch::fresh(), Seq::ZERO, mark, Metrics::new());
+        Sequence::new(writer, Rulebook::default(), Epoch::fresh(), Seq::ZERO, mark, Metrics::new());
 
     let mut answers = Vec::new();
     let mut batch = Vec::new();
