@@ -5,6 +5,7 @@
 
 mod answers;
 mod failures;
+mod readings;
 
 use std::{
     collections::HashMap,
@@ -26,6 +27,7 @@ use governor::{
 pub(crate) use answers::AnswerPermit;
 use answers::Answers;
 use failures::Failures;
+use readings::{ReadingPermit, Readings};
 
 use crate::subscriber::subscriber;
 
@@ -68,6 +70,7 @@ struct Inner {
     new_rooms: Option<Rate<IpAddr>>,
     answers: Answers,
     failures: Failures,
+    readings: Readings,
     streams: AtomicUsize,
     /// A std mutex: it is held to change one number, never across an await.
     by_address: Mutex<HashMap<IpAddr, usize>>,
@@ -94,6 +97,7 @@ impl Limits {
             new_rooms: Rate::per_minute(allowed.new_rooms),
             answers: Answers::default(),
             failures: Failures::default(),
+            readings: Readings::default(),
             streams: AtomicUsize::new(0),
             by_address: Mutex::default(),
         }))
@@ -166,6 +170,11 @@ impl Limits {
     ) -> Result<AnswerPermit, TooMuch> {
         let permit = self.0.answers.take(address.map(subscriber), bytes);
         permit.ok_or(TooMuch(FULL_RETRY_DELAY))
+    }
+
+    /// Waits for a turn to read messages or rooms.
+    pub(crate) async fn reading(&self, address: Option<IpAddr>) -> ReadingPermit {
+        self.0.readings.take(address.map(subscriber)).await
     }
 
     /// Takes a permit for a stream.

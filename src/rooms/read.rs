@@ -44,6 +44,7 @@ impl Rooms {
         limit: usize,
     ) -> Result<Newest, Refusal> {
         self.check_read(caller, room)?;
+        let _turn = self.0.limits.reading(caller.ip).await;
         Ok(self.journal().before(room, before, limit).await?)
     }
 
@@ -72,6 +73,7 @@ impl Rooms {
         for (room, here) in self.0.roster.occupied(limit) {
             rooms.insert(room, Listed { here, last_sent_at: None, rank: usize::MAX });
         }
+        let _turn = self.0.limits.reading(caller.ip).await;
         for (rank, (room, last_sent_at)) in
             self.journal().rooms(limit).await?.into_iter().enumerate()
         {
