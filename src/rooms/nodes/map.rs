@@ -63,11 +63,6 @@ impl Map {
         self.rooms.get(room)?.tabs.get(id)
     }
 
-    /// Whether it says anything of a room.
-    pub(super) fn has(&self, room: &RoomName) -> bool {
-        self.rooms.contains_key(room)
-    }
-
     /// Its rooms.
     pub(super) fn rooms(&self) -> impl Iterator<Item = (&RoomName, &Place)> {
         self.rooms.iter()
