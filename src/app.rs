@@ -158,6 +158,9 @@ impl Hubbub {
     async fn serve_once(self, listeners: Listeners, shutdown: Shutdown) -> Result<End, TaskFailed> {
         let roster = Roster::new();
         #[cfg(feature = "nats")]
+        let keep_secret =
+            self.link.clone().map(|link| link.keep_secret(self.secret.bytes().to_vec()));
+        #[cfg(feature = "nats")]
         let nodes = self.link.map(|link| Nodes::new(link, roster.clone()));
         #[cfg(not(feature = "nats"))]
         let nodes = None;
@@ -226,6 +229,10 @@ impl Hubbub {
         tasks.spawn("announcements", ends(announcements::run(roster.changes(), hub.clone())));
         if let Some(meeting) = rooms.meet_nodes() {
             tasks.spawn("nodes", ends(meeting));
+        }
+        #[cfg(feature = "nats")]
+        if let Some(keep_secret) = keep_secret {
+            tasks.spawn("shared secret", ends(keep_secret));
         }
         tasks.spawn("clock", ends(tick(hub.clone())));
         if let Some(secret) = secret_file {
