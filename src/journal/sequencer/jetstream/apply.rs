@@ -207,15 +207,22 @@ impl Applier {
         let mut batch = self.writer.batch()?;
         let mut applied = Vec::with_capacity(delivered.len());
         for Delivered { seq, entry, author, gapless } in delivered {
-            if *seq != last.next() && !gapless {
+            if *seq != last.next() {
                 // Nothing is known of what was passed over, and be it the place itself.
                 let hole = Seq::new(seq.get() - u64::from(entry.is_some()));
-                if hole > self.standing.filled {
+                let filled = self.standing.filled;
+                if hole > filled && !gapless {
                     // What was there went while this node was away: it has rooms with a gap in them.
                     batch.commit_standing(Standing { anew: true, ..self.standing })?;
                     return Ok(None);
                 }
-                batch.note_hole(hole)?;
+                // What a node finds that begins was there before it: an operator may have taken out
+                // anything. Where less is kept of a room, or nothing, that was before what is left of it.
+                // One message in the midst of a room cannot be told from one that was removed, and
+                // whoever removes one wants nobody to be told of it.
+                if last < filled {
+                    batch.note_hole(hole.min(filled))?;
+                }
             }
             last = *seq;
             applied.push(match entry {
