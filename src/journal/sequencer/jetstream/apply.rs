@@ -182,7 +182,7 @@ impl Applier {
                     Some((key, Entry::Message(_))) => Some((delivered.seq, key.clone())),
                     _ => None,
                 });
-                if applied.iter().any(|applied| matches!(applied, Some(Applied::Changed(_)))) {
+                if applied.iter().flatten().any(|applied| !matches!(applied, Applied::Stored)) {
                     self.look_for_erasures();
                 }
                 self.newest.send_modify(|newest| {
