@@ -111,6 +111,11 @@ impl Rooms {
         loop {
             let certain = self.0.roster.has_left(&tab.room, &tab.id) || nodes.is_news_in(begun);
             let checked = self.check_tab(tab);
+            if certain && checked.is_err() {
+                let left = self.0.left.contains(&tab.id);
+                let others = nodes.bearers(&tab.room, &tab.name);
+                tracing::debug!(tab = tab.id, left, ?others, "a tab is joined no more");
+            }
             if certain || checked.is_ok() {
                 return checked;
             }

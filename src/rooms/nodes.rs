@@ -216,6 +216,11 @@ impl Nodes {
         self.lock().is_news_in(then, Instant::now())
     }
 
+    /// The tabs on other nodes whose name looks like this, for the log: node, tab, and what holds it.
+    pub(super) fn bearers(&self, room: &RoomName, name: &Name) -> Vec<String> {
+        self.lock().bearers(room, name)
+    }
+
     /// Looks at the roster while nothing of others comes; with on how many other nodes a tab is. Looked
     /// up one after the other, a tab that becomes known in between is in its own way.
     pub(super) fn at_rest<R>(&self, tab: &Tab, look: impl FnOnce(u32) -> R) -> R {

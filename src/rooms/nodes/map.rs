@@ -84,6 +84,17 @@ impl Map {
         own.map(|(id, word)| (*id, word.clone())).collect()
     }
 
+    /// The tabs whose name looks like this.
+    pub(super) fn bearers<'a>(
+        &'a self,
+        room: &RoomName,
+        skeleton: &'a Skeleton,
+    ) -> impl Iterator<Item = (&'a Id, Hold)> {
+        let tabs = self.rooms.get(room).into_iter().flat_map(|place| &place.tabs);
+        tabs.filter(|(_, word)| Skeleton::of(&word.name).is_like(skeleton))
+            .map(|(id, word)| (id, word.hold))
+    }
+
     /// Whether a tab has a name that looks like this, of those whose id is wanted.
     pub(super) fn bears(
         &self,

@@ -12,7 +12,11 @@ mod news;
 mod peer;
 mod stopping;
 
-use std::{collections::HashMap, mem, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -23,7 +27,7 @@ use super::{
 };
 use crate::message::{Name, RoomName};
 use contest::Contest;
-use leaving::Leaving;
+use leaving::Left;
 use news::Calls;
 use peer::{Heard, Peer, State};
 
@@ -59,8 +63,8 @@ pub(super) struct Peers {
     own: Map,
     number: u64,
     asides: Vec<(RoomName, Id, Aside)>,
-    /// Tabs on other nodes that left, the first first.
-    leaving: Vec<Leaving>,
+    /// Tabs that left of late by a node that does not have them, the first first.
+    left: VecDeque<Left>,
     others: HashMap<u64, Peer>,
     /// Somebody wants to be told everything.
     asked: bool,
@@ -94,7 +98,7 @@ impl Peers {
             own: Map::default(),
             number: 0,
             asides: Vec::new(),
-            leaving: Vec::new(),
+            left: VecDeque::new(),
             others: HashMap::new(),
             asked: false,
             told_everything: None,
@@ -120,7 +124,7 @@ impl Peers {
             return Vec::new();
         }
         self.connected = true;
-        self.bring_back(now);
+        self.remind(now);
         if self.echo.is_some_and(|echo| now - echo > MAX_ECHO_AGE) {
             (self.echo, self.measured, self.settled) = (None, None, None);
         }
@@ -164,7 +168,7 @@ impl Peers {
             (self.asked, self.told_everything) = (false, Some(now));
             messages.extend(Message::everything(self.me, &self.own));
             // What was missed may have been that somebody left here who is elsewhere.
-            messages.extend(Message::with(self.me, self.all_leaving()));
+            messages.extend(Message::with(self.me, self.all_left()));
         }
         messages.into_iter().map(|message| self.numbered(message)).collect()
     }
@@ -334,6 +338,16 @@ impl Peers {
             }
         }
         (count, idle)
+    }
+
+    /// The tabs on other nodes whose name looks like this: node, tab, and what holds it.
+    pub(super) fn bearers(&self, room: &RoomName, name: &Name) -> Vec<String> {
+        let skeleton = Skeleton::of(name);
+        let all = self.others.iter().flat_map(|(node, peer)| {
+            let tabs = peer.map.bearers(room, &skeleton);
+            tabs.map(move |(id, hold)| format!("{node:016x} {} {hold:?}", id_text(id)))
+        });
+        all.collect()
     }
 
     /// Tells the others what happened here to a tab that they may have.

@@ -76,7 +76,8 @@ impl Cluster {
                 doors.iter().map(|door| format!("nats://127.0.0.1:{}", door.port)).collect();
             urls.rotate_left(number % servers);
             // Everything is kept, so a gap would be a lie.
-            App::with(&["--nats", &urls.join(","), "--keep", "1000000", "--log", "hubbub=warn"])
+            let log = "hubbub=warn,hubbub::rooms::join=debug";
+            App::with(&["--nats", &urls.join(","), "--keep", "1000000", "--log", log])
         });
         let nodes = nodes.collect();
         Some(Self {

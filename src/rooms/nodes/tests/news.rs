@@ -107,3 +107,32 @@ async fn who_left_stays_gone_whatever_its_node_says_before_it_is_told() {
         }
     }
 }
+
+/// What was said of who left was lost for all, and what is known of the node that has it as well.
+#[tokio::test(start_paused = true)]
+async fn who_left_is_told_again_to_nodes_that_come_back_and_miss_it_all() {
+    let mut net = Net::of(3);
+    let _ann = net.enter(0, 1, "ann");
+    net.pass(Duration::from_secs(3)).await;
+    net.nodes[0].linked = false;
+    net.pass(Duration::from_secs(2)).await;
+    // The second node only hears that; and both drop the first.
+    net.leave(1, 1);
+    net.tick(|from, _| from == 1);
+    net.pass(Duration::from_secs(14)).await;
+    net.nodes[0].linked = true;
+    net.join(1, 2, "ann");
+    let came = Instant::now();
+    let mut lost = 0;
+    while came.elapsed() < Duration::from_secs(8) {
+        time::advance(TELL_INTERVAL).await;
+        // Half a second of what it says then is lost too.
+        lost += 1;
+        net.tick(|from, _| from == 1 && lost % 10 < 5);
+        for node in 0..3 {
+            assert!(!net.refuses(node, 2, "ann", came), "by {node} after {:?}", came.elapsed());
+        }
+        drop(net.enter(1, 2, "ann"));
+    }
+    assert_eq!(net.everywhere(), ["ann"; 3]);
+}
