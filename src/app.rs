@@ -158,6 +158,9 @@ impl Hubbub {
     async fn serve_once(self, listeners: Listeners, shutdown: Shutdown) -> Result<End, TaskFailed> {
         let roster = Roster::new();
         #[cfg(feature = "nats")]
+        let keep_secret =
+            self.link.clone().map(|link| link.keep_secret(self.secret.bytes().to_vec()));
+        #[cfg(feature = "nats")]
         let nodes = self.link.map(|link| Nodes::new(link, roster.clone()));
         #[cfg(not(feature = "nats"))]
         let nodes = None;
@@ -240,6 +243,10 @@ impl Hubbub {
             tasks.spawn("nodes", ends(meeting));
         }
         tasks.spawn("rules", ends(rooms.enforce()));
+        #[cfg(feature = "nats")]
+        if let Some(keep_secret) = keep_secret {
+            tasks.spawn("shared secret", ends(keep_secret));
+        }
         tasks.spawn("clock", ends(tick(hub.clone())));
         if let Some(secret) = secret_file {
             tasks.spawn("secret", ends(secret.watch()));

@@ -74,6 +74,9 @@ pub(crate) fn remembered(keep: u64) -> u64 {
     keep.max(MIN_REMEMBERED)
 }
 
+/// For how long after a send its key is known on every node, be its message kept or not.
+pub(crate) const SHARED_KEY_TIME: Duration = Duration::from_mins(2);
+
 /// What became of a [`Draft`].
 #[derive(Clone, Debug)]
 pub struct Appended {

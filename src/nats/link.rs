@@ -22,6 +22,9 @@ use super::{
 /// How long a start looks for a server: the three of a cluster may be started with it.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Between two lines of the log of a start that finds none.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(5);
+
 /// Between two looks of a start.
 const START_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -70,6 +73,7 @@ impl Link {
                 why: why.to_string(),
             })?;
         let begun = Instant::now();
+        let mut complained: Option<Instant> = None;
         let client = loop {
             let connecting = connect_options(options, &parsed.login, parsed.tls)?;
             let why = match connecting.connect(&addresses[..]).await {
@@ -84,6 +88,12 @@ impl Link {
                 let servers = options.servers.to_string();
                 let seconds = begun.elapsed().as_secs();
                 return Err(LinkError::Unreachable { servers, seconds, why: why.to_string() });
+            }
+            if complained.is_none_or(|at| at.elapsed() >= COMPLAINT_INTERVAL) {
+                complained = Some(Instant::now());
+                let (servers, why) = (options.servers.to_string(), why.to_string());
+                let left_s = START_TIMEOUT.saturating_sub(begun.elapsed()).as_secs();
+                tracing::warn!(servers, why, left_s, "no NATS server can be used yet");
             }
             tokio::time::sleep(START_INTERVAL).await;
         };

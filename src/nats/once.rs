@@ -16,6 +16,13 @@ const AGREE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Between two tries.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How often a node looks whether the secret is still there.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Looks in a row that find none, after which it is believed: a server that has just become the leader
+/// may not have read all of it.
+const MAX_MISSING: u32 = 2;
+
 /// What stands under a subject.
 pub(crate) struct Agreed {
     pub payload: Bytes,
@@ -90,6 +97,67 @@ impl Link {
         }
     }
 
+    /// The stream of the secret.
+    fn secret_stream(&self) -> Config {
+        Config {
+            name: format!("{}-secret", self.options().stream),
+            subjects: vec![self.subject("secret")],
+            max_messages_per_subject: 1,
+            allow_direct: true,
+            allow_message_ttl: true,
+            ..Config::default()
+        }
+    }
+
+    /// Puts the secret back where an operator has deleted it, for as long as it is polled: a node that
+    /// starts would make another one, and what one part of the nodes signs would be nothing to the rest.
+    pub(crate) async fn keep_secret(self, secret: Vec<u8>) {
+        let (config, subject) = (self.secret_stream(), self.subject("secret"));
+        let (mut missing, mut differs) = (0, false);
+        loop {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+            match self.newest(&config.name, &subject).await {
+                Ok(Some(found)) if *found.payload == *secret => (missing, differs) = (0, false),
+                Ok(Some(_)) => {
+                    missing = 0;
+                    if !differs {
+                        tracing::error!(
+                            stream = config.name,
+                            "the nodes' shared secret is another one; this node goes on with its own, and what it signs is nothing to nodes that start now: restart it"
+                        );
+                    }
+                    differs = true;
+                }
+                Ok(None) => missing += 1,
+                Err(why) if self.is_missing(&config.name).await => {
+                    tracing::debug!(%why, "the stream of the secret is gone");
+                    missing += 1;
+                }
+                Err(why) => tracing::debug!(%why, "the shared secret cannot be looked at"),
+            }
+            if missing < MAX_MISSING {
+                continue;
+            }
+            let putting = async {
+                self.find_or_make(&config).await.map_err(|why| why.to_string())?;
+                let secret = Bytes::copy_from_slice(&secret);
+                let put = self.replace(&config.name, &subject, 0, None, secret).await;
+                put.map_err(|why| why.to_string())
+            };
+            match putting.await {
+                Ok(_) => {
+                    missing = 0;
+                    tracing::warn!(
+                        stream = config.name,
+                        "the nodes' shared secret was deleted; this node has put it back"
+                    );
+                }
+                // Another node may have been first, which the next look shows.
+                Err(why) => tracing::debug!(why, "the shared secret is not put back yet"),
+            }
+        }
+    }
+
     /// The secret of all nodes: what they have, or `proposal`, where this one is the first. It is in a
     /// stream of its own, so that nothing that follows messages, or copies them, has it.
     ///
@@ -97,17 +165,9 @@ impl Link {
     ///
     /// As [`Link::agree`].
     pub(crate) async fn secret(&self, proposal: &[u8]) -> Result<Bytes, LinkError> {
-        let (name, subject) = (format!("{}-secret", self.options().stream), self.subject("secret"));
-        let config = Config {
-            name: name.clone(),
-            subjects: vec![subject.clone()],
-            max_messages_per_subject: 1,
-            allow_direct: true,
-            allow_message_ttl: true,
-            ..Config::default()
-        };
+        let (config, subject) = (self.secret_stream(), self.subject("secret"));
         self.find_or_make(&config).await?;
-        let agreed = self.agree(&name, &subject, &Bytes::copy_from_slice(proposal)).await?;
+        let agreed = self.agree(&config.name, &subject, &Bytes::copy_from_slice(proposal)).await?;
         Ok(agreed.payload)
     }
 }

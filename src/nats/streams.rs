@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{
     ErrorCode,
-    context::{CreateStreamErrorKind, GetStreamErrorKind},
+    context::{CreateStreamErrorKind, GetStreamError, GetStreamErrorKind},
     stream::{Config, Info},
 };
 use sha2::{Digest as _, Sha256};
@@ -27,6 +27,12 @@ pub(crate) fn word(hash: Sha256) -> String {
 }
 
 impl Link {
+    /// Whether the servers say that there is no stream of this name.
+    pub(super) async fn is_missing(&self, name: &str) -> bool {
+        let found = self.context().get_stream(name).await;
+        found.is_err_and(|why| says_missing(&why))
+    }
+
     /// The stream of this name as it is, or made so, with as many replicas as the operator wants.
     ///
     /// # Errors
@@ -44,10 +50,7 @@ impl Link {
                 Ok(stream) => return Ok(stream.cached_info().clone()),
                 Err(why) => why,
             };
-            let missing = matches!(
-                why.kind(),
-                GetStreamErrorKind::JetStream(why) if why.error_code() == ErrorCode::STREAM_NOT_FOUND
-            );
+            let missing = says_missing(&why);
             let mut why = why.to_string();
             if missing {
                 let config = Config { num_replicas: replicas, ..wanted.clone() };
@@ -74,6 +77,13 @@ impl Link {
             tokio::time::sleep(RETRY_INTERVAL).await;
         }
     }
+}
+
+fn says_missing(why: &GetStreamError) -> bool {
+    matches!(
+        why.kind(),
+        GetStreamErrorKind::JetStream(why) if why.error_code() == ErrorCode::STREAM_NOT_FOUND
+    )
 }
 
 /// Whether there are no servers for three replicas: at once where there is no cluster, and in one

@@ -43,7 +43,15 @@ impl Nodes {
         match *self {}
     }
 
-    pub(super) fn is_news_in(&self, _: &RoomName, _: Instant) -> bool {
+    pub(super) fn is_news_in(&self, _: Instant) -> bool {
+        match *self {}
+    }
+
+    pub(super) fn bearers(&self, _: &RoomName, _: &Name) -> Vec<String> {
+        match *self {}
+    }
+
+    pub(super) fn at_rest<R>(&self, _: &Tab, _: impl FnOnce(u32) -> R) -> R {
         match *self {}
     }
 

@@ -88,7 +88,13 @@ impl Rooms {
         if self.0.left.contains(&tab.id) {
             return Err(Lapsed.into());
         }
-        Ok(self.0.roster.check_tab(&tab.room, &tab.id, &tab.name, || self.elsewhere(tab))?)
+        let Tab { room, id, name } = tab;
+        let checked = self.0.roster.check_tab(room, id, name, || self.elsewhere(tab));
+        Ok(match &self.0.nodes {
+            Some(nodes) if checked.is_err() => nodes
+                .at_rest(tab, |elsewhere| self.0.roster.check_tab(room, id, name, || elsewhere)),
+            _ => checked,
+        }?)
     }
 
     /// The same for a tab that comes with a request, perhaps from another node: that its earlier tab left
@@ -104,9 +110,13 @@ impl Rooms {
         };
         let begun = Instant::now();
         loop {
-            let certain =
-                self.0.roster.has_left(&tab.room, &tab.id) || nodes.is_news_in(&tab.room, begun);
+            let certain = self.0.roster.has_left(&tab.room, &tab.id) || nodes.is_news_in(begun);
             let checked = self.check_tab(tab);
+            if certain && checked.is_err() {
+                let left = self.0.left.contains(&tab.id);
+                let others = nodes.bearers(&tab.room, &tab.name);
+                tracing::debug!(tab = tab.id, left, ?others, "a tab is joined no more");
+            }
             if certain || checked.is_ok() {
                 return checked;
             }
@@ -156,7 +166,8 @@ impl Rooms {
             // It came by another way than its stream: who has it is to know.
             nodes.tell(room, id, if hidden { Aside::Hidden } else { Aside::Shown });
         } else if hidden {
-            self.0.roster.hide(room, id, name, self.elsewhere(tab));
+            let hide = |elsewhere| self.0.roster.hide(room, id, name, elsewhere);
+            self.0.nodes.as_ref().map_or_else(|| hide(0), |nodes| nodes.at_rest(tab, hide));
         } else {
             self.0.roster.show(room, id);
         }

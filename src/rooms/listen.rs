@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Action, Caller, Refusal, Rooms, Tab, TooMuch, Who, limits::StreamPermit, roster::Guard,
+    Action, Caller, Lapsed, Refusal, Rooms, Tab, TooMuch, Who, limits::StreamPermit, roster::Guard,
 };
 use crate::{
     delivery::{
@@ -79,7 +79,14 @@ impl Rooms {
         listen: Listen,
     ) -> Result<LiveStream, Refusal> {
         let (permit, start) = self.admit(caller, &tab.room, &listen, Some(tab)).await?;
-        let guard = self.0.roster.enter(&tab.room, &tab.id, &tab.name, self.elsewhere(tab))?;
+        let mut guard = self.enter(tab);
+        if guard.is_err() {
+            // Where it begins may have taken a while to find, and something else be known by now, also
+            // what is not true any more.
+            self.receive_tab(tab).await?;
+            guard = self.enter(tab);
+        }
+        let guard = guard?;
         let wanted = Wanted {
             room: tab.room.clone(),
             start,
@@ -88,6 +95,12 @@ impl Rooms {
             tag: tag(caller, Some(tab)),
         };
         Ok(self.open(wanted, guard, permit))
+    }
+
+    fn enter(&self, tab: &Tab) -> Result<Guard, Lapsed> {
+        let Tab { room, id, name } = tab;
+        let enter = |elsewhere| self.0.roster.enter(room, id, name, elsewhere);
+        self.0.nodes.as_ref().map_or_else(|| enter(0), |nodes| nodes.at_rest(tab, enter))
     }
 
     /// Ends the streams in `room` whose reader is one of those meant, and says how many: for access

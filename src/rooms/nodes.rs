@@ -211,9 +211,21 @@ impl Nodes {
         self.lock().presence(room, tab)
     }
 
-    /// Whether what the others had to say of a room by then has come. They are asked to say something.
-    pub(super) fn is_news_in(&self, room: &RoomName, then: Instant) -> bool {
-        self.lock().is_news_in(room, then, Instant::now())
+    /// Whether what the others had to say by then has come. They are asked to say something.
+    pub(super) fn is_news_in(&self, then: Instant) -> bool {
+        self.lock().is_news_in(then, Instant::now())
+    }
+
+    /// The tabs on other nodes whose name looks like this, for the log: node, tab, and what holds it.
+    pub(super) fn bearers(&self, room: &RoomName, name: &Name) -> Vec<String> {
+        self.lock().bearers(room, name)
+    }
+
+    /// Looks at the roster while nothing of others comes; with on how many other nodes a tab is. Looked
+    /// up one after the other, a tab that becomes known in between is in its own way.
+    pub(super) fn at_rest<R>(&self, tab: &Tab, look: impl FnOnce(u32) -> R) -> R {
+        let peers = self.lock();
+        look(peers.count(&tab.room, &tab.id))
     }
 
     /// On how many other nodes a tab is.

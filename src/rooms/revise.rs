@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Caller, Refusal, Rooms, Tab, access::Proof};
 use crate::{
-    journal::{Changed, Revision},
+    journal::{Changed, Reach, Revision},
     message::{Author, Message, MessageId, RoomName, State, now},
 };
 
@@ -34,8 +34,8 @@ impl Rooms {
         if id.epoch() != journal.epoch() {
             return Err(Refusal::NoMessage);
         }
-        if journal.is_shared() {
-            journal.wait_for(id.seq(), REACH_TIMEOUT).await;
+        if journal.is_shared() && journal.reach(id.seq(), REACH_TIMEOUT).await == Reach::Elsewhere {
+            return Err(Refusal::NotYet);
         }
         let found = journal.signed(room, id.seq()).await?.ok_or(Refusal::NoMessage)?;
         let by = self.0.access.check_revision(caller, proof, &found, &revision, now())?;

@@ -42,8 +42,8 @@ pub(crate) struct Limits {
     pub keep: u64,
     /// Age up to which messages are kept; `None` for ever.
     pub ttl: Option<Duration>,
-    /// Messages that are no longer kept whose keys a room remembers.
-    pub remembered: u64,
+    /// For how long a room remembers a key.
+    pub remembered: Remembered,
     /// Messages a minute from one tab.
     pub tab_sends: u32,
     /// Messages a minute from one address.
@@ -66,6 +66,15 @@ pub(crate) struct Limits {
     pub keep_alive: Duration,
     /// Fields of other services' webhooks that are passed over.
     pub passed_over: &'static [&'static str],
+}
+
+/// For how long a room remembers a key whose message is no longer kept.
+#[derive(Clone, Copy)]
+pub(crate) enum Remembered {
+    /// Until so many more messages are no longer kept.
+    Messages(u64),
+    /// For so long after the send, on every node.
+    Time(Duration),
 }
 
 /// The page.

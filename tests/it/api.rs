@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     client::{Message, client, send, unescape},
-    support::{Server, TestApp, shell::Shell, until},
+    support::{Server, TestApp, nats::Nats, shell::Shell, until},
 };
 
 async fn documentation(app: &impl Server) -> String {
@@ -171,6 +171,10 @@ async fn the_api_page_says_the_numbers_of_this_server() {
         assert!(page.contains(said), "{said}");
     }
     assert!(documentation(&TestApp::with(&["--ttl", "0"])).await.contains("however old."));
+    if let Some(nats) = Nats::single() {
+        let page = documentation(&TestApp::with(&["--nats", &nats.urls()])).await;
+        assert!(page.contains("and for 2 minutes after the send at least."), "{page}");
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod verdict;
 
 use std::{
     env,
+    path::Path,
     process::ExitStatus,
     str::FromStr,
     sync::Arc,
@@ -125,7 +126,7 @@ async fn on_a_network_that_breaks_and_over_deaths_nothing_acknowledged_is_lost_o
     let deaths: Vec<String> = deaths.into_iter().chain(none).collect();
     println!("audit: deaths: {}", deaths.join(", "));
     println!("audit: connections: {}", proxy.struck());
-    let left = taken_back(&app, &start.id).await;
+    let left = taken_back(&app, &[app.home().path()], &start.id).await;
     settle(plan, begun, (&sent, &end), readers, left).await;
 }
 
@@ -175,7 +176,7 @@ async fn settle(
 
 /// Where something is left of what was taken back: in what a reader gets that comes back from before all
 /// of it, and in the files.
-async fn taken_back(app: &App, start: &str) -> Vec<String> {
+async fn taken_back(app: &App, homes: &[&Path], start: &str) -> Vec<String> {
     let mut faults = Vec::new();
     for format in ["sse", "sse-json", "ndjson", "text", "html"] {
         let path = format!("/rooms/audit/events?format={format}&after={start}");
@@ -187,10 +188,9 @@ async fn taken_back(app: &App, start: &str) -> Vec<String> {
             faults.push(format!("{format} has what was taken back"));
         }
     }
-    let home = app.home();
     let begun = Instant::now();
     loop {
-        let left = files_with(home.path(), TAKEN_BACK);
+        let left: Vec<_> = homes.iter().flat_map(|home| files_with(home, TAKEN_BACK)).collect();
         if left.is_empty() || begun.elapsed() > PATIENCE {
             faults.extend(left.into_iter().map(|file| format!("{file} has what was taken back")));
             return faults;

@@ -183,6 +183,9 @@ impl Batch<'_> {
         }
         let Some(found) = self.insert(key, entry, author)? else { return Ok(Applied::Stored) };
         if self.is_kept(entry, &found, retention)? {
+            // The engine forgets keys, after minutes or by an election. Removed, the message would be
+            // left there a second time, and shown by nodes that begin later.
+            self.note_erasure(entry.seq(), key)?;
             return Ok(Applied::Skipped(found));
         }
         // No client's key has a space in it.

@@ -63,11 +63,6 @@ impl Map {
         self.rooms.get(room)?.tabs.get(id)
     }
 
-    /// Whether it says anything of a room.
-    pub(super) fn has(&self, room: &RoomName) -> bool {
-        self.rooms.contains_key(room)
-    }
-
     /// Its rooms.
     pub(super) fn rooms(&self) -> impl Iterator<Item = (&RoomName, &Place)> {
         self.rooms.iter()
@@ -87,6 +82,17 @@ impl Map {
                 && Skeleton::of(&word.name).is_like(skeleton)
         });
         own.map(|(id, word)| (*id, word.clone())).collect()
+    }
+
+    /// The tabs whose name looks like this.
+    pub(super) fn bearers<'a>(
+        &'a self,
+        room: &RoomName,
+        skeleton: &'a Skeleton,
+    ) -> impl Iterator<Item = (&'a Id, Hold)> {
+        let tabs = self.rooms.get(room).into_iter().flat_map(|place| &place.tabs);
+        tabs.filter(|(_, word)| Skeleton::of(&word.name).is_like(skeleton))
+            .map(|(id, word)| (id, word.hold))
     }
 
     /// Whether a tab has a name that looks like this, of those whose id is wanted.

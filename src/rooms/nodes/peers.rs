@@ -8,6 +8,7 @@
 
 mod contest;
 mod leaving;
+mod news;
 mod peer;
 mod stopping;
 
@@ -26,7 +27,8 @@ use super::{
 };
 use crate::message::{Name, RoomName};
 use contest::Contest;
-use leaving::Leaving;
+use leaving::Left;
+use news::Calls;
 use peer::{Heard, Peer, State};
 
 /// How often a node says that it is there.
@@ -47,12 +49,6 @@ const MAX_ECHO_AGE: Duration = Duration::from_secs(5);
 /// is late has.
 const SETTLE_TIME: Duration = Duration::from_secs(1);
 
-/// Between two questions who is there, whoever wants to know.
-const CALL_INTERVAL: Duration = Duration::from_millis(200);
-
-/// How long news takes at most: others say what changed every tenth of a second.
-const NEWS_TIME: Duration = Duration::from_millis(300);
-
 /// Between two questions for everything, and between two answers, which go to all who asked.
 const ASK_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -67,8 +63,8 @@ pub(super) struct Peers {
     own: Map,
     number: u64,
     asides: Vec<(RoomName, Id, Aside)>,
-    /// Tabs on other nodes that left, the first first.
-    leaving: VecDeque<Leaving>,
+    /// Tabs that left of late by a node that does not have them, the first first.
+    left: VecDeque<Left>,
     others: HashMap<u64, Peer>,
     /// Somebody wants to be told everything.
     asked: bool,
@@ -80,9 +76,8 @@ pub(super) struct Peers {
     echo: Option<Instant>,
     /// When that was a measure of time: one that was asked for is none.
     measured: Option<Instant>,
-    /// Who is there is to be asked.
-    call_due: Option<Instant>,
-    called: Option<Instant>,
+    /// Questions who is there.
+    calls: Calls,
     /// When all have answered the hello.
     settled: Option<Instant>,
     /// Whether two bear one name.
@@ -103,7 +98,7 @@ impl Peers {
             own: Map::default(),
             number: 0,
             asides: Vec::new(),
-            leaving: VecDeque::new(),
+            left: VecDeque::new(),
             others: HashMap::new(),
             asked: false,
             told_everything: None,
@@ -112,8 +107,7 @@ impl Peers {
             beat_due: None,
             echo: None,
             measured: None,
-            call_due: None,
-            called: None,
+            calls: Calls::default(),
             settled: None,
             contest: Contest::default(),
             stopped: false,
@@ -130,7 +124,7 @@ impl Peers {
             return Vec::new();
         }
         self.connected = true;
-        self.bring_back(now);
+        self.remind(now);
         if self.echo.is_some_and(|echo| now - echo > MAX_ECHO_AGE) {
             (self.echo, self.measured, self.settled) = (None, None, None);
         }
@@ -141,8 +135,8 @@ impl Peers {
             self.hello_sent = Some(now);
             messages.push(Message::signal(self.me, Signal::Hello));
         }
-        if self.call_due.is_some_and(|due| due <= now) {
-            (self.call_due, self.called) = (None, Some(now));
+        if self.calls.is_due(now) {
+            self.calls.asked(now, self.number + messages.len() as u64 + 1);
             messages.push(Message::signal(self.me, Signal::Call));
         }
         let changes = self.news();
@@ -151,7 +145,9 @@ impl Peers {
         }
         if self.beat_due.is_none_or(|due| due <= now) {
             self.beat_due = Some(now + BEAT_INTERVAL);
-            messages.push(Message::signal(self.me, Signal::Beat));
+            let mut beat = Message::signal(self.me, Signal::Beat);
+            beat.answer(self.calls.take_unanswered());
+            messages.push(beat);
         }
         let missed = self
             .others
@@ -171,6 +167,8 @@ impl Peers {
         if self.asked && is_past(self.told_everything) {
             (self.asked, self.told_everything) = (false, Some(now));
             messages.extend(Message::everything(self.me, &self.own));
+            // What was missed may have been that somebody left here who is elsewhere.
+            messages.extend(Message::with(self.me, self.all_left()));
         }
         messages.into_iter().map(|message| self.numbered(message)).collect()
     }
@@ -217,12 +215,15 @@ impl Peers {
         self.asked |= message.asks(self.me);
         if message.signal.asks() {
             self.beat_due = Some(now);
+            self.calls.answer_to(node, message.number);
         }
         let peer = self.others.entry(node).or_default();
         (peer.silent, peer.heard) = (0, Some(now));
         if message.number <= peer.number {
             return Vec::new();
         }
+        let answered = message.answers(self.me).and_then(|number| self.calls.asked_at(number));
+        peer.answered = answered.or(peer.answered);
         let missed = message.number != peer.number + 1;
         if missed {
             peer.state = State::Missed;
@@ -238,9 +239,10 @@ impl Peers {
         if !was_known && peer.is_known() {
             self.begin_contest(now);
         }
+        self.keep_left(node, &mut heard.shifts);
         apply(&self.roster, &heard.shifts);
         if may_have_missed {
-            self.tell_again(node);
+            self.tell_again(node, now);
         }
         for (room, id) in &heard.streams {
             self.roster.yield_to_stream(room, &id_text(id));
@@ -302,18 +304,6 @@ impl Peers {
             && self.others.values().all(Peer::is_known)
     }
 
-    /// Whether what others had to say of a room at `then` has come: each that has tabs there was heard
-    /// since. They are asked to say something.
-    pub(super) fn is_news_in(&mut self, room: &RoomName, then: Instant, now: Instant) -> bool {
-        let mut there = self.others.values().filter(|peer| peer.map.has(room));
-        let all_heard = there.all(|peer| peer.heard.is_some_and(|at| at > then));
-        if !all_heard {
-            let due = self.called.map_or(now, |at| at + CALL_INTERVAL);
-            self.call_due.get_or_insert(due);
-        }
-        all_heard && self.is_settled(now) && now - then >= NEWS_TIME
-    }
-
     /// How much a tab is on another node. On one that has stopped it is not: another is to take it.
     pub(super) fn presence(&self, room: &RoomName, tab: &str) -> Presence {
         let Some(id) = parse_id(tab) else { return Presence::Gone };
@@ -348,6 +338,16 @@ impl Peers {
             }
         }
         (count, idle)
+    }
+
+    /// The tabs on other nodes whose name looks like this: node, tab, and what holds it.
+    pub(super) fn bearers(&self, room: &RoomName, name: &Name) -> Vec<String> {
+        let skeleton = Skeleton::of(name);
+        let all = self.others.iter().flat_map(|(node, peer)| {
+            let tabs = peer.map.bearers(room, &skeleton);
+            tabs.map(move |(id, hold)| format!("{node:016x} {} {hold:?}", id_text(id)))
+        });
+        all.collect()
     }
 
     /// Tells the others what happened here to a tab that they may have.

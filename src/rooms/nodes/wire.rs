@@ -32,6 +32,10 @@ pub(super) struct Message {
     /// What it is beside its news.
     #[serde(default, rename = "s", skip_serializing_if = "Signal::is_none")]
     pub signal: Signal,
+    /// Questions who lives that this answers: whose, and their numbers. What was said by then was said
+    /// before this.
+    #[serde(default, rename = "to", skip_serializing_if = "Vec::is_empty")]
+    answers: Vec<(String, u64)>,
     /// Nodes that are to say everything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ask: Vec<String>,
@@ -121,6 +125,17 @@ impl Message {
     /// Whose it is.
     pub(super) fn node(&self) -> Option<u64> {
         u64::from_str_radix(&self.node, 16).ok()
+    }
+
+    /// Answers questions.
+    pub(super) fn answer(&mut self, questions: impl IntoIterator<Item = (u64, u64)>) {
+        self.answers.extend(questions.into_iter().map(|(node, number)| (node_text(node), number)));
+    }
+
+    /// The question of a node that it answers.
+    pub(super) fn answers(&self, node: u64) -> Option<u64> {
+        let node = node_text(node);
+        self.answers.iter().find(|(one, _)| *one == node).map(|(_, number)| *number)
     }
 
     pub(super) fn ask(&mut self, nodes: impl Iterator<Item = u64>) {

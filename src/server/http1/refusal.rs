@@ -29,7 +29,7 @@ pub(in crate::server) fn too_large<T>(request: &Request<T>) -> Option<Response> 
     (head > MAX_BUFFER_BYTES).then(|| {
         let close = [(header::CONNECTION, "close")];
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        (status, close, format!("{}\n", head_too_large())).into_response()
+        (status, close, format!("{}\n", head_too_large(""))).into_response()
     })
 }
 
@@ -39,10 +39,11 @@ pub(in crate::server) fn not_encrypted() -> Bytes {
     written("400 Bad Request", "This port speaks HTTPS: the address begins with https://.")
 }
 
-fn head_too_large() -> String {
+/// `or_else` is what else may be the reason.
+fn head_too_large(or_else: &str) -> String {
     format!(
-        "The request's head is larger than {} KB or has more than 100 lines. Cookies of other \
-         applications on this host may be why: delete some.",
+        "The request's head is larger than {} KB{or_else}. Cookies of other applications on this \
+         host may be why: delete some.",
         MAX_BUFFER_BYTES / 1024
     )
 }
@@ -56,7 +57,9 @@ pub(super) fn worded(answer: &[u8]) -> Option<Bytes> {
     let (status, sentence) = match line.first_chunk::<4>()? {
         b"400 " => ("400 Bad Request", "This is not a request of HTTP/1.".to_owned()),
         b"414 " => ("414 URI Too Long", "The address is too long.".to_owned()),
-        b"431 " => ("431 Request Header Fields Too Large", head_too_large()),
+        b"431 " => {
+            ("431 Request Header Fields Too Large", head_too_large(" or has more than 100 lines"))
+        }
         _ => return None,
     };
     Some(written(status, &sentence))

@@ -1,6 +1,9 @@
 //! A certificate and its key, out of PEM (RFC 7468).
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    borrow::Cow,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use tokio_rustls::rustls::{
     Error as RustlsError, InconsistentKeys,
@@ -90,8 +93,26 @@ fn unfit(certificate: &CertificateDer<'_>) -> String {
     }
 }
 
+/// The bytes without byte order marks: some editors put one before what they write, and a chain may be
+/// of several files. The line that one stands in would be passed over, and the certificate with it.
+fn without_marks(pem: &[u8]) -> Cow<'_, [u8]> {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    let mut rest = pem;
+    let mut without = Vec::new();
+    while let Some(at) = rest.windows(MARK.len()).position(|part| part == MARK) {
+        without.extend_from_slice(&rest[..at]);
+        rest = &rest[at + MARK.len()..];
+    }
+    if rest.len() == pem.len() {
+        return Cow::Borrowed(pem);
+    }
+    without.extend_from_slice(rest);
+    Cow::Owned(without)
+}
+
 /// Reads a chain of certificates, its own first, and the key.
 pub(super) fn parse(chain: &[u8], key: &[u8]) -> Result<(CertifiedKey, Leaf), PemError> {
+    let (chain, key) = (&*without_marks(chain), &*without_marks(key));
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain).collect();
     if is_encrypted(key) {
         return Err(PemError::Encrypted);

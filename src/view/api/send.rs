@@ -1,6 +1,6 @@
 use maud::{Markup, html};
 
-use super::{Api, answer, name, sample_object, shell, url};
+use super::{Api, Remembered, answer, name, sample_object, shell, url};
 use crate::message::{Key, Name, Text};
 
 /// How to send.
@@ -43,8 +43,15 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                     "Makes the send safe to repeat: 1 to " (Key::MAX_CHARS) " visible ASCII characters "
                     "that are this message's own. A send that comes again under its key is stored "
                     "once, and gets the same answer; another message under that key is a 409. A room "
-                    "remembers a key as long as its message is kept, and after that until " (api.limits.remembered)
-                    " more messages are no longer kept. "
+                    "remembers a key as long as its message is kept, and "
+                    @match api.limits.remembered {
+                        Remembered::Messages(count) => {
+                            "after that until " (count) " more messages are no longer kept. "
+                        }
+                        Remembered::Time(time) => {
+                            "for " (time.as_secs() / 60) " minutes after the send at least. "
+                        }
+                    }
                     "Optional, and never empty: " code { "key=" } " is a 422, since whatever should "
                     "have filled it in has failed."
                 }

@@ -14,10 +14,10 @@ use super::{
     rooms::MAX_LISTED_ROOMS,
 };
 use crate::{
-    journal::remembered,
+    journal::{SHARED_KEY_TIME, remembered},
     message::MessageId,
     rooms::{EDIT_TIME, MIN_PROOF_CHARS},
-    view::api::{Api, Limits, page},
+    view::api::{Api, Limits, Remembered, page},
 };
 
 /// `GET /api`: every URL, and lines for this very server.
@@ -27,7 +27,11 @@ pub(crate) async fn show(
 ) -> impl IntoResponse {
     let journal = state.rooms.journal();
     let newest = MessageId::new(journal.epoch().clone(), journal.last());
-    let page = page(&Api { origin: &origin, newest: &newest, limits: limits(&state.served) });
+    let mut limits = limits(&state.served);
+    if journal.is_shared() {
+        limits.remembered = Remembered::Time(SHARED_KEY_TIME);
+    }
+    let page = page(&Api { origin: &origin, newest: &newest, limits });
     (not_stored(), page)
 }
 
@@ -41,7 +45,7 @@ pub(crate) fn limits(served: &Served) -> Limits {
         max_rooms: MAX_LISTED_ROOMS,
         keep: retention.keep,
         ttl: retention.ttl,
-        remembered: remembered(retention.keep),
+        remembered: Remembered::Messages(remembered(retention.keep)),
         tab_sends: allowed.tab_sends,
         address_sends: allowed.sends,
         address_joins: allowed.joins,

@@ -10,6 +10,7 @@ mod strikes;
 
 use std::{
     collections::BTreeSet,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -23,7 +24,7 @@ use super::{
     Drawn, END, Plan, number,
     people::{self, Errand, Reader, Sent},
     proxy::Proxy,
-    reached, settle,
+    reached, settle, taken_back,
 };
 use crate::{
     client::{Message, client, send},
@@ -75,7 +76,8 @@ impl Cluster {
                 doors.iter().map(|door| format!("nats://127.0.0.1:{}", door.port)).collect();
             urls.rotate_left(number % servers);
             // Everything is kept, so a gap would be a lie.
-            App::with(&["--nats", &urls.join(","), "--keep", "1000000", "--log", "hubbub=warn"])
+            let log = "hubbub=warn,hubbub::rooms::join=debug";
+            App::with(&["--nats", &urls.join(","), "--keep", "1000000", "--log", log])
         });
         let nodes = nodes.collect();
         Some(Self {
@@ -177,7 +179,17 @@ async fn over_nodes_that_die_and_are_parted_nothing_is_lost_or_comes_twice_and_a
     for proxy in &proxies {
         println!("audit: connections: {}", proxy.struck());
     }
-    settle(plan, begun, (&sent, &end), readers, Vec::new()).await;
+    let mut left = Vec::new();
+    let mut homes: Vec<_> =
+        cluster.nodes.iter().map(|node| node.home().path().to_owned()).collect();
+    // What is the servers' own is their raft log, which they compact by and by; see the README.
+    homes.extend((0..servers).map(|server| cluster.nats.store(server).join("jetstream/$G")));
+    let homes: Vec<_> = homes.iter().map(PathBuf::as_path).collect();
+    for (number, node) in cluster.nodes.iter().enumerate() {
+        let faults = taken_back(node, &homes, &start.id).await;
+        left.extend(faults.into_iter().map(|fault| format!("node {number}: {fault}")));
+    }
+    settle(plan, begun, (&sent, &end), readers, left).await;
     all_list_who_is_here(&cluster, people).await;
     println!("audit: took {:.1} s", begun.elapsed().as_secs_f64());
 }

@@ -17,10 +17,7 @@ use tokio::{
 };
 
 use super::{Drawn, END, Plan, between};
-use crate::{
-    client::{Events, Message, client, ids_on, text_of},
-    support::PATIENCE,
-};
+use crate::client::{Events, Message, client, ids_on, text_of};
 
 /// How long a sender waits for one answer: shorter than the longest pause of the network.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -113,8 +110,8 @@ impl Errand {
     /// Removes or edits what was sent under a key, again until that is answered.
     async fn change(&self, id: &str, key: &str, text: Option<&str>, dice: &mut StdRng) {
         let begun = Instant::now();
-        let url = format!("{}/{id}", any(&self.urls, dice));
         loop {
+            let url = format!("{}/{id}", any(&self.urls, dice));
             let request = match text {
                 None => self.client.delete(&url).form(&[("key", key)]),
                 Some(text) => self.client.patch(&url).form(&[("key", key), ("text", text)]),
@@ -125,7 +122,7 @@ impl Errand {
                 assert_eq!(answer.status(), 200, "nothing is wrong with {key}");
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "the change of {key} is never answered");
+            assert!(begun.elapsed() < self.plan.patience, "the change of {key} is never answered");
             sleep(between(dice, 5, 100)).await;
         }
     }
@@ -174,8 +171,6 @@ pub async fn send_all(errand: Arc<Errand>) -> Sent {
         let mut dice = errand.plan.dice(Drawn::Message, number);
         let nodes = errand.urls.len() > 1;
         let fate = match dice.random_range(0..20) {
-            // Over nodes what is sent is tried twice at once, and stays.
-            0 | 1 if nodes => Fate::Stays,
             0 => Fate::Edited,
             1 => Fate::Removed,
             _ => Fate::Stays,
@@ -301,7 +296,7 @@ async fn read(
             while let Ok(Some(came)) = timeout(SILENCE, next(&mut events)).await {
                 cursor = Some(came.id.clone());
                 let ended = came.text == END;
-                came.note(&mut seen.lock().unwrap());
+                came.note(&mut seen.lock().unwrap(), urls.len() > 1);
                 if ended {
                     return;
                 }
@@ -321,13 +316,21 @@ struct Came {
 }
 
 impl Came {
-    /// A page puts it in the place of what it has.
-    fn note(self, seen: &mut Seen) {
+    /// A page puts it in the place of what it has. Over nodes there may be nothing: a node that comes to
+    /// the stream after a message was sent and erased there knows it by its removal only. Who comes then
+    /// has what is left of it in its place, so it is put there.
+    fn note(self, seen: &mut Seen, nodes: bool) {
         if self.id == self.of {
             seen.push((self.of, self.text));
             return;
         }
         let place = seen.iter().rposition(|(id, _)| *id == self.of);
+        if place.is_none() && nodes && self.text == REMOVED {
+            let seq = |id: &str| id.split_once('-').and_then(|(_, seq)| seq.parse::<u64>().ok());
+            let place = seen.partition_point(|(id, _)| seq(id) < seq(&self.of));
+            seen.insert(place, (self.of, self.text));
+            return;
+        }
         seen[place.expect("what is changed came before")].1 = self.text;
     }
 }

@@ -1,6 +1,12 @@
 //! The ways to NATS: an nkey, TLS on both sides, a stream in another domain.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
 
 use async_nats::jetstream;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -42,6 +48,38 @@ async fn refused(flags: Vec<String>) -> String {
     });
     let said = starting.await.unwrap();
     said.lines().last().unwrap().to_owned()
+}
+
+#[test]
+fn a_start_that_finds_no_nats_says_so_at_once_and_again_and_goes_on_when_there_is_one() {
+    let Some(mut nats) = Nats::single() else { return };
+    nats.kill(0);
+    let home = directory();
+    let log = home.path().join("log");
+    let flags = ["--nats", &nats.urls()];
+    let mut start = hubbub(home.path(), "127.0.0.1:0");
+    start.args(flags).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
+    let mut child = start.spawn().unwrap();
+    let said = |count: usize| {
+        let begun = Instant::now();
+        while fs::read_to_string(&log).unwrap().matches("no NATS server can be used").count()
+            < count
+        {
+            assert!(begun.elapsed() < Duration::from_secs(12), "{count} lines, not in time");
+            thread::sleep(Duration::from_millis(20));
+        }
+        begun.elapsed()
+    };
+    assert!(said(1) < Duration::from_secs(3), "at once");
+    said(2);
+    nats.start_again(0);
+    let begun = Instant::now();
+    while !fs::read_to_string(&log).unwrap().contains("connected to NATS") {
+        assert!(begun.elapsed() < Duration::from_secs(12), "it goes on");
+        thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,6 +68,22 @@ fn a_key_that_cannot_be_used_and_what_is_no_file_is_refused_in_words_that_say_wh
     }
 }
 
+/// As some editors write it, and two of such files put together.
+#[test]
+fn byte_order_marks_in_files_of_a_certificate_and_a_key_are_passed_over() {
+    let Some(shell) = Shell::with(&["openssl"]) else { return };
+    let home = shell.run(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=a \
+         -keyout plain.key -out plain.pem 2> /dev/null; for of in key pem; do printf '\\357\\273\\277' \
+         | cat - plain.$of > marked.$of; done; cat marked.pem marked.pem > chain.pem; pwd",
+    );
+    let at = |name: &str| Path::new(home.trim()).join(name).display().to_string();
+    for certificate in ["marked.pem", "chain.pem"] {
+        let flags = ["--tls-cert", &at(certificate), "--tls-key", &at("marked.key")];
+        assert!(App::with(&flags).url("/").starts_with("https://"), "it serves with it");
+    }
+}
+
 #[test]
 fn a_certificate_for_sockets_of_the_file_system_alone_is_refused() {
     let (identity, home) = (Identity::new(), directory());
@@ -131,7 +147,7 @@ async fn over_http_2_a_head_that_is_too_large_is_refused_in_words_and_its_connec
         assert_eq!(answer.status(), status, "{size}");
         let mut body = answer.into_body();
         let said = soon("a body", body.data()).await.unwrap().unwrap();
-        let has_words = said.starts_with(b"The request's head is larger than 32 KB");
+        let has_words = said.starts_with(b"The request's head is larger than 32 KB. Cookies");
         assert_eq!(has_words, status != StatusCode::OK);
         client = ready;
     }

@@ -195,9 +195,9 @@ impl Applier {
                     self.rulebook.apply(seq, ruling);
                     ruled = true;
                 }
-                let changed =
-                    |applied: &Option<Applied>| matches!(applied, Some(Applied::Changed(_)));
-                if ruled || applied.iter().any(changed) {
+                if ruled
+                    || applied.iter().flatten().any(|applied| !matches!(applied, Applied::Stored))
+                {
                     self.look_for_erasures();
                 }
                 self.newest.send_modify(|newest| {
@@ -222,16 +222,23 @@ impl Applier {
         let mut batch = self.writer.batch()?;
         let mut applied = Vec::with_capacity(delivered.len());
         for Delivered { seq, entry, author, ruling, gapless } in delivered {
-            if *seq != last.next() && !gapless {
+            if *seq != last.next() {
                 // Nothing is known of what was passed over, and be it the place itself.
                 let known = entry.is_some() || ruling.is_some();
                 let hole = Seq::new(seq.get() - u64::from(known));
-                if hole > self.standing.filled {
+                let filled = self.standing.filled;
+                if hole > filled && !gapless {
                     // What was there went while this node was away: it has rooms with a gap in them.
                     batch.commit_standing(Standing { anew: true, ..self.standing })?;
                     return Ok(None);
                 }
-                batch.note_hole(hole)?;
+                // What a node finds that begins was there before it: an operator may have taken out
+                // anything. Where less is kept of a room, or nothing, that was before what is left of it.
+                // One message in the midst of a room cannot be told from one that was removed, and
+                // whoever removes one wants nobody to be told of it.
+                if last < filled {
+                    batch.note_hole(hole.min(filled))?;
+                }
             }
             last = *seq;
             if let Some((ruling, at)) = ruling {

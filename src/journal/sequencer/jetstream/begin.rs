@@ -114,12 +114,14 @@ async fn settle(link: &Link, retention: Retention, left: &Left) -> Result<Opened
         match engine::identity(link, &opened, newest).look().await {
             Seen::Same(_) => return Ok(opened),
             Seen::Another(why) => tracing::warn!(why, "the stream is another one"),
-            Seen::Missing | Seen::Unsure(_) if begun.elapsed() > SETTLE_TIMEOUT => {
+            Seen::Missing | Seen::Purged | Seen::Unsure(_) if begun.elapsed() > SETTLE_TIMEOUT => {
                 let stream = link.options().stream.clone();
                 let why = "it does not answer".to_owned();
                 return Err(crate::nats::LinkError::Stream { stream, why }.into());
             }
-            Seen::Missing | Seen::Unsure(_) => tokio::time::sleep(RETRY_INTERVAL).await,
+            Seen::Missing | Seen::Purged | Seen::Unsure(_) => {
+                tokio::time::sleep(RETRY_INTERVAL).await
+            }
         }
     }
 }

@@ -1,19 +1,14 @@
 //! One change: published until the stream says something certain, and answered by what comes of it.
 
-use std::time::Duration;
-
-use async_nats::HeaderMap;
-use bytes::Bytes;
 use tokio::{
     sync::oneshot,
-    time::{Instant, sleep, sleep_until, timeout_at},
+    time::{Instant, timeout_at},
 };
 
 use super::{
     Inner,
     apply::Told,
-    publish::{APPEND_TIMEOUT, MAX_RETRY_INTERVAL, RETRY_INTERVAL},
-    stream,
+    publish::{APPEND_TIMEOUT, Came, Post, RETRY_INTERVAL},
 };
 use crate::{
     journal::{
@@ -74,44 +69,12 @@ impl Inner {
         };
         let mut pending = self.begin(&room, &key)?;
         let told = pending.told.as_mut().expect("it waits until it is dropped");
-        self.put(&room, target, (&once, entry.encode(&key).into()), told).await
-    }
-
-    async fn put(
-        &self,
-        room: &RoomName,
-        target: Seq,
-        (once, payload): (&str, Bytes),
-        told: &mut oneshot::Receiver<Told>,
-    ) -> Result<Changed, AppendError> {
         let end = Instant::now() + APPEND_TIMEOUT;
-        let link = &self.identity.link;
-        let subject = format!("{}{room}", stream::messages(link));
-        let mut pause: Duration = RETRY_INTERVAL;
-        loop {
-            let mut headers = HeaderMap::new();
-            headers.insert(async_nats::header::NATS_MESSAGE_ID, once);
-            let putting =
-                link.put(&link.options().stream, subject.clone(), headers, payload.clone());
-            tokio::select! {
-                biased;
-                Ok(told) = &mut *told => return Ok(changed(told)),
-                acked = putting => match acked {
-                    Ok(ack) => {
-                        self.engine.heard(Seq::new(ack.seq));
-                        return self.came_of(room, target, Seq::new(ack.seq), told, end).await;
-                    }
-                    Err(why) => tracing::debug!(%why, "not acknowledged"),
-                },
-                () = sleep_until(end) => return Err(AppendError::Unknown),
-            }
-            tokio::select! {
-                biased;
-                Ok(told) = &mut *told => return Ok(changed(told)),
-                () = sleep(pause) => pause = (pause * 2).min(MAX_RETRY_INTERVAL),
-                () = self.end.cancelled() => return Err(AppendError::Unknown),
-                () = sleep_until(end) => return Err(AppendError::Unknown),
-            }
+        let post =
+            Post { room: &room, id: &once, author: None, payload: entry.encode(&key).into() };
+        match self.publish(&post, told, end).await? {
+            Came::Told(told) => Ok(changed(told)),
+            Came::Acked(ack) => self.came_of(&room, target, Seq::new(ack.seq), told, end).await,
         }
     }
 

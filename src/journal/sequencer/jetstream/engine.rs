@@ -42,6 +42,10 @@ const MAX_REPLICA_SILENCE: Duration = Duration::from_secs(3);
 /// Answers in a row that there is no such stream, after which it is believed.
 const MAX_MISSING: u32 = 3;
 
+/// Answers in a row that its epoch is not in it, after which it was purged: a server that has just
+/// become the leader may not have read all of it.
+const MAX_PURGED: u32 = 3;
+
 /// Answers in a row of a stream that is further than this node was a question before, after which the
 /// node is behind.
 const MAX_BEHIND: u32 = 5;
@@ -88,6 +92,8 @@ pub(super) enum Seen {
     Another(&'static str),
     /// There is none.
     Missing,
+    /// It is the same, but its epoch is gone: an operator has purged it. Who begins now gives it another.
+    Purged,
     /// It cannot be said now.
     Unsure(String),
 }
@@ -195,7 +201,7 @@ impl Identity {
         let went_back = last < newest.seq;
         let anew = info.created.unix_timestamp_nanos() != self.created;
         if !went_back && !anew && !self.differs(&stream, &newest).await {
-            return Seen::Same(last);
+            return self.look_at_epoch(last).await;
         }
         // A new epoch is another node's word for the same; else it is ours to say.
         let expected = went_back.then_some(last.get());
@@ -204,6 +210,28 @@ impl Identity {
             Ok(()) => Seen::Another("it is another, or an older copy of it"),
             Err(why) => Seen::Unsure(why.to_string()),
         }
+    }
+
+    /// Whether it has the epoch that the node knows; it goes up to `last`.
+    async fn look_at_epoch(&self, last: Seq) -> Seen {
+        let (stream, subject) = (&self.link.options().stream, stream::epoch_subject(&self.link));
+        match self.link.newest(stream, &subject).await {
+            // Who answers has not come to where it stands.
+            Ok(_) if last.get() < self.epoch_seq => Seen::Same(last),
+            Ok(Some(found))
+                if stream::parse_epoch(&found.payload).as_ref() == Some(&self.epoch) =>
+            {
+                Seen::Same(last)
+            }
+            Ok(Some(_)) => Seen::Another("it has a new epoch"),
+            Ok(None) => Seen::Purged,
+            Err(why) => Seen::Unsure(why.to_string()),
+        }
+    }
+
+    /// Gives a stream that was purged a new epoch, where no other node was first.
+    async fn renew_purged(&self) -> Result<(), Refused> {
+        stream::renew(&self.link, &self.epoch, None).await
     }
 
     /// Whether the stream has something else where the node's newest entry is.
@@ -234,14 +262,14 @@ fn has_quorum(cluster: &ClusterInfo) -> bool {
 pub(super) async fn watch_over(engine: Engine, identity: Identity) -> &'static str {
     let mut polls = tokio::time::interval(POLL_INTERVAL);
     polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut unanswered, mut missing, mut before) = (0, 0, engine.known());
+    let (mut unanswered, mut missing, mut purged, mut before) = (0, 0, 0, engine.known());
     loop {
         polls.tick().await;
         let seen = identity.look().await;
         let node = identity.newest.borrow().seq;
         match seen {
             Seen::Same(last) => {
-                (unanswered, missing) = (0, 0);
+                (unanswered, missing, purged) = (0, 0, 0);
                 engine.heard(last);
                 engine.compare(before, node);
                 before = last;
@@ -251,6 +279,17 @@ pub(super) async fn watch_over(engine: Engine, identity: Identity) -> &'static s
                 missing += 1;
                 if missing == MAX_MISSING {
                     return "it is gone";
+                }
+            }
+            Seen::Purged => {
+                purged += 1;
+                if purged < MAX_PURGED {
+                    continue;
+                }
+                match identity.renew_purged().await {
+                    Ok(()) => return "it was purged",
+                    // Another node may have been first, which the next look shows.
+                    Err(why) => tracing::debug!(%why, "a stream that was purged has no epoch yet"),
                 }
             }
             Seen::Unsure(why) => {

@@ -100,6 +100,7 @@ impl Follower {
             Seen::Same(_) => {}
             Seen::Another(why) => return End::Another(why),
             Seen::Missing => return End::Again("there is no stream".into()),
+            Seen::Purged => return End::Again("it has no epoch".into()),
             Seen::Unsure(why) => return End::Again(why),
         }
         let link = self.identity.link.clone();

@@ -39,6 +39,24 @@ const FRESH: Duration = Duration::from_secs(DUPLICATE_WINDOW.as_secs() - 20);
 /// The header that says who sent a message, beside the message: an earlier hubbub passes over it.
 pub(super) const AUTHOR: &str = "Hubbub-Author";
 
+/// What is published: a message, or a change of one.
+pub(super) struct Post<'a> {
+    pub room: &'a RoomName,
+    /// Under which the stream takes it once.
+    pub id: &'a str,
+    /// Who sent it, in digits.
+    pub author: Option<&'a str>,
+    pub payload: Bytes,
+}
+
+/// What came of publishing.
+pub(super) enum Came {
+    /// What came back under the key.
+    Told(Told),
+    /// The stream has it.
+    Acked(Ack),
+}
+
 /// Dropped, also where nobody waits for the answer any more, it tidies up.
 pub(super) struct Pending<'a> {
     inner: &'a Inner,
@@ -116,7 +134,32 @@ impl Inner {
         told: &mut oneshot::Receiver<Told>,
     ) -> Result<Appended, AppendError> {
         let end = Instant::now() + APPEND_TIMEOUT;
-        let payload = Bytes::from(entry.encode(&draft.key));
+        let id = format!("{}:{}", draft.room, draft.key.as_str());
+        let author = draft.author.map(|author| author.to_hex());
+        let post = Post {
+            room: &draft.room,
+            id: &id,
+            author: author.as_deref(),
+            payload: entry.encode(&draft.key).into(),
+        };
+        match self.publish(&post, told, end).await? {
+            Came::Told(told) => self.conclude(draft, entry, told).await,
+            Came::Acked(ack) => self.acknowledged(draft, entry, ack, told, end).await,
+        }
+    }
+
+    /// Publishes until the stream has it, or something came back.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::NotWritable`] where nothing of it is stored, for certain; and
+    /// [`AppendError::Unknown`].
+    pub(super) async fn publish(
+        &self,
+        post: &Post<'_>,
+        told: &mut oneshot::Receiver<Told>,
+        end: Instant,
+    ) -> Result<Came, AppendError> {
         let mut pause = RETRY_INTERVAL;
         // Whether a try may have been stored without a word.
         let mut unsure = false;
@@ -124,11 +167,12 @@ impl Inner {
             tokio::select! {
                 // What has come back is the answer, whatever else is said.
                 biased;
-                Ok(told) = &mut *told => return self.conclude(draft, entry, told).await,
-                acked = self.try_once(draft, payload.clone()) => match acked {
+                Ok(told) = &mut *told => return Ok(Came::Told(told)),
+                acked = self.try_once(post) => match acked {
                     Ok(ack) => {
                         self.engine.takes();
-                        return self.acknowledged(draft, entry, ack, told, end).await;
+                        self.engine.heard(Seq::new(ack.seq));
+                        return Ok(Came::Acked(ack));
                     }
                     Err(why) if why.is_final() => {
                         self.engine.refuses(&why);
@@ -145,7 +189,7 @@ impl Inner {
             }
             tokio::select! {
                 biased;
-                Ok(told) = &mut *told => return self.conclude(draft, entry, told).await,
+                Ok(told) = &mut *told => return Ok(Came::Told(told)),
                 () = sleep(pause) => pause = (pause * 2).min(MAX_RETRY_INTERVAL),
                 () = self.end.cancelled() => return Err(AppendError::Unknown),
                 () = sleep_until(end) => return Err(AppendError::Unknown),
@@ -153,16 +197,15 @@ impl Inner {
         }
     }
 
-    async fn try_once(&self, draft: &Draft, payload: Bytes) -> Result<Ack, Refused> {
+    async fn try_once(&self, post: &Post<'_>) -> Result<Ack, Refused> {
         let link = &self.identity.link;
         let mut headers = HeaderMap::new();
-        let id = format!("{}:{}", draft.room, draft.key.as_str());
-        headers.insert(async_nats::header::NATS_MESSAGE_ID, id.as_str());
-        if let Some(author) = draft.author {
-            headers.insert(AUTHOR, author.to_hex().as_str());
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, post.id);
+        if let Some(author) = post.author {
+            headers.insert(AUTHOR, author);
         }
-        let subject = format!("{}{}", stream::messages(link), draft.room);
-        link.put(&link.options().stream, subject, headers, payload).await
+        let subject = format!("{}{}", stream::messages(link), post.room);
+        link.put(&link.options().stream, subject, headers, post.payload.clone()).await
     }
 
     /// The stream has it: the answer comes with what this node applies.
@@ -175,7 +218,6 @@ impl Inner {
         end: Instant,
     ) -> Result<Appended, AppendError> {
         let seq = Seq::new(ack.seq);
-        self.engine.heard(seq);
         if !ack.duplicate {
             return match timeout_at(end, told).await {
                 Ok(Ok(told)) => self.conclude(draft, entry, told).await,

@@ -7,14 +7,14 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    journal::Retention,
+    journal::{Retention, SHARED_KEY_TIME},
     message::{Epoch, RuleKey, Seq},
     nats::{Link, LinkError, Refused, Replicas, word},
 };
 
 /// For how long the engine knows a message's key: many times the deadline of a send. Later a key is
 /// looked for in the node's own store.
-pub(super) const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
+pub(super) const DUPLICATE_WINDOW: Duration = SHARED_KEY_TIME;
 
 /// Messages of a room that the stream has beyond those that are kept: what a node may be behind, and
 /// its readers still get each.
@@ -151,18 +151,28 @@ fn check(found: &Config, wanted: &Config) -> Result<(), String> {
     Err(wrong.to_owned())
 }
 
+/// The `--keep` that makes such a limit of a room's messages; none makes one that is below the slack.
+fn keep_of(max_messages_per_subject: i64) -> Option<u64> {
+    u64::try_from(max_messages_per_subject).ok()?.checked_sub(SLACK_MESSAGES)
+}
+
 /// Says where a stream keeps other than this node is told; nobody changes it by itself.
 fn compare(found: &Config, retention: Retention, replicas: Replicas) {
     let keep = i64::try_from(retention.keep).unwrap_or(i64::MAX);
     let bounded = found.max_messages_per_subject > 0;
     let exact = keep.saturating_add_unsigned(SLACK_MESSAGES) == found.max_messages_per_subject;
-    if bounded && !exact {
-        let others = found.max_messages_per_subject.saturating_sub_unsigned(SLACK_MESSAGES);
-        tracing::warn!(
+    match keep_of(found.max_messages_per_subject) {
+        Some(others) if bounded && !exact => tracing::warn!(
             keep,
             others,
             "--keep is another here than where the stream was made; it should be the same on every node"
-        );
+        ),
+        None if bounded => tracing::warn!(
+            keep,
+            max_msgs_per_subject = found.max_messages_per_subject,
+            "the stream has less of a room than a node may be behind: one that is away for long begins anew"
+        ),
+        _ => {}
     }
     let ttl = retention.ttl.unwrap_or_default();
     let theirs = found.max_age.saturating_sub(SLACK_AGE);
@@ -207,6 +217,13 @@ mod tests {
     }
 
     type Change = fn(&mut Config);
+
+    #[test]
+    fn a_limit_that_no_keep_makes_is_not_said_to_be_one() {
+        for (limit, keep) in [(3, None), (9_999, None), (10_000, Some(0)), (20_000, Some(10_000))] {
+            assert_eq!(keep_of(limit), keep, "{limit}");
+        }
+    }
 
     #[test]
     fn a_stream_that_lacks_something_is_refused_by_the_name_of_that() {

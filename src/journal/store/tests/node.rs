@@ -3,7 +3,7 @@
 use super::*;
 use crate::journal::{
     Gap,
-    store::{Applied, Standing, found::Found},
+    store::{Applied, Erasure, Standing, found::Found},
 };
 
 impl Bench {
@@ -59,6 +59,17 @@ fn a_key_that_comes_again_is_passed_over_while_its_message_is_among_those_kept()
     );
     assert_eq!(bench.apply(9, "k", "hi", NOW), skipped(8, true));
     assert_eq!(bench.kept("lobby"), 3);
+}
+
+#[test]
+fn a_message_that_the_stream_has_twice_is_erased_there_where_it_came_second() {
+    let mut bench = Bench::new(Retention { keep: 3, ttl: None });
+    bench.writer.follow().unwrap();
+    bench.apply(1, "k", "hi", NOW);
+    bench.apply(2, "k", "hi", NOW);
+    bench.apply(3, "b", "hi", NOW);
+    let erasures = bench.writer.erasures(9).unwrap();
+    assert_eq!(erasures, [Erasure { seq: Seq::new(2), key: Key::parse("k").unwrap() }]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Tabs that left by a node that does not have them. They are gone at once, and not only once the node
-//! that has them says so: who leaves and joins again is not to be in the own way.
+//! Tabs that left by a node which does not have them. They are gone at once, and not only once the node
+//! that has them says so: who leaves and joins again is not to be in the own way. They stay gone, whatever
+//! that node says before it knows, and it is told until it does: a tab that left never comes back.
 
 use std::time::Duration;
 
@@ -8,77 +9,106 @@ use tokio::time::Instant;
 use super::{
     super::{
         super::roster::{Hold, Word},
-        map::{Id, Shifts},
-        wire::Aside,
+        map::{Id, Map, Shifts},
+        wire::{Aside, Change},
     },
     Peers, apply,
 };
 use crate::message::RoomName;
 
-/// How long the node that has a tab may take to say that it is gone, after it left by another.
+/// How long the node that has a tab may take to say that it is gone; then it is told again.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// For how long a node that lives may say nothing: a beat, and some for a busy machine.
-const MAX_SILENCE: Duration = Duration::from_secs(3);
+/// For how long that is remembered: a node that was parted from the others, and dropped, may be back by
+/// then.
+const LEFT_TTL: Duration = Duration::from_mins(2);
 
-pub(super) struct Leaving {
-    since: Instant,
-    node: u64,
+/// Tabs that left and that are remembered, some 80 bytes each.
+const MAX_LEFT: usize = 4096;
+
+pub(super) struct Left {
+    at: Instant,
+    /// When others were told last.
+    told: Instant,
     room: RoomName,
     id: Id,
-    before: Word,
+}
+
+impl Left {
+    fn aside(&self) -> (RoomName, Id, Aside) {
+        (self.room.clone(), self.id, Aside::Left)
+    }
+
+    /// Whether a node says something else of it, or has not said yet that it is gone.
+    fn is_in(&self, map: &Map) -> bool {
+        map.get(&self.room, &self.id).is_some()
+    }
+
+    /// Marks it as gone, whatever its node says.
+    fn mark(&self, map: &mut Map, shifts: &mut Shifts) {
+        let word = map.get(&self.room, &self.id).filter(|word| word.hold != Hold::Left);
+        if let Some(word) = word {
+            let left = Word { hold: Hold::Left, ..word.clone() };
+            map.set(&self.room, self.id, Some(left), shifts);
+        }
+    }
 }
 
 impl Peers {
     /// A tab left, whichever node it is on: that one will say so, and its name is free by now.
     pub(super) fn leave(&mut self, room: &RoomName, id: Id, now: Instant) {
+        let left = Left { at: now, told: now, room: room.clone(), id };
         let mut shifts = Shifts::default();
-        for (node, peer) in &mut self.others {
-            if let Some(before) = peer.map.get(room, &id).filter(|word| word.hold != Hold::Left) {
-                let before = before.clone();
-                let left = Word { hold: Hold::Left, ..before.clone() };
-                peer.map.set(room, id, Some(left), &mut shifts);
-                self.leaving.push_back(Leaving {
-                    since: now,
-                    node: *node,
-                    room: room.clone(),
-                    id,
-                    before,
-                });
-            }
+        for peer in self.others.values_mut() {
+            left.mark(&mut peer.map, &mut shifts);
         }
         apply(&self.roster, &shifts);
-    }
-
-    /// Tells a node again who left it: it may not have heard. It did not, where it lacks what was said
-    /// last.
-    pub(super) fn tell_again(&mut self, node: u64) {
-        let left = self.leaving.iter().filter(|leaving| leaving.node == node);
-        let asides = left.map(|leaving| (leaving.room.clone(), leaving.id, Aside::Left));
-        self.asides.extend(asides);
-    }
-
-    /// Brings those back that have not left after all: their node was not told. One that says nothing is
-    /// dead, or parted from the others; it is told again, and who left there stays gone: somebody may
-    /// have joined under that name, and would be joined no more on a node where both seem to bear it.
-    pub(super) fn bring_back(&mut self, now: Instant) {
-        let mut shifts = Shifts::default();
-        while self.leaving.front().is_some_and(|leaving| now - leaving.since > LEAVE_TIMEOUT) {
-            let Some(mut leaving) = self.leaving.pop_front() else { break };
-            // One that has stopped will say nothing more.
-            let peer = self.others.get_mut(&leaving.node).filter(|peer| peer.stopped.is_none());
-            let Some(peer) = peer else { continue };
-            if peer.heard.is_none_or(|at| now - at > MAX_SILENCE) {
-                leaving.since = now;
-                self.asides.push((leaving.room.clone(), leaving.id, Aside::Left));
-                self.leaving.push_back(leaving);
-                continue;
+        if self.left.iter().all(|one| one.id != id) {
+            if self.left.len() >= MAX_LEFT {
+                self.left.pop_front();
             }
-            let Leaving { room, id, before, .. } = leaving;
-            if peer.map.get(&room, &id).is_some_and(|word| word.hold == Hold::Left) {
-                peer.map.set(&room, id, Some(before), &mut shifts);
+            self.left.push_back(left);
+        }
+    }
+
+    /// What a node says of tabs that left is from before it knew that.
+    pub(super) fn keep_left(&mut self, node: u64, shifts: &mut Shifts) {
+        if shifts.tabs.is_empty() {
+            return;
+        }
+        let Some(peer) = self.others.get_mut(&node) else { return };
+        for left in &self.left {
+            left.mark(&mut peer.map, shifts);
+        }
+    }
+
+    /// Tells a node again who left: it may not have heard. It did not, where it lacks what was said last.
+    pub(super) fn tell_again(&mut self, node: u64, now: Instant) {
+        let Some(peer) = self.others.get(&node) else { return };
+        for left in self.left.iter_mut().filter(|left| !peer.is_known() || left.is_in(&peer.map)) {
+            left.told = now;
+            self.asides.push(left.aside());
+        }
+    }
+
+    /// All who left.
+    pub(super) fn all_left(&self) -> Vec<Change> {
+        let all = self.left.iter().map(Left::aside);
+        all.map(|(room, id, aside)| Change::Aside(room, id, aside)).collect()
+    }
+
+    /// Tells those again that have not said that a tab is gone; one that has stopped will say nothing more.
+    pub(super) fn remind(&mut self, now: Instant) {
+        while self.left.front().is_some_and(|left| now - left.at > LEFT_TTL) {
+            self.left.pop_front();
+        }
+        let others = &self.others;
+        for left in self.left.iter_mut().filter(|left| now - left.told > LEAVE_TIMEOUT) {
+            let mut running = others.values().filter(|peer| peer.stopped.is_none());
+            if running.any(|peer| left.is_in(&peer.map)) {
+                left.told = now;
+                self.asides.push(left.aside());
             }
         }
-        apply(&self.roster, &shifts);
     }
 }

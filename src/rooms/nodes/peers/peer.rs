@@ -22,6 +22,8 @@ pub(super) struct Peer {
     pub asked: Option<Instant>,
     /// When it said anything.
     pub heard: Option<Instant>,
+    /// When that question was asked which it answered last.
+    pub answered: Option<Instant>,
     /// When it said that it stops.
     pub stopped: Option<Instant>,
 }
