@@ -8,6 +8,7 @@ mod assets;
 mod base;
 mod body;
 mod cache;
+mod claim;
 mod client_ip;
 mod error;
 mod extract;
@@ -27,6 +28,7 @@ mod route;
 mod routes;
 mod session;
 mod state;
+mod user;
 
 pub(crate) use cache::PageCache;
 pub(crate) use host::PublicUrls;

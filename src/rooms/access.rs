@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Caller, Refusal};
 use crate::{
     journal::{Revision, Signed},
-    message::{Author, Key, Message, RoomName, State},
+    message::{Author, Key, Message, Name, RoomName, State},
 };
 
 /// How long after it was sent its author may give a message another text: longer, and what others
@@ -70,6 +70,8 @@ pub(crate) struct Proof {
     authors: Vec<Author>,
     key: Option<Key>,
     operator: bool,
+    /// Where a proxy says who asks: their tabs' messages are those under this name.
+    user: Option<Name>,
 }
 
 /// Who somebody is to a message. Whoever may do more than others is one more of these.
@@ -86,12 +88,18 @@ enum Standing {
 impl Proof {
     /// That of a request which comes from these tabs, and says this key.
     pub(crate) fn new<'a>(tabs: impl IntoIterator<Item = &'a str>, key: Option<Key>) -> Self {
-        Self { authors: tabs.into_iter().map(Author::of_tab).collect(), key, operator: false }
+        let authors = tabs.into_iter().map(Author::of_tab).collect();
+        Self { authors, key, operator: false, user: None }
     }
 
     /// The same, of a request that the operator makes.
     pub(crate) fn of_operator(self) -> Self {
         Self { operator: true, ..self }
+    }
+
+    /// The same, of a request of which a proxy says who makes it. Others may have had the same browser.
+    pub(crate) fn of_user(self, user: Option<Name>) -> Self {
+        Self { user, ..self }
     }
 
     /// Whether the operator asks for what he can ask for as that alone.
@@ -100,7 +108,9 @@ impl Proof {
     }
 
     fn standing(&self, signed: &Signed) -> Standing {
-        let by_tab = signed.author.is_some_and(|author| self.authors.contains(&author));
+        let is_theirs = self.user.as_ref().is_none_or(|user| *user == signed.message.name);
+        let by_tab =
+            is_theirs && signed.author.is_some_and(|author| self.authors.contains(&author));
         let by_key = self.key.as_ref().is_some_and(|key| {
             key.as_str().len() >= MIN_PROOF_CHARS && is_same(key, &signed.first.key)
         });
@@ -160,7 +170,7 @@ impl Access {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{First, Name, Text};
+    use crate::message::{First, Mark, Text};
 
     fn signed(state: State, author: Option<Author>, key: &str) -> Signed {
         Signed {
@@ -229,6 +239,13 @@ mod tests {
             assert_eq!(check(&proof, &message, false, 1), "not the author");
             assert_eq!(check(&proof, &message, true, 1), "not the author");
         }
+        let user = |name: Name| Proof::new(["7"], None).of_user(Some(name));
+        let ann = message.message.name.clone();
+        assert_eq!(check(&user(ann.clone()), &message, false, 1), "may");
+        assert_eq!(
+            check(&user(ann.marked(&Mark::verified())), &message, false, 1),
+            "not the author"
+        );
         let short = signed(State::Sent, None, "fifteen-char-ke");
         assert_eq!(check(&key("fifteen-char-ke"), &short, false, 1), "not the author");
     }

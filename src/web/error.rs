@@ -27,6 +27,8 @@ pub(crate) enum Error {
     NotJoined,
     /// 401: a token that is none.
     BadToken,
+    /// 403: names come from a proxy, and it did not say a name; the sentence says what is wrong.
+    NotSignedIn(String),
     /// 403: the form was posted by a page of another site.
     Foreign,
     /// 421: the server is not called what the request says.
@@ -112,9 +114,12 @@ impl Error {
         match self {
             Self::NotFound | Self::NoMessage => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotJoined | Self::Foreign | Self::Denied | Self::NotAuthor | Self::TooLate => {
-                StatusCode::FORBIDDEN
-            }
+            Self::NotJoined
+            | Self::NotSignedIn(_)
+            | Self::Foreign
+            | Self::Denied
+            | Self::NotAuthor
+            | Self::TooLate => StatusCode::FORBIDDEN,
             Self::BadToken => StatusCode::UNAUTHORIZED,
             Self::Removed => StatusCode::GONE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
@@ -159,6 +164,7 @@ impl Error {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method",
             Self::NotJoined => "not_joined",
+            Self::NotSignedIn(_) => "not_signed_in",
             Self::Denied => "denied",
             Self::BadToken => "bad_token",
             Self::NotAuthor => "not_author",
@@ -190,6 +196,7 @@ impl Error {
             Self::NotFound => "There is nothing here",
             Self::MethodNotAllowed => "That is not how this works",
             Self::NotJoined => "You have not joined here",
+            Self::NotSignedIn(_) => "You are not signed in",
             Self::Denied => "You may not do that here",
             Self::BadToken => "That is not the token",
             Self::NotAuthor => "That is not yours",
@@ -257,7 +264,9 @@ impl Error {
                 "Somebody here has this name, or one that looks like it. Please choose another."
             }
             Self::TooSlow => "The body did not arrive in time. Please try again.",
-            Self::TooLarge(sentence) | Self::Invalid(sentence) => sentence,
+            Self::TooLarge(sentence) | Self::Invalid(sentence) | Self::NotSignedIn(sentence) => {
+                sentence
+            }
             Self::Encoded => {
                 "The body has a Content-Encoding, and none is taken. Send it as it is, uncompressed."
             }

@@ -5,7 +5,9 @@ use axum::{
     http::request::Parts,
 };
 
-use super::{error::Error, extract::Room, operator::IsOperator, session, state::AppState};
+use super::{
+    error::Error, extract::Room, operator::IsOperator, session, state::AppState, user::User,
+};
 use crate::{
     journal::Revision,
     message::{Key, Message, MessageId, RoomName},
@@ -22,6 +24,7 @@ pub(super) struct Named {
     pub tabs: Vec<String>,
     /// Whether the operator asks.
     pub operator: bool,
+    user: User,
 }
 
 impl FromRequestParts<AppState> for Named {
@@ -35,7 +38,8 @@ impl FromRequestParts<AppState> for Named {
         let id = raw.parse().map_err(|_| Error::NoMessage)?;
         let tabs = session::tabs_of(&parts.headers, &state.secret, &room);
         let IsOperator(operator) = IsOperator::from_request_parts(parts, state).await?;
-        Ok(Self { room, id, tabs, operator })
+        let Ok(user) = User::from_request_parts(parts, state).await;
+        Ok(Self { room, id, tabs, operator, user })
     }
 }
 
@@ -43,6 +47,7 @@ impl Named {
     /// What the request proves, with a key that it says.
     pub(super) fn proof(&self, key: Option<Key>) -> Proof {
         let proof = Proof::new(self.tabs.iter().map(String::as_str), key);
+        let proof = proof.of_user(self.user.0.clone());
         if self.operator { proof.of_operator() } else { proof }
     }
 

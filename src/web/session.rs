@@ -2,6 +2,7 @@
 //! tab's cookie.
 
 mod browser;
+mod mark;
 mod private_file;
 mod secret;
 pub(super) mod sent;
@@ -17,6 +18,7 @@ use crate::{
 };
 
 pub(super) use browser::Browser;
+pub(super) use mark::NameSecret;
 pub(crate) use secret::{Secret, SecretError};
 pub(crate) use token::{Operator, TokenError};
 
@@ -41,14 +43,14 @@ pub(super) fn proven(secret: &Secret, proof: &str, room: &RoomName) -> Option<Ta
 }
 
 fn value(tab: &Tab) -> String {
-    format!("{}.{}.{}", tab.room, tab.id, tab.name)
+    format!("{}.{}.{}", tab.room, tab.id, tab.name.to_stored())
 }
 
 fn parse(cookie: &Cookie<'_>, room: &RoomName) -> Option<Tab> {
     let (its_room, rest) = cookie.value().split_once('.')?;
     let (id, name) = rest.split_once('.')?;
     (its_room == room.as_str()).then_some(())?;
-    Some(Tab { room: room.clone(), id: id.to_owned(), name: Name::parse(name).ok()? })
+    Some(Tab { room: room.clone(), id: id.to_owned(), name: Name::parse_stored(name).ok()? })
 }
 
 /// Takes the cookie of `tab` away.
@@ -88,4 +90,22 @@ pub(super) fn tab(secret: &Secret, cookie: Cookie<'_>, room: &RoomName, id: &str
         return None;
     }
     parse(&secret.verify(cookie)?, room).filter(|tab| tab.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Mark;
+
+    #[test]
+    fn a_cookie_has_the_mark_of_its_name_and_none_that_its_name_should_not_have() {
+        let room = RoomName::parse("lobby").unwrap();
+        let ann = Name::parse("a.nn").unwrap();
+        for name in [ann.clone(), ann.marked(&Mark::of(&[7; 32]))] {
+            let tab = Tab { room: room.clone(), id: "7".into(), name };
+            assert_eq!(parse(&Cookie::new(COOKIE_NAME, value(&tab)), &room), Some(tab));
+        }
+        let old = Cookie::new(COOKIE_NAME, "lobby.7.ann#s3cret");
+        assert_eq!(parse(&old, &room), None, "such a name is none any more");
+    }
 }

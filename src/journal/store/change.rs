@@ -148,7 +148,7 @@ impl Batch<'_> {
                 room_id,
                 first.key.as_str(),
                 message.sent_at.as_millisecond(),
-                message.name.as_str(),
+                message.name.to_stored(),
                 REMOVED,
                 first.digest
             ])?;
@@ -202,7 +202,7 @@ impl Batch<'_> {
                 signed(n),
                 key.as_str(),
                 changed_at.as_millisecond(),
-                message.name.as_str(),
+                message.name.to_stored(),
                 body,
                 kind
             ])?;

@@ -40,7 +40,7 @@ impl Reader<'_> {
         let author = row.get_ref(6)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
         let author = author.and_then(Author::stored);
         let first = row.get_ref(7)?.as_str_or_null().map_err(rusqlite::Error::from)?;
-        let digest = || digest(message.name.as_str(), message.text.as_str());
+        let digest = || digest(message.name.to_stored(), message.text.as_str());
         let digest = first.map_or_else(digest, ToOwned::to_owned);
         let first = First { key: Key::stored(text(row, 5)?), digest };
         Ok(Some(Signed { message, first, author }))

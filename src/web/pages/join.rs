@@ -7,29 +7,32 @@ use axum::{
 };
 
 use super::super::{
-    error::{Error, invalid},
+    claim,
+    error::Error,
     extract::{OverTls, Room},
     form::PageForm,
     respond::not_stored,
     session::{self, Browser},
     state::AppState,
+    user::User,
 };
 use crate::{
     message::{Name, RoomName},
     paths,
     rooms::Caller,
-    view,
+    view::{self, join::Who},
 };
 
 /// `GET /rooms/{room}`: the join form. It gives a browser the cookie by which it is known when it
 /// joins, so that its own earlier tab does not stand in its way.
 pub(crate) async fn show(
     Room(room): Room,
+    user: User,
     State(state): State<AppState>,
     OverTls(over_tls): OverTls,
     headers: HeaderMap,
 ) -> Response {
-    let page = (not_stored(), view::join::page(&room, "", None));
+    let page = (not_stored(), view::join::page(&room, who(&user, ""), None));
     if Browser::of(&headers, &state.secret).is_some() {
         return page.into_response();
     }
@@ -47,6 +50,7 @@ pub(crate) async fn form(Room(room): Room) -> Redirect {
 pub(crate) async fn create(
     Room(room): Room,
     caller: Caller,
+    user: User,
     State(state): State<AppState>,
     OverTls(over_tls): OverTls,
     headers: HeaderMap,
@@ -61,18 +65,25 @@ pub(crate) async fn create(
     if known.is_none() && earlier.is_none() && came_from_our_page(&headers) {
         // It got a cookie with the form, and sent none: it would be back here without a word.
         let sentence = Some(view::join::COOKIES_BLOCKED);
-        let page = view::join::page(&room, form.entered("username"), sentence);
+        let who = who(&user, form.entered("username"));
+        let page = view::join::page(&room, who, sentence);
         let cookie = Browser::fresh().cookie(&state.secret, over_tls);
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return (status, [(header::SET_COOKIE, cookie)], not_stored(), page).into_response();
     }
-    let name = form.field("username").and_then(|raw| Name::parse(raw).map_err(invalid));
+    let name = claimed(&state, &user, &form).map(|name| match &earlier {
+        // What proved the tab proves its mark: nobody is asked for a secret twice.
+        Some(tab) if name.mark().is_none() && tab.name.as_str() == name.as_str() => {
+            if user.may_be(&tab.name) { tab.name.clone() } else { name }
+        }
+        _ => name,
+    });
     let browser_id = known.as_ref().map(|browser| browser.id.as_str());
     let tab = match name {
         Ok(name) => {
             state.rooms.join(&caller, room.clone(), name, browser_id, earlier.as_ref()).await
         }
-        Err(why) => return refused(&room, &form, &why),
+        Err(why) => return refused(&room, &user, &form, &why),
     };
     match tab.map_err(Error::from) {
         Ok(tab) => {
@@ -86,13 +97,34 @@ pub(crate) async fn create(
             let cookies = cookies.into_iter().map(|cookie| (header::SET_COOKIE, cookie));
             (AppendHeaders(cookies), Redirect::to(&page)).into_response()
         }
-        Err(why) => refused(&room, &form, &why),
+        Err(why) => refused(&room, &user, &form, &why),
     }
 }
 
+/// The name that a form says, with its mark. Where the proxy says it, the form has no field for it.
+fn claimed(state: &AppState, user: &User, form: &PageForm) -> Result<Name, Error> {
+    let (username, secret) = (form.field("username")?, form.field("secret")?);
+    let is_said = user.0.is_none() || !username.is_empty();
+    claim::name(&state.secret, user, is_said.then_some(username), secret, || Error::NotJoined)
+}
+
+/// To who cannot choose another name.
+const HERE_ALREADY: &str = "Somebody with your name is in this room: you, perhaps, in another tab or on \
+     another device. Leave there, and join here then.";
+
+/// Whom a join page is for; of what was entered it repeats no secret.
+fn who<'a>(user: &'a User, entered: &'a str) -> Who<'a> {
+    user.0.as_ref().map_or_else(|| Who::Asked(claim::shown_again(entered)), Who::Known)
+}
+
 /// The form again, and why.
-fn refused(room: &RoomName, form: &PageForm, why: &Error) -> Response {
-    let page = view::join::page(room, form.entered("username"), Some(why.sentence()));
+fn refused(room: &RoomName, user: &User, form: &PageForm, why: &Error) -> Response {
+    let who = who(user, form.entered("username"));
+    let sentence = match why {
+        Error::NameTaken if user.0.is_some() => HERE_ALREADY,
+        why => why.sentence(),
+    };
+    let page = view::join::page(room, who, Some(sentence));
     // A form that cannot be taken as it stands, whatever is wrong with it.
     let status = match why {
         Error::TooMany(_) | Error::Apart(_) => why.status(),
