@@ -115,7 +115,7 @@ impl FromRequestParts<AppState> for Visitor {
         let (_, id) = params.iter().find(|(name, _)| *name == "tab").ok_or(Error::NotFound)?;
         let Ok(user) = User::from_request_parts(parts, state).await;
         let proven = session::cookies(&parts.headers).filter_map(|cookie| {
-            let proof = cookie.value().to_owned();
+            let proof = session::proof(&cookie);
             Some((session::tab(&state.secret, cookie, &room, id)?, proof))
         });
         // Somebody else may have signed in with the same browser.

@@ -10,6 +10,7 @@ mod token;
 
 use axum::http::{HeaderMap, header};
 use cookie::{Cookie, SameSite};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use crate::{
     message::{Name, RoomName},
@@ -36,9 +37,16 @@ pub(super) fn give(tab: &Tab, secret: &Secret, over_tls: bool) -> String {
     secret.sign(cookie)
 }
 
-/// The tab of `room` that a proof is of: the value of a cookie that is gone, which the tab's own page
-/// has too.
+/// What a tab's page has, so that it proves the tab where its cookie is gone: the cookie's value, with
+/// what stands before a mark as markup may have it.
+pub(super) fn proof(cookie: &Cookie<'_>) -> String {
+    const SET: &AsciiSet = &CONTROLS.add(b'%');
+    utf8_percent_encode(cookie.value(), SET).to_string()
+}
+
+/// The tab of `room` that a [`proof`] is of.
 pub(super) fn proven(secret: &Secret, proof: &str, room: &RoomName) -> Option<Tab> {
+    let proof = percent_decode_str(proof).decode_utf8().ok()?;
     parse(&secret.verify(Cookie::new(COOKIE_NAME, proof))?, room)
 }
 
@@ -100,10 +108,16 @@ mod tests {
     #[test]
     fn a_cookie_has_the_mark_of_its_name_and_none_that_its_name_should_not_have() {
         let room = RoomName::parse("lobby").unwrap();
-        let ann = Name::parse("a.nn").unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let secret = Secret::load(&home.path().join("hubbub.db")).unwrap();
+        let ann = Name::parse("a.nn %41").unwrap();
         for name in [ann.clone(), ann.marked(&Mark::of(&[7; 32]))] {
             let tab = Tab { room: room.clone(), id: "7".into(), name };
-            assert_eq!(parse(&Cookie::new(COOKIE_NAME, value(&tab)), &room), Some(tab));
+            assert_eq!(parse(&Cookie::new(COOKIE_NAME, value(&tab)), &room), Some(tab.clone()));
+            let given = give(&tab, &secret, false);
+            let proof = proof(&Cookie::parse_encoded(given).unwrap());
+            assert!(!proof.contains(char::is_control), "as markup may have it: {proof:?}");
+            assert_eq!(proven(&secret, &proof, &room), Some(tab));
         }
         let old = Cookie::new(COOKIE_NAME, "lobby.7.ann#s3cret");
         assert_eq!(parse(&old, &room), None, "such a name is none any more");
