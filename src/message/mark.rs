@@ -22,10 +22,14 @@ pub struct Mark(Box<str>);
 impl Mark {
     /// The mark of a name and a secret, of which this is a message authentication code: its first 50
     /// bits, five for each character.
+    ///
+    /// # Panics
+    ///
+    /// Never: 32 bytes are more than 8.
     #[must_use]
     pub fn of(mac: &[u8; 32]) -> Self {
-        let [a, b, c, d, e, f, g, ..] = *mac;
-        let bits = u64::from_be_bytes([0, a, b, c, d, e, f, g]) >> 6;
+        let (first, _) = mac.split_first_chunk().expect("32 bytes");
+        let bits = u64::from_be_bytes(*first) >> (64 - 5 * CHARS);
         let digit = |place: usize| (bits >> (5 * (CHARS - 1 - place))) & 31;
         let digits = (0..CHARS).map(|place| usize::try_from(digit(place)).unwrap_or_default());
         Self(digits.map(|digit| char::from(ALPHABET[digit])).collect())

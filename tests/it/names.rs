@@ -294,8 +294,9 @@ async fn behind_a_sign_in_the_name_is_the_headers_verified_and_no_other_can_be_s
         let page = page.header("remote-user", user).send().await.unwrap();
         assert_eq!(page.status(), status, "{user} with ann's cookie");
         let form = [("text", "mine"), ("key", "")];
-        let send = client().post(app.url(&format!("{path}/send"))).header(header::COOKIE, cookie);
-        let sent = send.header("remote-user", user).form(&form).send().await.unwrap();
+        let posting =
+            client().post(app.url(&format!("{path}/send"))).header(header::COOKIE, cookie);
+        let sent = posting.header("remote-user", user).form(&form).send().await.unwrap();
         assert_eq!(sent.status(), if user == "ann" { 303 } else { 403 }, "{user}");
     }
     let taken = as_ann(client().post(app.url("/rooms/lobby/join"))).form(&[("join", "1")]);

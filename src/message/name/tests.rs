@@ -122,8 +122,8 @@ fn what_else_has_a_control_character_in_it_shows_no_mark() {
 
 #[test]
 fn names_are_in_their_own_order_whatever_their_marks() {
-    let named = |raw| Name::parse(raw).unwrap();
-    let mut names = [named("ann b"), named("anna"), named("ann").marked(&mark(9)), named("ann")];
+    let of = |raw| Name::parse(raw).unwrap();
+    let mut names = [of("ann b"), of("anna"), of("ann").marked(&mark(9)), of("ann")];
     names.sort();
     let shown: Vec<_> = names.iter().map(|name| (name.as_str(), name.mark().is_some())).collect();
     assert_eq!(shown, [("ann", false), ("ann", true), ("ann b", false), ("anna", false)]);
