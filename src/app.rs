@@ -205,6 +205,7 @@ impl Hubbub {
             operator,
             metrics: metrics.clone(),
             trusted_proxies: config.trusted_proxies.0.clone(),
+            user_header: config.user_header.0.clone(),
             public_urls: config.public_url.clone(),
             embedders: config.embed_from.clone(),
             shutdown: shutdown.clone(),

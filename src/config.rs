@@ -5,6 +5,7 @@ mod base;
 mod cli;
 mod duration;
 mod file;
+mod header;
 mod nats;
 mod networks;
 mod tls;
@@ -19,6 +20,7 @@ pub use base::Base;
 pub use cli::{Cli, Command};
 use duration::duration;
 pub use file::File;
+pub use header::UserHeader;
 pub use nats::NatsFlags;
 pub use networks::Networks;
 pub use tls::{Contact, Names, Redirect, Tls};
@@ -162,6 +164,13 @@ pub struct Config {
         value_parser = networks::parse, allow_hyphen_values = true
     )]
     pub trusted_proxies: Networks,
+
+    /// Header in which these proxies, or one by a unix: socket, name who asks, such as Remote-User
+    #[arg(
+        long, env = "HUBBUB_USER_HEADER", value_name = "NAME", default_value = "none",
+        value_parser = header::parse, allow_hyphen_values = true
+    )]
+    pub user_header: UserHeader,
 
     /// File with the operator's token, or none for the one beside the data, which is made
     #[arg(

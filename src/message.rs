@@ -8,6 +8,7 @@ mod author;
 mod change;
 mod entry;
 mod id;
+mod mark;
 mod name;
 mod people;
 mod room;
@@ -29,6 +30,7 @@ pub use change::{Change, First, State};
 pub use entry::{Columns, DecodeError, Entry, Place};
 pub(crate) use entry::{EDIT, EDITED, REMOVAL, REMOVED};
 pub use id::{Epoch, MessageId, NotAnId, Seq};
+pub use mark::Mark;
 pub use name::{InvalidName, Name};
 pub use people::{People, Person};
 pub use room::{InvalidRoomName, RoomName};
@@ -158,17 +160,21 @@ impl Message {
     }
 }
 
-/// `{"id","seq","room","name","text","sent_at"}`: the same object in every JSON answer. One that was
-/// changed has `"edited":true` or `"removed":true` besides.
+/// `{"id","seq","room","name","text","sent_at"}`: the same object in every JSON answer. Where the name
+/// was proven it has its `"mark"` besides, and one that was changed `"edited":true` or
+/// `"removed":true`.
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Message", 7)?;
+        let mut object = serializer.serialize_struct("Message", 8)?;
         object.serialize_field("id", &self.id.to_string())?;
         object.serialize_field("seq", &self.seq().get())?;
         object.serialize_field("room", self.room.as_str())?;
         object.serialize_field("name", self.name.as_str())?;
         object.serialize_field("text", self.text.as_str())?;
         object.serialize_field("sent_at", &self.sent_at())?;
+        if let Some(mark) = self.name.mark() {
+            object.serialize_field("mark", mark)?;
+        }
         match self.state {
             State::Sent => {}
             State::Edited => object.serialize_field("edited", &true)?,

@@ -129,6 +129,9 @@ pub(crate) enum Refusal {
     /// There is no such ban.
     #[error("no such ban")]
     NoSuchBan,
+    /// Anybody can take the name that is meant.
+    #[error("the name is not proven")]
+    NotProven,
     /// Nothing is known of who is meant: no tab, or no address.
     #[error("not known")]
     NotKnown,

@@ -5,6 +5,7 @@ pub(crate) mod endless;
 pub(crate) mod error;
 pub(crate) mod join;
 pub(crate) mod layout;
+mod mark;
 pub(crate) mod message;
 pub(crate) mod moderate;
 pub(crate) mod operator;

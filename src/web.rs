@@ -8,6 +8,7 @@ mod assets;
 mod base;
 mod body;
 mod cache;
+mod claim;
 mod client_ip;
 mod credentials;
 mod error;
@@ -28,6 +29,7 @@ mod route;
 mod routes;
 mod session;
 mod state;
+mod user;
 
 pub(crate) use cache::PageCache;
 pub(crate) use host::PublicUrls;

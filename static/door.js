@@ -15,8 +15,9 @@
         field.focus()
         field.select()
     }
-    field.addEventListener('pointerdown', () => (untouched = false))
-    field.addEventListener('keydown', ({ key }) => {
+    // Who was signed in before they came has no field for a name.
+    field?.addEventListener('pointerdown', () => (untouched = false))
+    field?.addEventListener('keydown', ({ key }) => {
         if (/^(Arrow|Home|End)/.test(key)) untouched = false
         // Not later: what is changed before an input, WebKit does not take into account for it.
         if (untouched) field.select()
@@ -38,7 +39,7 @@
     addEventListener('pageshow', () => (joining = false))
 
     // What was wrong is not, as soon as it is written anew.
-    field.addEventListener('input', () => {
+    field?.addEventListener('input', () => {
         untouched = false
         field.removeAttribute('aria-invalid')
         problem?.remove()

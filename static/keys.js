@@ -2,7 +2,8 @@
 (() => {
     const shelf = window.hubbub.tab
     const room = location.pathname.replace(/\/tabs\/.*/, '')
-    const me = document.querySelector('main').dataset.name
+    const { name, mark = '' } = document.querySelector('main').dataset
+    const me = `${name}\n${mark}`
 
     // A key belongs to one draft of one live page: the one that a page comes with may be an old one,
     // from the browser's cache.

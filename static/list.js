@@ -6,7 +6,7 @@
     const lines = () => [...document.querySelectorAll('#messages > .message')]
     const scroller = () => document.querySelector('.scroller')
     // By what the server says, and never by what is shown: a translation changes that.
-    const name = (line) => line.dataset.name
+    const name = ({ dataset }) => `${dataset.name}\n${dataset.mark ?? ''}`
     const sent = (line) => new Date(line.querySelector('time').dateTime)
     const beside = (line, to) => {
         do line = line[to]
@@ -45,7 +45,7 @@
             if (!line.nextSibling && !$('outbox')) continue // It may be parsed by half.
             line.dataset.day = calendar.format(sent(line))
             line.querySelector('time').textContent = clock.format(sent(line))
-            const me = document.querySelector('main').dataset.name
+            const me = name(document.querySelector('main'))
             line.classList.toggle('own', name(line) === me)
             line.querySelector('strong').translate = false
             if (name(line) === me && !line.matches('[data-removed]')) menu(line)

@@ -93,6 +93,7 @@ mod tests {
             ("--listen", "here"),
             ("--listen", "-1"),
             ("--trusted-proxies", "10.0.0.0/99"),
+            ("--user-header", "-1"),
             ("--admin", "on"),
             ("--public-url", "chat.example"),
             ("--tab-sends", "many"),

@@ -44,7 +44,7 @@ pub enum Entry {
 pub struct Columns<'a> {
     /// What it is, and the version of its body; at least 1.
     pub kind: i64,
-    /// Who did it.
+    /// Who did it, in the stored form of a name.
     pub name: &'a str,
     /// The rest: a message's text.
     pub body: &'a str,
@@ -169,12 +169,12 @@ impl Entry {
                     State::Edited => EDITED,
                     State::Removed => REMOVED,
                 },
-                name: message.name.as_str(),
+                name: message.name.to_stored(),
                 body: message.text.as_str(),
             },
             Self::Change(Change { message, .. }) => Columns {
                 kind: if message.state == State::Removed { REMOVAL } else { EDIT },
-                name: message.name.as_str(),
+                name: message.name.to_stored(),
                 body: message.text.as_str(),
             },
         }

@@ -2,12 +2,23 @@ use std::{fmt, sync::Arc};
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
-use super::visible::{is_blank, is_visible};
+use super::{
+    mark::{Mark, is_hash, is_mark, looks_marked},
+    visible::{is_blank, is_visible},
+};
 
 /// The name that a tab sends under: 1 to 32 characters, something visible among them, in Unicode's
-/// composed form (NFC), with single spaces between its words.
+/// composed form (NFC), with single spaces between its words. Where it was proven, a [`Mark`] goes
+/// with it wherever it goes, and two names with different marks are not equal.
+///
+/// Who has a name in a room is told by [`Name::as_str`] alone: a mark gives no right.
+// Its stored form, in one allocation: a roster holds very many.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>);
+
+/// Between a name and its mark where both are stored: a control character, which no name has. It is
+/// less than all that names have, so that the order of the stored forms is that of the names.
+const SEPARATOR: char = '\u{1f}';
 
 /// Why a name cannot be taken; the text is the sentence that stands beside the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +35,13 @@ pub enum InvalidName {
     /// More marks on one letter than any script needs.
     #[error("A name cannot stack that many marks on one letter.")]
     Marks,
+    /// A secret behind a `#`, as boards have it that show a mark instead; or what looks like a mark.
+    /// The sentence repeats nothing of it.
+    #[error(
+        "A name cannot have a # in it like that. A secret goes into the field for it (secret), where \
+         nobody sees it."
+    )]
+    Secret,
 }
 
 impl Name {
@@ -42,6 +60,10 @@ impl Name {
     /// [`InvalidName`] says why it cannot be taken.
     pub fn parse(raw: &str) -> Result<Self, InvalidName> {
         let name: String = raw.nfc().collect();
+        // Before all else: whoever is told something else may be shown the secret again.
+        if looks_marked(&name) {
+            return Err(InvalidName::Secret);
+        }
         // A line break is none of its white space: somebody pasted something else.
         if name.trim().contains(is_disruptive) || has_stray_tags(&name) {
             return Err(InvalidName::Control);
@@ -64,22 +86,82 @@ impl Name {
         Ok(Self(name.into()))
     }
 
-    /// What the journal holds was parsed when it came in; were the rules stricter by now, it must
-    /// still be readable.
+    /// The name in its stored form, parsed anew: what a cookie says, by the rules as they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Name::parse`].
+    pub fn parse_stored(raw: &str) -> Result<Self, InvalidName> {
+        let (name, mark) = parted(raw);
+        let name = Self::parse(name)?;
+        Ok(mark.map_or_else(|| name.clone(), |mark| name.with(mark)))
+    }
+
+    /// The name in its stored form ([`Name::to_stored`]). What the journal holds was parsed when it
+    /// came in; were the rules stricter by now, it must still be readable.
     pub(crate) fn stored(raw: &str) -> Self {
         Self(raw.into())
     }
 
-    /// The name.
+    /// The one form in which name and mark are kept and sent on, in the journal and between nodes: the
+    /// name, and where there is a mark U+001F and the mark. Without one it is the name as it always was.
+    #[must_use]
+    pub fn to_stored(&self) -> &str {
+        &self.0
+    }
+
+    /// The same name with this mark, and with no other.
+    #[must_use]
+    pub fn marked(&self, mark: &Mark) -> Self {
+        self.with(mark.as_str())
+    }
+
+    fn with(&self, mark: &str) -> Self {
+        Self([self.as_str(), mark].join(SEPARATOR.encode_utf8(&mut [0; 4])).into())
+    }
+
+    /// The name, as it is shown.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        parted(&self.0).0
+    }
+
+    /// Whether a proxy vouched for it.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        self.mark() == Some(Mark::verified().as_str())
+    }
+
+    /// What stands before the first `#` of what was entered as a name, or what is taken for one.
+    #[must_use]
+    pub fn before_hash(raw: &str) -> &str {
+        raw.split(is_hash).next().unwrap_or_default().trim_end()
+    }
+
+    /// The mark beside it, where it was proven.
+    #[must_use]
+    pub fn mark(&self) -> Option<&str> {
+        parted(&self.0).1
     }
 }
 
+/// The name and the mark in a stored form. Only what [`Name::marked`] makes has one: whatever else has
+/// a separator in it is shown whole.
+fn parted(stored: &str) -> (&str, Option<&str>) {
+    match stored.rsplit_once(SEPARATOR) {
+        Some((name, mark))
+            if is_mark(mark) && !name.is_empty() && !name.contains(char::is_control) =>
+        {
+            (name, Some(mark))
+        }
+        _ => (stored, None),
+    }
+}
+
+/// The name alone, without its mark.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -120,90 +202,4 @@ fn has_stray_tags(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn whatever_is_accepted_is_within_the_rules_and_parses_to_itself(raw in "\\PC{0,40}|.{0,40}") {
-            if let Ok(name) = Name::parse(&raw) {
-                let text = name.as_str();
-                prop_assert!((1..=Name::MAX_CHARS).contains(&text.chars().count()));
-                prop_assert_eq!(text.trim(), text);
-                prop_assert!(!text.chars().any(char::is_control));
-                prop_assert!(unicode_normalization::is_nfc(text));
-                prop_assert_eq!(Name::parse(text), Ok(name.clone()));
-            }
-        }
-
-        #[test]
-        fn ordinary_names_are_taken(raw in "[\\p{Lu}\\p{Ll}0-9]{1,16}") {
-            prop_assert!(Name::parse(&["  ", &raw, "\t"].concat()).is_ok());
-        }
-    }
-
-    #[test]
-    fn composed_and_decomposed_spellings_are_one_name() {
-        assert_eq!(Name::parse("e\u{301}va"), Name::parse("\u{e9}va"));
-    }
-
-    #[test]
-    fn words_are_parted_by_one_space() {
-        assert_eq!(Name::parse(" bob \u{a0} \u{3000}smith ").unwrap().as_str(), "bob smith");
-    }
-
-    #[test]
-    fn people_and_emoji_keep_their_spelling() {
-        let england = "\u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f} fan";
-        let hebrew = "\u{200f}דנה\u{200f}";
-        for name in [
-            "ann",
-            "Zoë",
-            "李雷",
-            "ليلى",
-            "Đặng",
-            "👩‍💻 dev",
-            "می‌خواهم",
-            "O'Neil <3",
-            england,
-            hebrew,
-        ] {
-            assert_eq!(Name::parse(name).unwrap().as_str(), name);
-        }
-    }
-
-    #[test]
-    fn what_hides_or_reorders_is_refused() {
-        for (raw, why) in [
-            ("", InvalidName::Blank),
-            (" \u{3000}\n", InvalidName::Blank),
-            ("\u{200d}", InvalidName::Blank),
-            ("\u{17b5}", InvalidName::Blank),
-            ("\u{180b}", InvalidName::Blank),
-            ("\u{1d173}", InvalidName::Blank),
-            ("\u{e0100}", InvalidName::Blank),
-            ("\u{301}", InvalidName::Blank),
-            ("\u{e49}\u{e49}\u{e49}", InvalidName::Blank),
-            ("\u{20dd}", InvalidName::Blank),
-            ("ann\u{2800}", InvalidName::Control),
-            ("\u{1d159}", InvalidName::Control),
-            ("ann\u{13441}", InvalidName::Control),
-            ("\u{fffc}", InvalidName::Control),
-            ("\u{200f}", InvalidName::Blank),
-            ("ann\u{e0067}", InvalidName::Control),
-            ("\u{1f3f4}\u{e0067}", InvalidName::Control),
-            ("a\tb", InvalidName::Control),
-            ("a\nb", InvalidName::Control),
-            ("a\0b", InvalidName::Control),
-            ("a\u{85}b", InvalidName::Control),
-            ("ann\u{202e}bob", InvalidName::Control),
-            ("ann\u{2067}", InvalidName::Control),
-            ("an\u{200b}n", InvalidName::Control),
-            ("z\u{335}\u{336}\u{337}\u{338}\u{339}", InvalidName::Marks),
-            ("123456789012345678901234567890123", InvalidName::TooLong),
-        ] {
-            assert_eq!(Name::parse(raw), Err(why), "{raw:?}");
-        }
-    }
-}
+mod tests;

@@ -23,7 +23,8 @@ pub struct Person {
 }
 
 /// `{"count":2,"names":["ann","bob"]}`, with `"away":["bob"]` where somebody is, and `"watching":1`
-/// where somebody reads along without a name: the same object in every JSON answer.
+/// where somebody reads along without a name: the same object in every JSON answer. Names that were
+/// proven are in `"proven":[{"name":"ann","mark":"k3v9x2mq7t"}]` as well.
 impl Serialize for People {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let names = |only_away: bool| -> Vec<&str> {
@@ -37,9 +38,26 @@ impl Serialize for People {
         if !away.is_empty() {
             object.serialize_entry("away", &away)?;
         }
+        let proven: Vec<_> = self.names.iter().filter_map(Proven::of).collect();
+        if !proven.is_empty() {
+            object.serialize_entry("proven", &proven)?;
+        }
         if self.watching > 0 {
             object.serialize_entry("watching", &self.watching)?;
         }
         object.end()
+    }
+}
+
+/// A name with its mark.
+#[derive(Serialize)]
+struct Proven<'a> {
+    name: &'a str,
+    mark: &'a str,
+}
+
+impl<'a> Proven<'a> {
+    fn of(person: &'a Person) -> Option<Self> {
+        Some(Self { name: person.name.as_str(), mark: person.name.mark()? })
     }
 }

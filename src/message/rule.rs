@@ -274,7 +274,7 @@ impl Banned {
         match self {
             Self::Browser(banned) => browser.is_some_and(|browser| browser == banned),
             Self::Address(net) => ip.is_some_and(|ip| net.contains(&ip)),
-            Self::Name(banned) => name.is_some_and(|name| name.as_str() == banned),
+            Self::Name(banned) => name.is_some_and(|name| name.to_stored() == banned),
         }
     }
 }

@@ -243,6 +243,8 @@ impl Access {
 pub(crate) struct Proof {
     authors: Vec<Author>,
     key: Option<Key>,
+    /// Where a proxy says who asks: their tabs' messages are those under this name.
+    user: Option<Name>,
 }
 
 /// Who somebody is to a message. Whoever may do more than others is one more of these.
@@ -259,11 +261,18 @@ enum Standing {
 impl Proof {
     /// That of a request which comes from these tabs, and says this key.
     pub(crate) fn new<'a>(tabs: impl IntoIterator<Item = &'a str>, key: Option<Key>) -> Self {
-        Self { authors: tabs.into_iter().map(Author::of_tab).collect(), key }
+        Self { authors: tabs.into_iter().map(Author::of_tab).collect(), key, user: None }
+    }
+
+    /// The same, of a request of which a proxy says who makes it. Others may have had the same browser.
+    pub(crate) fn of_user(self, user: Option<Name>) -> Self {
+        Self { user, ..self }
     }
 
     fn is_of(&self, signed: &Signed) -> bool {
-        let by_tab = signed.author.is_some_and(|author| self.authors.contains(&author));
+        let is_theirs = self.user.as_ref().is_none_or(|user| *user == signed.message.name);
+        let by_tab =
+            is_theirs && signed.author.is_some_and(|author| self.authors.contains(&author));
         let by_key = self.key.as_ref().is_some_and(|key| {
             key.as_str().len() >= MIN_PROOF_CHARS && is_same(key, &signed.first.key)
         });
@@ -332,7 +341,7 @@ impl Access {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{First, Name, Text};
+    use crate::message::{First, Mark, Text};
 
     fn signed(state: State, author: Option<Author>, key: &str) -> Signed {
         Signed {
@@ -415,6 +424,13 @@ mod tests {
             assert_eq!(check(&proof, &message, false, 1), "not the author");
             assert_eq!(check(&proof, &message, true, 1), "not the author");
         }
+        let user = |name: Name| Proof::new(["7"], None).of_user(Some(name));
+        let ann = message.message.name.clone();
+        assert_eq!(check(&user(ann.clone()), &message, false, 1), "may");
+        assert_eq!(
+            check(&user(ann.marked(&Mark::verified())), &message, false, 1),
+            "not the author"
+        );
         let short = signed(State::Sent, None, "fifteen-char-ke");
         assert_eq!(check(&key("fifteen-char-ke"), &short, false, 1), "not the author");
     }

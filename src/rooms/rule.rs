@@ -335,7 +335,11 @@ impl Rooms {
                 let browser = found.author.and_then(Author::browser).ok_or(Refusal::NotKnown)?;
                 Banned::Browser(browser)
             }
-            Culprit::NameOf(_) => Banned::Name(name.clone()),
+            // One that is not proven is anybody's.
+            Culprit::NameOf(_) if found.message.name.mark().is_none() => {
+                return Err(Refusal::NotProven);
+            }
+            Culprit::NameOf(_) => Banned::Name(found.message.name.to_stored().to_owned()),
             _ => {
                 let ip = self.0.senders.address(id.seq()).ok_or(Refusal::NotKnown)?;
                 let prefix = if ip.is_ipv6() { IPV6_PREFIX } else { 32 };

@@ -21,6 +21,7 @@ use tower_service::Service;
 
 use super::{
     http1, http2,
+    listener::UNIX_PEER,
     live::Writer,
     registry::Registered,
     socket::{self, DeadlineSocket, Socket},
@@ -39,6 +40,15 @@ pub struct ConnectionInfo {
     pub tls: bool,
     /// What is spoken on it.
     pub protocol: Protocol,
+}
+
+impl ConnectionInfo {
+    /// Whether it came by a socket in the file system, whose permissions say who that may be. Its peer
+    /// has port 0, which no connection of TCP has (RFC 6335, section 6).
+    #[must_use]
+    pub fn is_by_file(&self) -> bool {
+        self.peer == UNIX_PEER
+    }
 }
 
 /// The protocol of a connection. (The version of a request is in the request: 1.0 and 1.1 come on

@@ -26,7 +26,8 @@ use super::{socket::Socket, tls::Tls};
 const LISTEN_BACKLOG: u32 = 4096;
 
 /// Who asks through a socket in the file system: it is on this machine, most likely a proxy.
-const UNIX_PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub(super) const UNIX_PEER: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Where to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -89,7 +89,8 @@ pub(crate) fn page(api: &Api<'_>) -> Markup {
                     "Whatever the pages do, a program can do over HTTP: send with one request, "
                     "follow a room on a stream that never ends, read what was said before. There is "
                     "nothing to install and no account: whoever reaches this server can read and "
-                    "write its open rooms, so a program says who it is and is believed."
+                    "write its open rooms, so a program says who it is and is believed, or proves it with "
+                    "a secret of its own."
                 }
                 p {
                     "The lines below are for this server, and run as they stand; a click selects "

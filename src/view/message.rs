@@ -5,6 +5,7 @@ use std::{iter, net::Ipv6Addr};
 use linkify::{LinkFinder, LinkKind};
 use maud::{Markup, PreEscaped, html};
 
+use super::mark;
 use crate::{
     message::{Epoch, Message, MessageId, RoomName, State, is_blank, is_ignorable},
     paths,
@@ -29,7 +30,9 @@ pub(crate) fn fragment(message: &Message) -> Markup {
     let is_long = text.chars().count() > MAX_UNFOLDED.0 || text.lines().count() > MAX_UNFOLDED.1;
     html! {
         p id={ "m" (message.seq()) } data-key=(message.id) class="message"
-            data-name=(message.name) data-long[is_long] data-removed[is_removed] {
+            data-name=(message.name) data-mark=[message.name.mark()] data-long[is_long]
+            data-removed[is_removed] {
+            @if message.name.mark().is_some() { (mark::of(&message.name)) " " }
             strong { (message.name) ":" } " "
             span { (linked(text)) } " "
             time datetime=(message.sent_at()) { (message.sent_at.strftime("%Y-%m-%d %H:%M UTC")) }
@@ -211,22 +214,25 @@ pub(crate) fn gone(number: Option<u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Name, Text};
+    use crate::message::{Mark, Name, Text};
 
     fn message(text: &str) -> String {
         changed(text, State::Sent)
     }
 
     fn changed(text: &str, state: State) -> String {
-        let message = Message {
+        fragment(&sent(text, state)).into_string()
+    }
+
+    fn sent(text: &str, state: State) -> Message {
+        Message {
             id: "e-17".parse().unwrap(),
             room: RoomName::parse("lobby").unwrap(),
             name: Name::parse("ann").unwrap(),
             text: Text::stored(text),
             sent_at: jiff::Timestamp::constant(1_795_493_707, 0),
             state,
-        };
-        fragment(&message).into_string()
+        }
     }
 
     #[test]
@@ -237,6 +243,26 @@ mod tests {
              <strong>ann:</strong> <span>hi</span> \
              <time datetime=\"2026-11-24T04:15:07.000Z\">2026-11-24 04:15 UTC</time></p>"
         );
+    }
+
+    #[test]
+    fn a_mark_stands_before_the_name_where_no_name_and_no_text_comes() {
+        let name = Name::parse("ann").unwrap();
+        for (mark, title) in [
+            (Mark::of(&[0; 32]), "proven by a secret"),
+            (Mark::verified(), "verified by the sign-in of this server"),
+        ] {
+            let shown = fragment(&Message { name: name.marked(&mark), ..sent("hi", State::Sent) });
+            let mark = mark.as_str();
+            let expected = message("hi").replace(
+                "data-name=\"ann\">",
+                &format!(
+                    "data-name=\"ann\" data-mark=\"{mark}\"><small class=\"mark\" title=\"{title}\" \
+                     translate=\"no\">#{mark}</small> "
+                ),
+            );
+            assert_eq!(shown.into_string(), expected);
+        }
     }
 
     #[test]

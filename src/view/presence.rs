@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::mark;
 use crate::message::{People, Person};
 
 /// The list of who is here. `replace` makes htmx put it in the place of the one that a page has.
@@ -13,7 +14,7 @@ pub(crate) fn list(people: &People, replace: bool) -> Markup {
                 (count) " here: "
                 @for (place, Person { name, away }) in names.iter().enumerate() {
                     @if place > 0 { ", " }
-                    bdi { (name) }
+                    bdi { (name) } (mark::of(name))
                     @if *away { " (away)" }
                 }
                 @if *count > names.len() { " and " (count - names.len()) " more" }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{href, layout, message};
+use super::{href, layout, mark, message};
 use crate::message::{Key, Message, MessageId, Name, RoomName};
 use crate::paths::{self, Path};
 
@@ -57,10 +57,10 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
         true,
         &html! {
             (layout::Reserve(PAGE_BYTES_BESIDE_MESSAGES + messages.0.len()))
-            main.room data-name=(name) {
+            main.room data-name=(name) data-mark=[name.mark()] {
                 header {
                     h1 translate="no" { "#" (room) }
-                    p.me translate="no" { "Posting as " strong { (name) } }
+                    p.me translate="no" { "Posting as " strong { (name) } (mark::of(name)) }
                     p #connection role="status" {}
                     (people)
                     @if tab.moderates { a.rooms href=(paths::moderate(room)) { "Moderate" } }
@@ -138,7 +138,7 @@ fn again(room: &RoomName, name: &Name, proof: &str) -> Markup {
             p role="status" {
                 "This tab is no longer in the room. What you were writing is kept."
             }
-            button { "Join again as " span translate="no" { (name) } }
+            button { "Join again as " span translate="no" { (name) (mark::of(name)) } }
         }
     }
 }

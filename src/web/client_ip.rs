@@ -47,6 +47,24 @@ pub(super) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option
     }
 }
 
+/// The client's address where a proxy says who people are. Who is believed on that is believed on
+/// addresses, too: a peer by a socket file is such a proxy. And nobody is without limits: what comes
+/// from this machine was asked for by others.
+pub(super) fn behind_sign_in(
+    peer: IpAddr,
+    is_by_file: bool,
+    headers: &HeaderMap,
+    trusted: &[IpNet],
+) -> IpAddr {
+    let client = if is_by_file {
+        let ours: Vec<_> = trusted.iter().copied().chain([IpNet::from(peer)]).collect();
+        of(peer, headers, &ours)
+    } else {
+        of(peer, headers, trusted)
+    };
+    client.unwrap_or(peer)
+}
+
 /// Said once: every request through it would say so.
 static UNTRUSTED_PROXY: Once = Once::new();
 
@@ -166,6 +184,19 @@ mod tests {
         }
         assert_eq!(asked("10.0.0.1", &forged, "10.0.0.0/8"), "127.0.0.1", "and has its limit");
         assert_eq!(asked("192.0.2.1", &forged, "10.0.0.0/8"), "192.0.2.1");
+    }
+
+    #[test]
+    fn behind_a_sign_in_nobody_is_without_a_limit_and_who_comes_by_a_file_is_a_proxy() {
+        let here = "127.0.0.1".parse().unwrap();
+        let mut headers = HeaderMap::new();
+        assert_eq!(behind_sign_in(here, false, &headers, &[]), here);
+        assert_eq!(behind_sign_in(here, true, &headers, &[]), here);
+        headers.insert("x-forwarded-for", HeaderValue::from_static("203.0.113.7"));
+        assert_eq!(behind_sign_in(here, false, &headers, &[]), here, "it is not trusted");
+        let client: IpAddr = "203.0.113.7".parse().unwrap();
+        assert_eq!(behind_sign_in(here, true, &headers, &[]), client);
+        assert_eq!(behind_sign_in(here, false, &headers, &[here.into()]), client);
     }
 
     proptest! {

@@ -31,6 +31,8 @@ pub(crate) enum Error {
     NotJoined,
     /// 401: a token that is none.
     BadToken,
+    /// 403: names come from a proxy, and it did not say a name; the sentence says what is wrong.
+    NotSignedIn(String),
     /// 403: the form was posted by a page of another site.
     Foreign,
     /// 421: the server is not called what the request says.
@@ -122,6 +124,7 @@ impl Error {
             Self::Denied(_, Some(_)) => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotJoined
+            | Self::NotSignedIn(_)
             | Self::Foreign
             | Self::Denied(..)
             | Self::NotAuthor
@@ -175,6 +178,7 @@ impl Error {
             Self::Denied(..) => "denied",
             Self::Conflict(_) => "conflict",
             Self::Nothing(_) => "nothing",
+            Self::NotSignedIn(_) => "not_signed_in",
             Self::BadToken => "bad_token",
             Self::NotAuthor => "not_author",
             Self::TooLate => "too_late",
@@ -209,6 +213,7 @@ impl Error {
             Self::Denied(..) => "You may not do that here",
             Self::Conflict(_) => "That cannot be done now",
             Self::Nothing(_) => "There is no such thing",
+            Self::NotSignedIn(_) => "You are not signed in",
             Self::BadToken => "That is not the token",
             Self::NotAuthor => "That is not yours",
             Self::TooLate => "It is too late for that",
@@ -276,6 +281,7 @@ impl Error {
             Self::TooSlow => "The body did not arrive in time. Please try again.",
             Self::TooLarge(sentence)
             | Self::Invalid(sentence)
+            | Self::NotSignedIn(sentence)
             | Self::Denied(sentence, _)
             | Self::Conflict(sentence)
             | Self::Nothing(sentence) => sentence,
@@ -358,6 +364,10 @@ impl From<Refusal> for Error {
                 Self::Nothing("This room has no such link; it may have been taken back.".to_owned())
             }
             Refusal::NoSuchBan => Self::Nothing("There is no such ban; it may be over.".to_owned()),
+            Refusal::NotProven => Self::Conflict(
+                "This name is not proven: anybody can take another. Ban the browser or the address."
+                    .to_owned(),
+            ),
             Refusal::NotKnown => Self::Conflict(
                 "Who sent this cannot be told any more: a program did, or it is too long ago. An \
                  address can be named instead."

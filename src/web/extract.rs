@@ -9,7 +9,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{client_ip, credentials, error::Error, session, state::AppState};
+use super::{client_ip, credentials, error::Error, session, state::AppState, user::User};
 use crate::{
     message::RoomName,
     rooms::{Caller, Refusal, Tab},
@@ -52,8 +52,13 @@ pub(super) fn caller(
     headers: &HeaderMap,
     state: &AppState,
 ) -> Option<Caller> {
-    let peer = extensions.get::<ConnectionInfo>()?.peer.ip().to_canonical();
-    let ip = client_ip::of(peer, headers, &state.trusted_proxies);
+    let info = extensions.get::<ConnectionInfo>()?;
+    let (peer, trusted) = (info.peer.ip().to_canonical(), &state.trusted_proxies);
+    let ip = if state.user_header.is_some() {
+        Some(client_ip::behind_sign_in(peer, info.is_by_file(), headers, trusted))
+    } else {
+        client_ip::of(peer, headers, trusted)
+    };
     Some(Caller { ip, ..Caller::default() })
 }
 
@@ -109,10 +114,13 @@ impl FromRequestParts<AppState> for Visitor {
         let params = params.map_err(|_| Error::NotFound)?;
         let Room(room) = Room::of(&params)?;
         let (_, id) = params.iter().find(|(name, _)| *name == "tab").ok_or(Error::NotFound)?;
+        let Ok(user) = User::from_request_parts(parts, state).await;
         let proven = session::cookies(&parts.headers).filter_map(|cookie| {
-            let proof = cookie.value().to_owned();
+            let proof = session::proof(&cookie);
             Some((session::tab(&state.secret, cookie, &room, id)?, proof))
         });
+        // Somebody else may have signed in with the same browser.
+        let proven = proven.filter(|(tab, _)| user.may_be(&tab.name));
         let mut found = None;
         for (tab, proof) in proven {
             // A cookie proves a name as long as nobody else bears it.

@@ -5,7 +5,7 @@ use axum::{
     http::request::Parts,
 };
 
-use super::{error::Error, extract::Room, session, state::AppState};
+use super::{error::Error, extract::Room, session, state::AppState, user::User};
 use crate::{
     journal::Revision,
     message::{Key, Message, MessageId, RoomName},
@@ -20,6 +20,7 @@ pub(super) struct Named {
     pub id: MessageId,
     /// The ids of the tabs that the request comes from.
     pub tabs: Vec<String>,
+    user: User,
 }
 
 impl FromRequestParts<AppState> for Named {
@@ -32,14 +33,16 @@ impl FromRequestParts<AppState> for Named {
         let (_, raw) = params.iter().find(|(name, _)| *name == "id").ok_or(Error::NotFound)?;
         let id = raw.parse().map_err(|_| Error::NoMessage)?;
         let tabs = session::tabs_of(&parts.headers, &state.secret, &room);
-        Ok(Self { room, id, tabs })
+        let Ok(user) = User::from_request_parts(parts, state).await;
+        Ok(Self { room, id, tabs, user })
     }
 }
 
 impl Named {
     /// What the request proves, with a key that it says.
     pub(super) fn proof(&self, key: Option<Key>) -> Proof {
-        Proof::new(self.tabs.iter().map(String::as_str), key)
+        let proof = Proof::new(self.tabs.iter().map(String::as_str), key);
+        proof.of_user(self.user.0.clone())
     }
 
     /// Removes or edits it, with a key that the request says, and has no page show it as it was.

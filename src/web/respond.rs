@@ -20,6 +20,7 @@ use super::{
     request_id::RequestId,
     route::{Audience, Route, Routes},
     state::AppState,
+    user,
 };
 use crate::{
     rooms::{AnswerPermit, Caller},
@@ -75,7 +76,7 @@ impl Respond {
 /// Finishes every answer. Neither the span nor a line holds a text, a name, a cookie or a query.
 pub(super) async fn finish(
     State(shared): State<Arc<Respond>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response<Body> {
     let begun = Instant::now();
@@ -88,7 +89,9 @@ pub(super) async fn finish(
     let span = tracing::debug_span!("request", %id, method, route = route.template);
     let is_tls = request.extensions().get::<ConnectionInfo>().is_some_and(|info| info.tls);
     let caller = extract::caller(request.extensions(), request.headers(), &shared.state);
-    let checked = check_host(&shared.state, &request).and_then(|()| check_query(route, &request));
+    let checked = check_host(&shared.state, &request)
+        .and_then(|()| user::note(&shared.state, route.template, &mut request))
+        .and_then(|()| check_query(route, &request));
     let mut response = match checked {
         Ok(()) => next.run(request).instrument(span.clone()).await,
         Err(why) => why.into_response(),

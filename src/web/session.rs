@@ -2,6 +2,7 @@
 //! tab's cookie.
 
 mod browser;
+mod mark;
 pub(super) mod pass;
 mod private_file;
 mod secret;
@@ -10,6 +11,7 @@ mod token;
 
 use axum::http::{HeaderMap, header};
 use cookie::{Cookie, SameSite};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use crate::{
     message::{Name, RoomName},
@@ -18,6 +20,7 @@ use crate::{
 };
 
 pub(super) use browser::Browser;
+pub(super) use mark::NameSecret;
 pub(crate) use secret::{Secret, SecretError};
 pub(crate) use token::{Operator, TokenError};
 
@@ -35,21 +38,28 @@ pub(super) fn give(tab: &Tab, secret: &Secret, over_tls: bool) -> String {
     secret.sign(cookie)
 }
 
-/// The tab of `room` that a proof is of: the value of a cookie that is gone, which the tab's own page
-/// has too.
+/// What a tab's page has, so that it proves the tab where its cookie is gone: the cookie's value, with
+/// what stands before a mark as markup may have it.
+pub(super) fn proof(cookie: &Cookie<'_>) -> String {
+    const SET: &AsciiSet = &CONTROLS.add(b'%');
+    utf8_percent_encode(cookie.value(), SET).to_string()
+}
+
+/// The tab of `room` that a [`proof`] is of.
 pub(super) fn proven(secret: &Secret, proof: &str, room: &RoomName) -> Option<Tab> {
+    let proof = percent_decode_str(proof).decode_utf8().ok()?;
     parse(&secret.verify(Cookie::new(COOKIE_NAME, proof))?, room)
 }
 
 fn value(tab: &Tab) -> String {
-    format!("{}.{}.{}", tab.room, tab.id, tab.name)
+    format!("{}.{}.{}", tab.room, tab.id, tab.name.to_stored())
 }
 
 fn parse(cookie: &Cookie<'_>, room: &RoomName) -> Option<Tab> {
     let (its_room, rest) = cookie.value().split_once('.')?;
     let (id, name) = rest.split_once('.')?;
     (its_room == room.as_str()).then_some(())?;
-    Some(Tab { room: room.clone(), id: id.to_owned(), name: Name::parse(name).ok()? })
+    Some(Tab { room: room.clone(), id: id.to_owned(), name: Name::parse_stored(name).ok()? })
 }
 
 /// Takes the cookie of `tab` away.
@@ -89,4 +99,28 @@ pub(super) fn tab(secret: &Secret, cookie: Cookie<'_>, room: &RoomName, id: &str
         return None;
     }
     parse(&secret.verify(cookie)?, room).filter(|tab| tab.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Mark;
+
+    #[test]
+    fn a_cookie_has_the_mark_of_its_name_and_none_that_its_name_should_not_have() {
+        let room = RoomName::parse("lobby").unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let secret = Secret::load(&home.path().join("hubbub.db")).unwrap();
+        let ann = Name::parse("a.nn %41").unwrap();
+        for name in [ann.clone(), ann.marked(&Mark::of(&[7; 32]))] {
+            let tab = Tab { room: room.clone(), id: "7".into(), name };
+            assert_eq!(parse(&Cookie::new(COOKIE_NAME, value(&tab)), &room), Some(tab.clone()));
+            let given = give(&tab, &secret, false);
+            let proof = proof(&Cookie::parse_encoded(given).unwrap());
+            assert!(!proof.contains(char::is_control), "as markup may have it: {proof:?}");
+            assert_eq!(proven(&secret, &proof, &room), Some(tab));
+        }
+        let old = Cookie::new(COOKIE_NAME, "lobby.7.ann#s3cret");
+        assert_eq!(parse(&old, &room), None, "such a name is none any more");
+    }
 }

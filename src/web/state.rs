@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 
+use axum::http::HeaderName;
 use ipnet::IpNet;
 
 use super::{
@@ -34,6 +35,9 @@ pub(crate) struct Parts {
     pub metrics: Metrics,
     /// Proxies whose word on a client's address is taken; see [`client_ip`](super::client_ip).
     pub trusted_proxies: Vec<IpNet>,
+    /// The header in which such a proxy says who asks, where people's names come by that; see
+    /// [`user`](super::user).
+    pub user_header: Option<HeaderName>,
     /// What this server is called.
     pub public_urls: PublicUrls,
     /// Whose pages may hold ours in a frame, beside our own.

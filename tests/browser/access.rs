@@ -34,7 +34,7 @@ fn axe() -> &'static str {
 }
 
 /// What axe-core finds on the page as it stands, in light and in dark.
-async fn violations(tab: &Tab) -> Vec<String> {
+pub async fn violations(tab: &Tab) -> Vec<String> {
     violations_but(tab, &[]).await
 }
 

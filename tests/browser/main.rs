@@ -27,6 +27,7 @@ mod fold;
 mod hidden;
 mod history;
 mod looks;
+mod names;
 mod nodes;
 mod noscript;
 mod outage;

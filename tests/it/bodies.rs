@@ -82,7 +82,7 @@ async fn a_webhook_in_slacks_shape_is_taken_and_a_field_that_nobody_knows_is_nam
     let expected = ("grafana".to_owned(), "disk full".to_owned());
     assert_eq!(sent(body(&app, "", JSON, webhook.to_string())).await, expected);
     let unknown = |name: &str| {
-        error(&format!("There is no field {name} here; there are username, text and key."))
+        error(&format!("There is no field {name} here; there are username, secret, text and key."))
     };
     for (media_type, raw, expected) in [
         (FORM, "user=ann&text=hi", unknown("user")),

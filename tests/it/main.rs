@@ -44,6 +44,9 @@
 //! | 14 | an old cookie speaks for somebody else | `an_old_cookie_proves_nothing_after_leaving_or_once_somebody_else_bears_the_name` |
 //! | 14 | a body that comes late is sent under a name that was lost | `a_body_that_comes_late_is_not_sent_under_a_name_that_was_lost_meanwhile` |
 //! | 13 | a name looks like somebody else's | `a_capital_of_another_script_looks_like_ours_though_its_small_letter_does_not` |
+//! | 13 | a secret behind a name is published with it | `a_secret_behind_a_hash_is_refused_at_every_way_in_and_repeated_nowhere` |
+//! | 13 | a name or a text looks like a proven one | `a_mark_stands_before_the_name_where_no_name_and_no_text_comes` |
+//! | 14 | a client says for itself whom a proxy signed in | `a_name_from_an_untrusted_peer_none_or_two_are_a_403_and_probes_and_files_are_not` |
 //! | 14 | flood | `a_tab_that_floods_is_told_to_wait_and_its_draft_stays_in_the_form` |
 //! | 14 | file descriptors run out | `where_file_descriptors_run_out_open_tabs_live_on_and_idle_connections_make_room` |
 //! | 14 | trickled headers | `trickled_heads_and_silent_connections_are_closed_after_ten_seconds_and_idle_ones_are_not` |
@@ -127,6 +130,7 @@ mod listen;
 mod logs;
 mod manager;
 mod metrics;
+mod names;
 mod nginx;
 mod nodes;
 mod operator;

@@ -2,6 +2,7 @@
 
 mod limits;
 mod login;
+mod marks;
 mod operator;
 mod refused;
 

@@ -38,14 +38,15 @@ pub struct Tab {
 impl Tab {
     /// Joins a room.
     pub async fn join(app: &impl Server, room: &str, name: &str) -> Self {
+        Self::join_with(app, room, &[("username", name)]).await
+    }
+
+    /// Joins a room with these fields.
+    pub async fn join_with(app: &impl Server, room: &str, form: &[(&str, &str)]) -> Self {
         let client = client();
-        let answer = client
-            .post(app.url(&format!("/rooms/{room}/join")))
-            .form(&[("username", name)])
-            .send()
-            .await
-            .expect("an answer");
-        assert_eq!(answer.status(), 303, "{name} joins {room}");
+        let url = app.url(&format!("/rooms/{room}/join"));
+        let answer = client.post(url).form(form).send().await.expect("an answer");
+        assert_eq!(answer.status(), 303, "{form:?} joins {room}");
         let path = answer.headers()[header::LOCATION].to_str().unwrap().to_owned();
         let cookie = answer.headers()[header::SET_COOKIE].to_str().unwrap();
         let cookie = cookie.split(';').next().unwrap().to_owned();

@@ -26,7 +26,7 @@ pub(super) fn gap(out: &mut String, gap: Gap) {
     out.push('\n');
 }
 
-/// `{"id","seq","room","name","text","sent_at"}`.
+/// `{"id","seq","room","name","text","sent_at"}`, with `"mark"` where the name has one.
 pub(super) fn message_object(message: &Message) -> String {
     json(message)
 }
@@ -47,6 +47,8 @@ pub(super) fn change_object(change: &Change) -> String {
         room: &'a str,
         name: &'a str,
         at: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mark: Option<&'a str>,
     }
     let Change { id, changed_at, message, .. } = change;
     let is_removed = message.state == State::Removed;
@@ -61,6 +63,7 @@ pub(super) fn change_object(change: &Change) -> String {
         room: message.room.as_str(),
         name: message.name.as_str(),
         at: format!("{changed_at:.3}"),
+        mark: message.name.mark(),
     })
 }
 

@@ -12,7 +12,8 @@ use crate::{
 const INDENT: &str = "    ";
 
 /// `2026-11-24T04:15:07Z ann: hi`, further lines indented. Only `\n` ends a line in a [`Text`], as
-/// it does for a terminal and for `grep`; every other character stays as it was sent.
+/// it does for a terminal and for `grep`; every other character stays as it was sent. A name that was
+/// proven has its mark behind it, `ann#k3v9x2mq7t`, which no name can look like.
 ///
 /// [`Text`]: crate::message::Text
 pub(super) fn message(out: &mut String, message: &Message) {
@@ -47,7 +48,12 @@ fn removed(out: &mut String, message: &Message) {
 
 fn head(out: &mut String, message: &Message) {
     let at = message.sent_at.strftime("%Y-%m-%dT%H:%M:%SZ");
-    let _ = write!(out, "{at} {}: ", message.name);
+    let _ = write!(out, "{at} {}", message.name);
+    // No name has a `#` before what is not a space.
+    if let Some(mark) = message.name.mark() {
+        let _ = write!(out, "#{mark}");
+    }
+    out.push_str(": ");
 }
 
 fn lines(out: &mut String, text: &str) {

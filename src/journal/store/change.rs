@@ -161,7 +161,7 @@ impl Batch<'_> {
                 room_id,
                 first.key.as_str(),
                 message.sent_at.as_millisecond(),
-                message.name.as_str(),
+                message.name.to_stored(),
                 REMOVED,
                 first.digest
             ])?;
@@ -186,7 +186,7 @@ impl Batch<'_> {
             .execute(params![
                 signed(target.get()),
                 kind,
-                name.as_str(),
+                name.to_stored(),
                 text.as_str(),
                 first.digest
             ])?;
@@ -222,7 +222,7 @@ impl Batch<'_> {
                 signed(n),
                 key.as_str(),
                 changed_at.as_millisecond(),
-                message.name.as_str(),
+                message.name.to_stored(),
                 body,
                 kind
             ])?;

@@ -31,7 +31,7 @@ pub(crate) struct Chosen {
     pub room: Option<RoomName>,
     /// Who sent them.
     pub author: Option<Author>,
-    /// Under which name.
+    /// Under which name, with whatever mark.
     pub name: Option<Name>,
 }
 
@@ -51,7 +51,7 @@ impl Reader<'_> {
         let author = row.get_ref(6)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
         let author = author.and_then(Author::stored);
         let first = row.get_ref(7)?.as_str_or_null().map_err(rusqlite::Error::from)?;
-        let digest = || digest(message.name.as_str(), message.text.as_str());
+        let digest = || digest(message.name.to_stored(), message.text.as_str());
         let digest = first.map_or_else(digest, ToOwned::to_owned);
         let first = First { key: Key::stored(text(row, 5)?), digest };
         Ok(Some(Signed { message, first, author }))
@@ -94,7 +94,8 @@ impl Reader<'_> {
             "SELECT r.name, e.seq FROM entries e JOIN rooms r ON r.id = e.room
              WHERE e.seq > ?1 AND e.seq > r.dropped_seq AND e.kind IN (1, 4)
              AND (?2 IS NULL OR e.room = (SELECT id FROM rooms WHERE name = ?2))
-             AND (?3 IS NULL OR e.author = ?3) AND (?4 IS NULL OR e.name = ?4)
+             AND (?3 IS NULL OR e.author = ?3) AND (?4 IS NULL OR e.name = ?4
+                 OR substr(e.name, 1, length(?4) + 1) = ?4 || char(31))
              ORDER BY e.seq LIMIT ?5",
         )?;
         let Chosen { room, author, name } = of;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::message::Epoch;
+use crate::message::{Epoch, Mark};
 use proptest::prelude::*;
 
 fn id(seq: u64) -> MessageId {
@@ -35,6 +35,26 @@ fn changed(text: Option<&str>) -> Entry {
         by: None,
         first,
     })
+}
+
+#[test]
+fn a_mark_is_kept_in_a_store_and_on_a_stream_and_an_entry_without_one_is_as_it_always_was() {
+    let Some(Entry::Message(message)) = message("ann", "hi", 5) else { panic!("a message") };
+    let key = Key::parse("k").unwrap();
+    let old = br#"{"v":1,"kind":1,"room":"lobby","key":"k","sent_at":5,"name":"ann","body":"hi"}"#;
+    assert_eq!(Entry::Message(message.clone()).encode(&key), old);
+    let name = message.name.marked(&Mark::of(&[7; 32]));
+    let change = |state| {
+        let message = Message { name: name.clone(), state, ..message.clone() };
+        let changed_at = message.sent_at;
+        Entry::Change(Change { id: id(12), changed_at, message, first: None })
+    };
+    let marked = Message { name: name.clone(), ..message.clone() };
+    for entry in [Entry::Message(marked), change(State::Edited)] {
+        let (read, _) = Entry::decode(&entry.encode(&key), entry.id().clone()).unwrap();
+        assert_eq!(read, entry);
+        assert_eq!(entry.columns().name, name.to_stored());
+    }
 }
 
 proptest! {

@@ -81,7 +81,7 @@ impl Signal {
 struct RoomNews {
     #[serde(default, rename = "w", skip_serializing_if = "Option::is_none")]
     watching: Option<usize>,
-    /// Id, name, standing and hold in a number, and the browser's mark.
+    /// Id, name in its stored form, standing and hold in a number, and the browser's mark.
     #[serde(default, rename = "t", skip_serializing_if = "Vec::is_empty")]
     tabs: Vec<(String, String, u8, u32)>,
     /// Ids.
@@ -190,8 +190,8 @@ impl Message {
         let news = self.rooms.entry(room.as_str().to_owned()).or_default();
         match change {
             Change::Tab(_, id, Some(word)) => {
-                bytes += 2 * word.name.as_str().len(); // Some of it may be escaped.
-                let name = word.name.as_str().to_owned();
+                bytes += 2 * word.name.to_stored().len(); // Some of it may be escaped.
+                let name = word.name.to_stored().to_owned();
                 news.tabs.push((id_text(&id), name, flags(&word), word.browser));
             }
             Change::Tab(_, id, None) => news.gone.push(id_text(&id)),
@@ -268,4 +268,22 @@ fn read_flags(flags: u8) -> Option<(Standing, Hold)> {
         _ => return None,
     };
     Some((standing, hold))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Mark;
+
+    #[test]
+    fn a_mark_goes_with_its_name_to_other_nodes() {
+        let room = RoomName::stored("lobby");
+        let id = parse_id(&"0".repeat(32)).unwrap();
+        let name = Name::stored("ann").marked(&Mark::of(&[7; 32]));
+        let word = Word { name, browser: 7, standing: Standing::Here, hold: Hold::Stream };
+        let said = Change::Tab(room, id, Some(word));
+        let [message] = &Message::with(1, [said.clone()])[..] else { panic!("one message") };
+        let heard = Message::decode(&message.encode()).unwrap();
+        assert_eq!(heard.changes().collect::<Vec<_>>(), [said]);
+    }
 }

@@ -79,6 +79,14 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_is_no_part_of_what_a_name_looks_like() {
+        let ann = Name::parse("ann").unwrap();
+        let proven = ann.marked(&crate::message::Mark::verified());
+        assert_eq!(Skeleton::of(&ann), Skeleton::of(&proven));
+        assert!(Skeleton::of(&proven).is_like(&Skeleton::of(&Name::parse("Аnn").unwrap())));
+    }
+
+    #[test]
     fn a_capital_of_another_script_looks_like_ours_though_its_small_letter_does_not() {
         for (one, other) in [
             ("Βob", "Bob"), // Greek

@@ -111,6 +111,7 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                  --- edited: 2026-11-24T04:15:09Z bob: two\n    lines more\n\
                  --- 100 earlier messages are no longer kept.",
             ))
+            (marks())
             h4 { "Coming back" }
             p {
                 "Keep the id of the last message that you have dealt with. When the stream ends, for "
@@ -122,6 +123,19 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                 "that shows nothing every " (limits.keep_alive.as_secs()) " seconds: hear nothing for "
                 "three times as long, and it is gone."
             }
+        }
+    }
+}
+
+/// What stands beside names.
+fn marks() -> Markup {
+    html! {
+        p {
+            "A name that was proven has a mark that no name and no text can imitate: "
+            code { "\"mark\":\"k3v9x2mq7t\"" } " in an object, "
+            code { "ann#k3v9x2mq7t" } " in text, and in HTML an element of the class "
+            code { "mark" } ". It is the same with the same name and secret alone; "
+            code { "verified" } " is that of a name which the server's own sign-in gave."
         }
     }
 }

@@ -30,7 +30,8 @@ pub(super) fn read(api: &Api<'_>) -> Markup {
             p {
                 "Who is in the room. " code { "away" } " is there where the tab of somebody is hidden, "
                 code { "watching" } " where somebody reads along without a name; " code { "names" }
-                " ends where a room is very full, " code { "count" } " does not."
+                " ends where a room is very full, " code { "count" } " does not. Names that were proven are "
+                "in " code { "\"proven\":[{\"name\":\"ann\",\"mark\":\"k3v9x2mq7t\"}]" } " as well."
             }
             (shell(&format!("curl '{room}/presence?format=json'")))
             (answer("{\"count\":2,\"names\":[\"ann\",\"bob\"],\"away\":[\"bob\"],\"watching\":1}"))
@@ -94,7 +95,10 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                 dt { (url("GET", "/rooms/{room}/join")) }
                 dd { "To the join form." }
                 dt { (url("POST", "/rooms/{room}/join")) }
-                dd { "Joins under the name in " (name("username")) ": a 303 to the tab, with its cookie." }
+                dd {
+                    "Joins under the name in " (name("username")) ", proven by " (name("secret"))
+                    " where there is one: a 303 to the tab, with its cookie."
+                }
                 dt { (url("GET", "/rooms/{room}/tabs/{tab}")) }
                 dd {
                     "The joined page; with " (name("before")) " and an id, a part of the past. A 303 to "
@@ -188,7 +192,8 @@ const STATUSES: [(u16, &str); 20] = [
     (
         403,
         "The tab has not joined; or a page of another site posted; or the message is not yours, or \
-         too old to be edited; or you are banned, or may not send or moderate here.",
+         too old to be edited; or you are banned, or may not send or moderate here; or names come \
+         from a proxy here, and it said none.",
     ),
     (404, "No such address or message, or no room that you may know of."),
     (405, "The address does not answer to that method."),

@@ -34,7 +34,17 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                 dt { (name("username")) }
                 dd {
                     "Who sends it: 1 to " (Name::MAX_CHARS) " characters. A name that somebody who is "
-                    "in the room has cannot be used meanwhile (409)."
+                    "in the room has cannot be used meanwhile (409). A " code { "#" } " between other "
+                    "characters is refused: a secret has a field of its own."
+                }
+                dt { (name("secret")) }
+                dd {
+                    "Proves the name without an account: 1 to 256 characters. It is optional, and "
+                    "stored nowhere. The message then has a " (name("mark")) " of 10 characters, "
+                    "which the same name has with the same secret alone, here and on the join page: "
+                    code { "\"mark\":\"k3v9x2mq7t\"" } ", in text "
+                    code { "ann#k3v9x2mq7t" } ". A mark says who one is, and gives no right. Whoever "
+                    "guesses the secret has the mark: take a long one."
                 }
                 dt { (name("text")) }
                 dd { "What is said: 1 to " (Text::MAX_CHARS) " characters, in as many lines as you like." }
@@ -57,7 +67,7 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                 }
             }
             p {
-                "Each stands in the body, or " (name("username")) " and " (name("key")) " in the "
+                "Each stands in the body, " (name("secret")) " there alone, or " (name("username")) " and " (name("key")) " in the "
                 "address; the key may be an " (name("Idempotency-Key")) " header as well. Whatever "
                 "comes twice, is not UTF-8, or is no field here is a 422 that names it. In JSON each "
                 "is a string."

@@ -7,20 +7,22 @@ use axum::{
 
 use super::super::{
     body::{Body, MediaType},
+    claim,
     error::{Error, invalid},
     extract::Room,
     fields::{Fields, Noun},
     json::Json,
     state::AppState,
+    user::User,
 };
 use crate::{
-    message::{Draft, Key, Message, Name, Text},
+    message::{Draft, Key, Message, Text},
     paths,
     rooms::Caller,
 };
 
 /// The fields of a message.
-const FIELDS: [&str; 3] = ["username", "text", "key"];
+const FIELDS: [&str; 4] = ["username", "secret", "text", "key"];
 
 /// What webhooks in the shape of Slack's and Mattermost's say beside `username` and `text`: how it
 /// looks there, whom it answers, and what a text stands in for. A program that is pointed here sends them all the
@@ -56,9 +58,13 @@ pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 /// What a script says, wherever it says it: in a form, in JSON, or as a plain text with the rest in
 /// the address.
 pub(crate) struct Submission {
-    username: String,
+    username: Option<String>,
+    /// In a body of fields alone: addresses stand in logs.
+    secret: String,
     text: String,
     key: Option<String>,
+    /// What a name is called where it stands.
+    noun: Noun,
 }
 
 impl FromRequest<AppState> for Submission {
@@ -81,20 +87,22 @@ impl FromRequest<AppState> for Submission {
             MediaType::Text => {
                 let text = str::from_utf8(&body.bytes);
                 let text = text.map_err(|_| Error::Invalid(NOT_UTF_8.into()))?;
-                let username = query.get("username")?;
                 return Ok(Self {
-                    username: username.ok_or(Noun::Parameter.missing("username"))?.to_owned(),
+                    username: query.get("username")?.map(ToOwned::to_owned),
+                    secret: String::new(),
                     text: text.to_owned(),
                     key: once("key", [key.as_deref(), query.get("key")?])?,
+                    noun: Noun::Parameter,
                 });
             }
         };
         body.only(&FIELDS, &PASSED_OVER)?;
-        let username = once("username", [query.get("username")?, body.get("username")?])?;
         Ok(Self {
-            username: username.ok_or(Noun::Field.missing("username"))?,
+            username: once("username", [query.get("username")?, body.get("username")?])?,
+            secret: body.get("secret")?.unwrap_or_default().to_owned(),
             text: body.get("text")?.ok_or(Noun::Field.missing("text"))?.to_owned(),
             key: once("key", [key.as_deref(), query.get("key")?, body.get("key")?])?,
+            noun: Noun::Field,
         })
     }
 }
@@ -130,10 +138,13 @@ pub(super) fn once<const N: usize>(
 pub(crate) async fn create(
     Room(room): Room,
     caller: Caller,
+    user: User,
     State(state): State<AppState>,
     said: Submission,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Message>), Error> {
-    let name = Name::parse(&said.username).map_err(invalid)?;
+    let missing = || said.noun.missing("username");
+    let username = said.username.as_deref();
+    let name = claim::name(&state.secret, &user, username, &said.secret, missing)?;
     let text = Text::parse(&said.text).map_err(invalid)?;
     // An empty key is no key: what was to fill it in has failed, and whoever wrote it believes that
     // the send can be repeated.

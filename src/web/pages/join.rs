@@ -9,24 +9,27 @@ use maud::Markup;
 use serde::Deserialize;
 
 use super::super::{
-    error::{Error, invalid},
+    claim,
+    error::Error,
     extract::{OverTls, Params, Room},
     form::PageForm,
     respond::{never_stored, not_stored},
     session::{self, Browser},
     state::AppState,
+    user::User,
 };
 use crate::{
     message::{Name, RoomName},
     paths,
     rooms::Caller,
-    view,
+    view::{self, join::Who},
 };
 
 /// `GET /rooms/{room}`: the join form. It gives a browser the cookie by which it is known when it
 /// joins, so that its own earlier tab does not stand in its way.
 pub(crate) async fn show(
     Room(room): Room,
+    user: User,
     State(state): State<AppState>,
     OverTls(over_tls): OverTls,
     caller: Caller,
@@ -38,7 +41,7 @@ pub(crate) async fn show(
         return Ok((never_stored(), view::moderate::enter(&room, &key)).into_response());
     }
     state.rooms.check_read(&caller, &room)?;
-    let page = (not_stored(), page(&state, &room, "", None));
+    let page = (not_stored(), page(&state, &room, who(&user, ""), None));
     if Browser::of(&headers, &state.secret).is_some() {
         return Ok(page.into_response());
     }
@@ -53,10 +56,10 @@ pub(crate) struct Key {
 }
 
 /// The page with the form, and what holds in the room.
-fn page(state: &AppState, room: &RoomName, username: &str, problem: Option<&str>) -> Markup {
+fn page(state: &AppState, room: &RoomName, who: Who<'_>, problem: Option<&str>) -> Markup {
     let rules = state.rooms.rulebook().room(room);
     let rules = rules.and_then(|rules| view::moderate::rules(&rules));
-    view::join::page(room, username, problem, rules.as_ref())
+    view::join::page(room, who, problem, rules.as_ref())
 }
 
 /// `GET /rooms/{room}/join`, from who reloads after a refusal, or goes back to it: a 303 to the form.
@@ -69,6 +72,7 @@ pub(crate) async fn form(Room(room): Room) -> Redirect {
 pub(crate) async fn create(
     Room(room): Room,
     caller: Caller,
+    user: User,
     State(state): State<AppState>,
     OverTls(over_tls): OverTls,
     headers: HeaderMap,
@@ -86,18 +90,24 @@ pub(crate) async fn create(
     if known.is_none() && earlier.is_none() && came_from_our_page(&headers) {
         // It got a cookie with the form, and sent none: it would be back here without a word.
         let sentence = Some(view::join::COOKIES_BLOCKED);
-        let page = page(&state, &room, form.entered("username"), sentence);
+        let page = page(&state, &room, who(&user, form.entered("username")), sentence);
         let cookie = Browser::fresh().cookie(&state.secret, over_tls);
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return (status, [(header::SET_COOKIE, cookie)], not_stored(), page).into_response();
     }
-    let name = form.field("username").and_then(|raw| Name::parse(raw).map_err(invalid));
+    let name = claimed(&state, &user, &form).map(|name| match &earlier {
+        // What proved the tab proves its mark: nobody is asked for a secret twice.
+        Some(tab) if name.mark().is_none() && tab.name.as_str() == name.as_str() => {
+            if user.may_be(&tab.name) { tab.name.clone() } else { name }
+        }
+        _ => name,
+    });
     let browser_id = known.as_ref().map(|browser| browser.id.as_str());
     let tab = match name {
         Ok(name) => {
             state.rooms.join(&caller, room.clone(), name, browser_id, earlier.as_ref()).await
         }
-        Err(why) => return refused(&state, &room, &form, &why),
+        Err(why) => return refused(&state, &room, &user, &form, &why),
     };
     match tab.map_err(Error::from) {
         Ok(tab) => {
@@ -111,13 +121,40 @@ pub(crate) async fn create(
             let cookies = cookies.into_iter().map(|cookie| (header::SET_COOKIE, cookie));
             (AppendHeaders(cookies), Redirect::to(&page)).into_response()
         }
-        Err(why) => refused(&state, &room, &form, &why),
+        Err(why) => refused(&state, &room, &user, &form, &why),
     }
 }
 
+/// The name that a form says, with its mark. Where the proxy says it, the form has no field for it.
+fn claimed(state: &AppState, user: &User, form: &PageForm) -> Result<Name, Error> {
+    let (username, secret) = (form.field("username")?, form.field("secret")?);
+    let is_said = user.0.is_none() || !username.is_empty();
+    claim::name(&state.secret, user, is_said.then_some(username), secret, || Error::NotJoined)
+}
+
+/// To who cannot choose another name.
+const HERE_ALREADY: &str = "Somebody with your name is in this room: you, perhaps, in another tab or on \
+     another device. Leave there, and join here then.";
+
+/// Whom a join page is for; of what was entered it repeats no secret.
+fn who<'a>(user: &'a User, entered: &'a str) -> Who<'a> {
+    user.0.as_ref().map_or_else(|| Who::Asked(claim::shown_again(entered)), Who::Known)
+}
+
 /// The form again, and why.
-fn refused(state: &AppState, room: &RoomName, form: &PageForm, why: &Error) -> Response {
-    let page = page(state, room, form.entered("username"), Some(why.sentence()));
+fn refused(
+    state: &AppState,
+    room: &RoomName,
+    user: &User,
+    form: &PageForm,
+    why: &Error,
+) -> Response {
+    let who = who(user, form.entered("username"));
+    let sentence = match why {
+        Error::NameTaken if user.0.is_some() => HERE_ALREADY,
+        why => why.sentence(),
+    };
+    let page = page(state, room, who, Some(sentence));
     // A form that cannot be taken as it stands, whatever is wrong with it.
     let status = match why {
         Error::TooMany(_) | Error::Apart(_) | Error::Denied(..) => why.status(),

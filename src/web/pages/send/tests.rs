@@ -24,6 +24,7 @@ async fn where_a_rooms_readers_are_behind_the_draft_and_its_key_stay_in_the_form
         secret,
         metrics: metrics(),
         trusted_proxies: Vec::new(),
+        user_header: None,
         public_urls: PublicUrls::default(),
         embedders: PublicUrls::default(),
         shutdown: Shutdown::new(),
