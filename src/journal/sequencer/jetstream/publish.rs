@@ -20,7 +20,7 @@ use crate::{
         AppendError, Appended,
         store::{Applied, Wanted},
     },
-    message::{self, Draft, Entry, Key, Message, MessageId, RoomName, Seq, State},
+    message::{self, Author, Draft, Entry, Key, Message, MessageId, RoomName, Seq, State},
     nats::{Ack, Refused},
 };
 
@@ -50,6 +50,7 @@ pub(super) struct Post<'a> {
 }
 
 /// What came of publishing.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub(super) enum Came {
     /// What came back under the key.
     Told(Told),
@@ -135,7 +136,7 @@ impl Inner {
     ) -> Result<Appended, AppendError> {
         let end = Instant::now() + APPEND_TIMEOUT;
         let id = format!("{}:{}", draft.room, draft.key.as_str());
-        let author = draft.author.map(|author| author.to_hex());
+        let author = draft.author.map(Author::to_hex);
         let post = Post {
             room: &draft.room,
             id: &id,
