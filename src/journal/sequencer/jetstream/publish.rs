@@ -143,7 +143,7 @@ impl Inner {
             author: author.as_deref(),
             payload: entry.encode(&draft.key).into(),
         };
-        match self.publish(&post, told, end).await? {
+        match self.put_until_known(&post, told, end).await? {
             Came::Told(told) => self.conclude(draft, entry, told).await,
             Came::Acked(ack) => self.acknowledged(draft, entry, ack, told, end).await,
         }
@@ -155,7 +155,7 @@ impl Inner {
     ///
     /// [`AppendError::NotWritable`] where nothing of it is stored, for certain; and
     /// [`AppendError::Unknown`].
-    pub(super) async fn publish(
+    pub(super) async fn put_until_known(
         &self,
         post: &Post<'_>,
         told: &mut oneshot::Receiver<Told>,
