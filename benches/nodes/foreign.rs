@@ -27,7 +27,7 @@ pub async fn tabs(nats: &Nats, apps: [&App; 2]) -> Result<()> {
     let begun = Instant::now();
     for first in (0..count).step_by(TABS_AT_ONCE) {
         // Here, by a stream, as `rooms::nodes` has it in numbers.
-        let tab = |tab: usize| format!(r#"["{:032x}","name {tab}",9,1]"#, (tab + 1) << 64);
+        let tab = |tab: usize| format!(r#"["{:032x}","name {tab}",9,1]"#, (tab as u128 + 1) << 64);
         let all: Vec<_> = (first..first + TABS_AT_ONCE).map(tab).collect();
         let room = first / TABS_AT_ONCE;
         say(format!(r#","rooms":{{"foreign-{room}":{{"t":[{}]}}}}"#, all.join(","))).await?;
