@@ -164,11 +164,19 @@ impl Inner {
         let mut pause = RETRY_INTERVAL;
         // Whether a try may have been stored without a word.
         let mut unsure = false;
+        // Whether one was refused: what comes back then is an earlier one.
+        let mut refused = false;
         loop {
             tokio::select! {
                 // What has come back is the answer, whatever else is said.
                 biased;
-                Ok(told) = &mut *told => return Ok(Came::Told(told)),
+                Ok(told) = &mut *told => {
+                    // It may be faster than the acknowledgement.
+                    if !refused {
+                        self.engine.takes();
+                    }
+                    return Ok(Came::Told(told));
+                }
                 acked = self.try_once(post) => match acked {
                     Ok(ack) => {
                         self.engine.takes();
@@ -177,6 +185,7 @@ impl Inner {
                     }
                     Err(why) if why.is_final() => {
                         self.engine.refuses(&why);
+                        refused = true;
                         if !unsure {
                             return Err(AppendError::NotWritable);
                         }
