@@ -75,6 +75,7 @@ ci:
     HUBBUB_CLIENTS=required just clients
     just slow
     just audit
+    just audit nodes=3 servers=3
     just smoke
 
 # What is ours of a delivery, without the kernel: a change is judged in seconds

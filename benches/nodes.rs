@@ -4,6 +4,8 @@
 //!
 //! `HUBBUB_NATS_SERVER=path cargo bench --bench nodes`; without a nats-server it says so and ends.
 
+#[path = "nodes/foreign.rs"]
+mod foreign;
 #[path = "../tests/support/nats.rs"]
 #[expect(dead_code, reason = "tests use the rest of it")]
 mod servers;
@@ -28,9 +30,6 @@ const TEXT: &str = "Shall+we+meet+at+the+harbour+at+seven%3F+I+bring+the+boat.";
 
 /// Rooms that the messages are spread over which an empty node is to get.
 const ROOMS: usize = 64;
-
-/// Tabs of a node that are said together, and are in one room.
-const FOREIGN_TABS_AT_ONCE: usize = 1000;
 
 /// Limits are not what is measured.
 const FLAGS: [&str; 4] = ["--address-sends", "0", "--address-streams", "0"];
@@ -63,7 +62,7 @@ async fn main() -> Result<()> {
 
     rates(&engine, &one).await?;
     behind(&one, &other).await?;
-    foreign(&nats, [&one, &other]).await?;
+    foreign::tabs(&nats, [&one, &other]).await?;
     filling(&engine, &one, &flags).await?;
     stall(&engine, &mut nats, &one, Death::Planned).await?;
     until_ready(&one).await;
@@ -247,49 +246,6 @@ async fn behind(one: &App, other: &App) -> Result<()> {
         median(&later),
         percentile(&later, 0.99)
     );
-    Ok(())
-}
-
-/// Tabs of a further node, which the bench plays: what each costs a node in memory, and when all of them
-/// are known everywhere.
-async fn foreign(nats: &Nats, apps: [&App; 2]) -> Result<()> {
-    let tabs: usize = if quick() { 10_000 } else { 100_000 };
-    let client = async_nats::connect(nats.url(0)).await?;
-    let mut number = 0;
-    let mut say = |rest: String| {
-        number += 1;
-        let said = format!(r#"{{"v":1,"node":"00000000000bec01","n":{number}{rest}}}"#);
-        client.publish("hubbub.presence", said.into())
-    };
-    let before = apps.map(|app| app.memory("VmRSS"));
-    say(r#","s":"beat""#.to_owned()).await?;
-    let begun = Instant::now();
-    for first in (0..tabs).step_by(FOREIGN_TABS_AT_ONCE) {
-        // Here, by a stream, as `rooms::nodes` has it in numbers.
-        let tab = |tab: usize| format!(r#"["{:032x}","name {tab}",9,1]"#, (tab + 1) << 64);
-        let all: Vec<_> = (first..first + FOREIGN_TABS_AT_ONCE).map(tab).collect();
-        let room = first / FOREIGN_TABS_AT_ONCE;
-        say(format!(r#","rooms":{{"foreign-{room}":{{"t":[{}]}}}}"#, all.join(","))).await?;
-    }
-    let last = format!("/rooms/foreign-{}/presence?format=json", tabs / FOREIGN_TABS_AT_ONCE - 1);
-    let all = format!(r#""count":{FOREIGN_TABS_AT_ONCE},"#);
-    for (app, before) in apps.into_iter().zip(before) {
-        let mut connection = Connection::open(app.address()).await?;
-        // What a node says comes in order.
-        while !String::from_utf8_lossy(connection.ask(get(app, &last).as_bytes()).await?)
-            .contains(&all)
-        {
-            assert!(begun.elapsed() < Duration::from_secs(8), "not known before it is dropped");
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        println!(
-            "{tabs} tabs of another node were known after {:.0} ms, in {} bytes each",
-            ms(begun.elapsed()),
-            app.memory("VmRSS").saturating_sub(before) * 1024 / tabs as u64
-        );
-    }
-    say(r#","s":"bye""#.to_owned()).await?;
-    client.flush().await?;
     Ok(())
 }
 

@@ -120,7 +120,7 @@ async fn settle(link: &Link, retention: Retention, left: &Left) -> Result<Opened
                 return Err(crate::nats::LinkError::Stream { stream, why }.into());
             }
             Seen::Missing | Seen::Purged | Seen::Unsure(_) => {
-                tokio::time::sleep(RETRY_INTERVAL).await
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
         }
     }

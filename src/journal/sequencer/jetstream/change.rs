@@ -72,7 +72,7 @@ impl Inner {
         let end = Instant::now() + APPEND_TIMEOUT;
         let post =
             Post { room: &room, id: &once, author: None, payload: entry.encode(&key).into() };
-        match self.publish(&post, told, end).await? {
+        match self.put_until_known(&post, told, end).await? {
             Came::Told(told) => Ok(changed(told)),
             Came::Acked(ack) => self.came_of(&room, target, Seq::new(ack.seq), told, end).await,
         }

@@ -20,7 +20,7 @@ use crate::{
         AppendError, Appended,
         store::{Applied, Wanted},
     },
-    message::{self, Draft, Entry, Key, Message, MessageId, RoomName, Seq, State},
+    message::{self, Author, Draft, Entry, Key, Message, MessageId, RoomName, Seq, State},
     nats::{Ack, Refused},
 };
 
@@ -50,6 +50,7 @@ pub(super) struct Post<'a> {
 }
 
 /// What came of publishing.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub(super) enum Came {
     /// What came back under the key.
     Told(Told),
@@ -135,14 +136,14 @@ impl Inner {
     ) -> Result<Appended, AppendError> {
         let end = Instant::now() + APPEND_TIMEOUT;
         let id = format!("{}:{}", draft.room, draft.key.as_str());
-        let author = draft.author.map(|author| author.to_hex());
+        let author = draft.author.map(Author::to_hex);
         let post = Post {
             room: &draft.room,
             id: &id,
             author: author.as_deref(),
             payload: entry.encode(&draft.key).into(),
         };
-        match self.publish(&post, told, end).await? {
+        match self.put_until_known(&post, told, end).await? {
             Came::Told(told) => self.conclude(draft, entry, told).await,
             Came::Acked(ack) => self.acknowledged(draft, entry, ack, told, end).await,
         }
@@ -154,7 +155,7 @@ impl Inner {
     ///
     /// [`AppendError::NotWritable`] where nothing of it is stored, for certain; and
     /// [`AppendError::Unknown`].
-    pub(super) async fn publish(
+    pub(super) async fn put_until_known(
         &self,
         post: &Post<'_>,
         told: &mut oneshot::Receiver<Told>,
@@ -163,11 +164,19 @@ impl Inner {
         let mut pause = RETRY_INTERVAL;
         // Whether a try may have been stored without a word.
         let mut unsure = false;
+        // Whether one was refused: what comes back then is an earlier one.
+        let mut refused = false;
         loop {
             tokio::select! {
                 // What has come back is the answer, whatever else is said.
                 biased;
-                Ok(told) = &mut *told => return Ok(Came::Told(told)),
+                Ok(told) = &mut *told => {
+                    // It may be faster than the acknowledgement.
+                    if !refused {
+                        self.engine.takes();
+                    }
+                    return Ok(Came::Told(told));
+                }
                 acked = self.try_once(post) => match acked {
                     Ok(ack) => {
                         self.engine.takes();
@@ -176,6 +185,7 @@ impl Inner {
                     }
                     Err(why) if why.is_final() => {
                         self.engine.refuses(&why);
+                        refused = true;
                         if !unsure {
                             return Err(AppendError::NotWritable);
                         }
