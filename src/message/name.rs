@@ -59,6 +59,10 @@ impl Name {
     ///
     /// [`InvalidName`] says why it cannot be taken.
     pub fn parse(raw: &str) -> Result<Self, InvalidName> {
+        // Most are, and a tab's is looked at with each of its requests.
+        if is_plain(raw) {
+            return Ok(Self(raw.into()));
+        }
         let name: String = raw.nfc().collect();
         // Before all else: whoever is told something else may be shown the secret again.
         if looks_marked(&name) {
@@ -143,6 +147,12 @@ impl Name {
     pub fn mark(&self) -> Option<&str> {
         parted(&self.0).1
     }
+}
+
+/// Whether a name is in letters and digits of ASCII, where all rules hold at a glance.
+fn is_plain(raw: &str) -> bool {
+    (1..=Name::MAX_CHARS).contains(&raw.len())
+        && raw.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// The name and the mark in a stored form. Only what [`Name::marked`] makes has one: whatever else has

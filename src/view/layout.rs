@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use maud::{DOCTYPE, Markup, Render, html};
+use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
 use super::href;
 
@@ -46,10 +46,34 @@ impl Render for Reserve {
     }
 }
 
-/// What only a script shows, for `net.js` to put in its place. Until then it stands in an attribute:
-/// text browsers show what is `hidden`, and what stands in a `<template>`.
-pub(crate) fn scripted(part: &Markup) -> Markup {
-    html! { div data-scripted=(part.0) hidden {} }
+/// What only a script shows, for `net.js` to put in its place. Until then it stands in an attribute: text
+/// browsers show what is `hidden`, and what stands in a `<template>`. It is nearly the same for everybody,
+/// and made once: with [`SLOT`]s in it, for what is not.
+pub(crate) struct Scripted(Vec<String>);
+
+/// Where something is put in later: a character that no text of a page has.
+pub(crate) const SLOT: &str = "\u{1}";
+
+impl Scripted {
+    /// The part, with its slots.
+    pub(crate) fn of(part: &Markup) -> Self {
+        let escaped = html! { (part.0) };
+        Self(escaped.0.split(SLOT).map(ToOwned::to_owned).collect())
+    }
+
+    /// The part with as many others in its slots as it has, in their order.
+    pub(crate) fn with(&self, parts: &[&Markup]) -> Markup {
+        debug_assert_eq!(self.0.len(), parts.len() + 1, "a part for each slot");
+        let mut whole = String::from("<div data-scripted=\"");
+        for (at, piece) in self.0.iter().enumerate() {
+            whole += piece;
+            if let Some(part) = parts.get(at) {
+                html! { (part.0) }.render_to(&mut whole);
+            }
+        }
+        whole += "\" hidden></div>";
+        PreEscaped(whole)
+    }
 }
 
 /// A whole page. `scripted` pages load htmx and our script; the others are complete without.

@@ -1,8 +1,14 @@
 //! The page of a room that a tab joined.
 
+use std::sync::LazyLock;
+
 use maud::{Markup, html};
 
-use super::{href, layout, mark, message};
+use super::{
+    href,
+    layout::{self, SLOT, Scripted},
+    mark, message,
+};
 use crate::message::{Key, Message, MessageId, Name, RoomName};
 use crate::paths::{self, Path};
 
@@ -94,15 +100,12 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                             }
                         }
                     }
-                    (layout::scripted(&html! {
-                        button id="newest" type="button" hidden {}
-                        template id="older" { (message::way_to_any()) }
-                    }))
+                    (WAYS.with(&[]))
                     p #missed role="status" {}
                 }
                 @if let Some(rules) = tab.rules { (rules) }
                 (send_form(form))
-                (layout::scripted(&again(room, name, proof)))
+                (again(room, name, proof))
                 // Without script the room is live in a document that never ends, and the form is
                 // in a frame of its own, so that sending reloads neither. `noscript.css` hides
                 // what these two stand for, all but the way to older messages.
@@ -129,18 +132,31 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
     )
 }
 
+/// The ways to the newest message and to older ones.
+static WAYS: LazyLock<Scripted> = LazyLock::new(|| {
+    Scripted::of(&html! {
+        button id="newest" type="button" hidden {}
+        template id="older" { (message::way_to_any()) }
+    })
+});
+
 /// What a tab offers that is no longer joined: its script shows it in place of the send form.
-fn again(room: &RoomName, name: &Name, proof: &str) -> Markup {
-    html! {
-        form id="again" method="post" action=(paths::join(room)) hidden {
-            input type="hidden" name="username" value=(name);
-            input type="hidden" name="again" value=(proof);
+static AGAIN: LazyLock<Scripted> = LazyLock::new(|| {
+    Scripted::of(&html! {
+        form id="again" method="post" action=(SLOT) hidden {
+            input type="hidden" name="username" value=(SLOT);
+            input type="hidden" name="again" value=(SLOT);
             p role="status" {
                 "This tab is no longer in the room. What you were writing is kept."
             }
-            button { "Join again as " span translate="no" { (name) (mark::of(name)) } }
+            button { "Join again as " span translate="no" { (SLOT) } }
         }
-    }
+    })
+});
+
+fn again(room: &RoomName, name: &Name, proof: &str) -> Markup {
+    let shown = html! { (name) (mark::of(name)) };
+    AGAIN.with(&[&html! { (paths::join(room)) }, &html! { (name) }, &html! { (proof) }, &shown])
 }
 
 /// The page inside the frame that holds the send form, for a browser without script.

@@ -47,7 +47,7 @@ fn a_mark_is_kept_in_a_store_and_on_a_stream_and_an_entry_without_one_is_as_it_a
     let change = |state| {
         let message = Message { name: name.clone(), state, ..message.clone() };
         let changed_at = message.sent_at;
-        Entry::Change(Change { id: id(12), changed_at, message, first: None, by: None })
+        Entry::Change(Change { id: id(12), changed_at, message, by: None, first: None })
     };
     let marked = Message { name: name.clone(), ..message.clone() };
     for entry in [Entry::Message(marked), change(State::Edited)] {
