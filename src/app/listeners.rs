@@ -78,6 +78,14 @@ impl Listeners {
                  system, where a proxy is spoken to in plain HTTP"
             ));
         }
+        let is_by_file = served.iter().any(|listener| listener.tcp_address().is_none());
+        if config.user_header.0.is_some() && config.trusted_proxies.0.is_empty() && !is_by_file {
+            return Err(
+                "--user-header: nobody would be believed, and nobody let in; name the proxy with \
+                 --trusted-proxies, or listen on unix:/PATH"
+                    .into(),
+            );
+        }
         if let Some(tls) = &tls {
             served = served.into_iter().map(|listener| listener.with_tls(tls)).collect();
         }

@@ -80,8 +80,8 @@ async fn in_text_browsers_a_room_shows_what_is_there_once_and_each_line_of_a_tex
 async fn in_lynx_one_can_join_and_leave() {
     let Some(shell) = terminal() else { return };
     let app = TestApp::with(&["--log", "hubbub=debug"]);
-    // The name, and Join; past Rooms, and Leave.
-    let keys = ["a", "n", "n", "<tab>", "^J", "<tab>", "^J", "q", "y"];
+    // The name, no secret, and Join; past Rooms, and Leave.
+    let keys = ["a", "n", "n", "<tab>", "<tab>", "^J", "<tab>", "^J", "q", "y"];
     let keys = keys.map(|key| format!("key {key}\\n")).concat();
     let url = app.url("/rooms/lobby");
     let lynx = format!("lynx -accept_all_cookies -nocolor -cmd_script=keys {url}");

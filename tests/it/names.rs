@@ -6,7 +6,13 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Events, Raw, Tab, client, fields, post, text_of, unescape},
-    support::{App, Server, TestApp},
+    support::{
+        App, Server, TestApp,
+        process::{
+            app::{hubbub, run_to_end},
+            directory,
+        },
+    },
 };
 
 /// Joins with these fields.
@@ -225,7 +231,8 @@ async fn a_tab_keeps_its_mark_over_a_restart_and_when_it_joins_again_without_the
 
 #[tokio::test]
 async fn a_name_from_an_untrusted_peer_none_or_two_are_a_403_and_probes_and_files_are_not() {
-    let untrusted = TestApp::with(&["--user-header", "Remote-User"]);
+    let untrusted =
+        TestApp::with(&["--user-header", "Remote-User", "--trusted-proxies", "192.0.2.1"]);
     let trusted =
         TestApp::with(&["--user-header", "Remote-User", "--trusted-proxies", "127.0.0.1"]);
     for (app, names, part) in [
@@ -253,6 +260,16 @@ async fn a_name_from_an_untrusted_peer_none_or_two_are_a_403_and_probes_and_file
     let style = page.split("href=\"").find(|part| part.starts_with("/static/app.")).unwrap();
     let style = style.split('"').next().unwrap();
     assert_eq!(client().get(trusted.url(style)).send().await.unwrap().status(), 200);
+}
+
+#[test]
+fn a_header_that_nobody_would_be_believed_by_is_refused_at_the_start_in_a_line_that_says_how() {
+    let home = directory();
+    let mut start = hubbub(home.path(), "127.0.0.1:0");
+    let (status, said) = run_to_end(start.args(["--user-header", "Remote-User"]));
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert!(said.contains("--user-header: ") && said.contains("--trusted-proxies"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
 }
 
 #[tokio::test]
