@@ -13,6 +13,8 @@ pub(crate) mod own;
 pub(crate) mod presence;
 pub(crate) mod room;
 pub(crate) mod rooms;
+mod text;
+mod tile;
 
 use crate::{
     assets,

@@ -18,7 +18,10 @@
     const RUN = 5 * 60_000 // After a longer pause the name stands there again.
     const format = (options, otherwise) =>
         window.Intl?.DateTimeFormat ? new Intl.DateTimeFormat([], options) : { format: otherwise }
-    const clock = format({ hour: '2-digit', minute: '2-digit' }, (date) => date.toTimeString().slice(0, 5))
+    const [hour, minute] = ['2-digit', '2-digit']
+    const clock = format({ hour, minute }, (date) => date.toTimeString().slice(0, 5))
+    const dated = format({ day: 'numeric', month: 'short', hour, minute }, (date) => date.toString().slice(4, 21))
+    const full = format({ dateStyle: 'full', timeStyle: 'medium' }, (date) => date.toString())
     const calendar = format({ dateStyle: 'full' }, (date) => date.toDateString())
     const relate = (line) => {
         const waits = line.matches('#outbox > :first-child')
@@ -26,6 +29,9 @@
         const sameDay = above?.dataset.day === line.dataset.day
         const run = sameDay && name(above) === name(line) && sent(line) - sent(above) < RUN
         line.classList.toggle('run', run)
+        // An older one has its day with it, and what follows on it has that from there.
+        const short = run || line.dataset.day === calendar.format(new Date())
+        line.querySelector('time').textContent = (short ? clock : dated).format(sent(line))
         const mark = line.previousElementSibling
         if (sameDay && mark?.matches('.day')) mark.remove()
         if (sameDay || mark?.matches('.day')) return
@@ -44,11 +50,14 @@
         for (const line of document.querySelectorAll('.message:not([data-day])')) {
             if (!line.nextSibling && !$('outbox')) continue // It may be parsed by half.
             line.dataset.day = calendar.format(sent(line))
-            line.querySelector('time').textContent = clock.format(sent(line))
+            line.querySelector('time').title = full.format(sent(line))
+            // The colon is for who reads the list without styles, and so without this.
+            const strong = Object.assign(line.querySelector('strong'), { translate: false })
+            strong.textContent = line.dataset.name
             const me = name(document.querySelector('main'))
-            line.classList.toggle('own', name(line) === me)
-            line.querySelector('strong').translate = false
-            if (name(line) === me && !line.matches('[data-removed]')) menu(line)
+            const own = line.classList.toggle('own', name(line) === me)
+            if (own) strong.after(Object.assign(document.createElement('small'), { className: 'you', textContent: ' (you)' }))
+            if (own && !line.matches('[data-removed]')) menu(line)
             relate(line)
             const below = beside(line, 'nextElementSibling')
             if (below?.dataset.day) relate(below)

@@ -33,7 +33,7 @@ fn axe() -> &'static str {
     })
 }
 
-/// What axe-core finds on the page as it stands, in light and in dark.
+/// What axe-core finds on the page as it stands, in light, in dark and in forced colours.
 pub async fn violations(tab: &Tab) -> Vec<String> {
     violations_but(tab, &[]).await
 }
@@ -46,8 +46,12 @@ async fn violations_but(tab: &Tab, rules: &[&str]) -> Vec<String> {
     if tab.eval::<bool>("typeof axe === 'undefined'").await {
         tab.run(axe()).await;
     }
-    for scheme in ["light", "dark"] {
-        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+    for (feature, scheme) in [
+        ("prefers-color-scheme", "light"),
+        ("forced-colors", "active"),
+        ("prefers-color-scheme", "dark"),
+    ] {
+        let media = json!({ "features": [{ "name": feature, "value": scheme }] });
         tab.cdp("Emulation.setEmulatedMedia", media).await;
         let script = r"
             const [rules, done] = arguments
@@ -96,8 +100,14 @@ async fn axe_finds_nothing_in_any_state() {
     for name in ["bob", "eve", "eve", "bob"] {
         post(&app, name, &long).await;
     }
+    post(&app, "bob", &format!("`code`\n```\n{}\n```", "wide ".repeat(60))).await;
     tab.say("my own").await;
     assert_eq!(violations(&tab).await, none, "a room with messages");
+    for opened in ["#people", "#menu"] {
+        tab.open(opened).await;
+        assert_eq!(violations(&tab).await, none, "{opened} is open");
+    }
+    tab.run("document.getElementById('menu').open = false").await;
     tab.scroll(-300).await;
     post(&app, "bob", "new").await;
     tab.until("!document.getElementById('newest').hidden").await;
@@ -182,11 +192,24 @@ async fn everything_can_be_done_by_keyboard() {
     assert_eq!(on().await, "Send");
     let outline = "getComputedStyle(document.activeElement).boxShadow !== 'none' || getComputedStyle(document.activeElement).outlineStyle !== 'none'";
     assert!(tab.eval::<bool>(outline).await, "it is seen where the keyboard is");
-    for expected in ["text", "⋯", "scroller", "secondary", "rooms"] {
+    for expected in ["text", "⋯", "scroller", "me"] {
         press(Key::Tab, true).await;
         assert_eq!(on().await, expected);
     }
+    // The menu is opened, left by Escape, and opened again.
+    let is_open = "document.getElementById('menu').open";
+    press(Key::Space, false).await;
+    tab.until(is_open).await;
     press(Key::Tab, false).await;
+    assert_eq!(on().await, "rooms");
+    press(Key::Escape, false).await;
+    assert!(!tab.eval::<bool>(is_open).await);
+    assert_eq!(on().await, "me");
+    press(Key::Space, false).await;
+    for expected in ["rooms", "secondary"] {
+        press(Key::Tab, false).await;
+        assert_eq!(on().await, expected);
+    }
     // Leaves. By Enter, ChromeDriver presses a second time, on the page that comes: there it joins.
     press(Key::Space, false).await;
     tab.element("#username").await;

@@ -33,6 +33,7 @@ mod noscript;
 mod outage;
 mod presence;
 mod removal;
+mod room;
 mod scroll;
 mod state;
 mod stream;

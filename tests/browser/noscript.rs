@@ -157,7 +157,7 @@ pub async fn without_scripts_one_can_leave(engine: Engine) {
         reqwest::get(url).await.expect("an answer").text().await.expect("a body")
     };
     assert!(here().await.contains("ann"));
-    ann.element("#leave button").await.click().await.unwrap();
+    ann.leave().await;
     ann.element("#username").await;
     assert!(here().await.contains("Nobody is here"), "{}", here().await);
 }

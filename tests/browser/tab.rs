@@ -62,6 +62,20 @@ impl Tab {
         self.mark().await;
     }
 
+    /// Leaves, by the menu in the header.
+    pub async fn leave(&self) {
+        self.open("#menu").await;
+        self.element("#leave button").await.click().await.expect("it can be clicked");
+    }
+
+    /// Opens what a click on its summary opens.
+    pub async fn open(&self, details: &str) {
+        if !self.eval::<bool>(&format!("document.querySelector('{details}').open")).await {
+            let summary = self.element(&format!("{details} summary")).await;
+            summary.click().await.expect("it can be clicked");
+        }
+    }
+
     /// Marks this load of the page, and keeps an eye on it: see [`Tab::is_marked`], [`Tab::twice`].
     pub async fn mark(&self) {
         let script = r"
