@@ -126,19 +126,6 @@
         $('text').focus()
     })
 
-    // A long text grows downwards from where it is, and folded again it is in view. Laid out from the
-    // bottom, the list would push its beginning up.
-    document.addEventListener('change', ({ target }) => {
-        if (!target.closest('.all')) return
-        const line = target.closest('.message')
-        const top = () => line.getBoundingClientRect().top
-        target.checked = !target.checked
-        const before = top()
-        target.checked = !target.checked
-        scroller().scrollTop += top() - before
-        if (!target.checked) line.scrollIntoView({ block: 'nearest' })
-    })
-
     // Of a long list the oldest go, where they are more than a screen above the view, and leave the
     // way to them: enough to scroll in, few enough for a phone.
     const [MOST, KEPT] = [500, 300]

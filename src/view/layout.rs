@@ -33,6 +33,7 @@ static SCRIPTS: LazyLock<Markup> = LazyLock::new(|| {
         script src=(href("swap.js")) {}
         script src=(href("stream.js")) {}
         script src=(href("app.js")) {}
+        script src=(href("fold.js")) {}
         script src=(href("bar.js")) {}
         script src=(href("keys.js")) {}
         script src=(href("draft.js")) {}

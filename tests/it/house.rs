@@ -262,6 +262,7 @@ fn the_pages_scripts_stay_small() {
         "bar.js",
         "door.js",
         "draft.js",
+        "fold.js",
         "keys.js",
         "list.js",
         "net.js",
