@@ -221,15 +221,15 @@ pub async fn the_field_grows_to_six_lines_and_its_button_is_in_it(engine: Engine
             "text.value = '{text}'; text.dispatchEvent(new Event('input', {{ bubbles: true }}))"
         ))
         .await;
-        heights.push(tab.eval::<f64>("document.getElementById('text').offsetHeight").await);
+        heights.push(tab.eval::<u32>("document.getElementById('text').offsetHeight").await);
         let inside = "(() => {
             const [field, button] = ['text', 'send'].map((id) => document.getElementById(id)).map((part) => (part.id === 'send' ? part.querySelector('button') : part).getBoundingClientRect())
             return button.left > field.left && button.right <= field.right && button.top >= field.top && button.bottom <= field.bottom
         })()";
         assert!(tab.eval::<bool>(inside).await, "with {lines} lines");
     }
-    assert_eq!(heights[1] - heights[0], 22.0, "{heights:?}");
-    assert_eq!(heights[2] - heights[0], 5.0 * 22.0, "{heights:?}");
+    assert_eq!(heights[1] - heights[0], 22, "{heights:?}");
+    assert_eq!(heights[2] - heights[0], 5 * 22, "{heights:?}");
     assert_eq!(heights[3..], [heights[2]; 2], "{heights:?}");
     // A word that is longer than the field breaks in it as it does behind it.
     tab.run(
@@ -329,8 +329,8 @@ async fn an_empty_room_says_what_to_do_until_something_is_said() {
     }
     let line: String = tab.eval("document.querySelector('.start code').textContent").await;
     assert!(line.ends_with(&app.url("/rooms/lobby/messages")), "{line}");
-    let link: String = tab.eval("document.querySelector('.start a').pathname").await;
-    assert_eq!(link, "/rooms/lobby");
+    let other: String = tab.eval("document.querySelector('.start a').pathname").await;
+    assert_eq!(other, "/rooms/lobby");
     tab.say("hello").await;
     messages(&tab, 1).await;
     assert!(!tab.element(".start").await.is_displayed().await.unwrap());
