@@ -24,7 +24,7 @@ use crate::{
     metrics::Metrics,
     nats::LinkError,
     paths,
-    rooms::{LeftTabs, Limits, Rooms, Roster},
+    rooms::{LeftTabs, Limits, Rooms, Roster, known_rooms},
     server,
     shutdown::Shutdown,
     web::{self, AppState, Operator, PageCache, Parts, Secret, SecretError, Served, TokenError},
@@ -184,16 +184,9 @@ impl Hubbub {
         let source =
             Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
         let limits = Limits::new(allowed);
-        // What is there stays open; all of it, which is as much as the list of rooms reads once.
         let opened = match config.rooms {
             Openers::Anyone => None,
-            Openers::Operator => {
-                let rooms = journal.rooms(usize::MAX >> 1).await.unwrap_or_else(|why| {
-                    tracing::error!(%why, "which rooms there are cannot be read: none is open");
-                    Vec::new()
-                });
-                Some(rooms.into_iter().map(|(room, _)| room).collect())
-            }
+            Openers::Operator => Some(known_rooms(&journal).await),
         };
         let left = LeftTabs::open(journal.path());
         let rooms =
@@ -229,16 +222,7 @@ impl Hubbub {
             );
         }
         let fed = feed::run(journal.clone(), hub.clone(), published);
-        let (source, stop) = (journal.clone(), shutdown.clone());
-        tasks.spawn(
-            FEED,
-            ends(async move {
-                fed.await;
-                if source.is_closed() {
-                    stop.begun().await; // It is the journal that ended early, not the feed.
-                }
-            }),
-        );
+        spawn_feed(&mut tasks, fed, &journal, &shutdown);
         tasks.spawn("announcements", ends(announcements::run(roster.changes(), hub.clone())));
         if let Some(meeting) = rooms.meet_nodes() {
             tasks.spawn("nodes", ends(meeting));
@@ -274,6 +258,25 @@ impl Hubbub {
         let end = if renewed.load(Ordering::Relaxed) { End::Renewed } else { End::Stopped };
         tasks.finish().map(|()| end)
     }
+}
+
+/// Starts what brings the journal's entries to the hub.
+fn spawn_feed(
+    tasks: &mut Supervisor,
+    fed: impl Future<Output = ()> + Send + 'static,
+    journal: &Journal,
+    shutdown: &Shutdown,
+) {
+    let (source, stop) = (journal.clone(), shutdown.clone());
+    tasks.spawn(
+        FEED,
+        ends(async move {
+            fed.await;
+            if source.is_closed() {
+                stop.begun().await; // It is the journal that ended early, not the feed.
+            }
+        }),
+    );
 }
 
 /// Starts what serves people, the operator, and those who come by plain HTTP.

@@ -51,6 +51,8 @@ pub(crate) use tab::Tab;
 use access::{Access, Action, Who};
 #[cfg(not(feature = "nats"))]
 use alone::Aside;
+pub(crate) use known::known_rooms;
+
 use known::Known;
 #[cfg(feature = "nats")]
 use nodes::Aside;

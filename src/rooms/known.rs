@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Caller, Refusal, Rooms};
-use crate::message::RoomName;
+use crate::{journal::Journal, message::RoomName};
 
 /// Rooms that are remembered to be there: a megabyte. Beyond it all are looked up anew.
 const MAX_KNOWN: usize = 10_000;
@@ -31,6 +31,16 @@ impl Known {
     fn lock(&self) -> MutexGuard<'_, HashSet<RoomName>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The rooms that there are: where only the operator may open further ones, these stay open.
+pub(crate) async fn known_rooms(journal: &Journal) -> HashSet<RoomName> {
+    // All of them, once.
+    let rooms = journal.rooms(usize::MAX >> 1).await.unwrap_or_else(|why| {
+        tracing::error!(%why, "which rooms there are cannot be read: none is open");
+        Vec::new()
+    });
+    rooms.into_iter().map(|(room, _)| room).collect()
 }
 
 impl Rooms {
