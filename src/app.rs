@@ -7,6 +7,7 @@ mod renewal;
 mod supervisor;
 
 use std::{
+    collections::HashSet,
     net::Ipv4Addr,
     sync::{
         Arc,
@@ -21,6 +22,7 @@ use crate::{
     config::{Config, Openers},
     delivery::{announcements, feed, hub::Hub, stream::Source},
     journal::{Journal, OpenError},
+    message::RoomName,
     metrics::Metrics,
     nats::LinkError,
     paths,
@@ -181,16 +183,9 @@ impl Hubbub {
         let source =
             Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
         let limits = Limits::new(allowed);
-        // What is there stays open; all of it, which is as much as the list of rooms reads once.
         let opened = match config.rooms {
             Openers::Anyone => None,
-            Openers::Operator => {
-                let rooms = journal.rooms(usize::MAX >> 1).await.unwrap_or_else(|why| {
-                    tracing::error!(%why, "which rooms there are cannot be read: none is open");
-                    Vec::new()
-                });
-                Some(rooms.into_iter().map(|(room, _)| room).collect())
-            }
+            Openers::Operator => Some(opened(&journal).await),
         };
         let left = LeftTabs::open(journal.path());
         let rooms =
@@ -315,6 +310,16 @@ fn with_operator(
             Err(why.into())
         }
     }
+}
+
+/// The rooms that there are, which stay open: all of them, which is as much as the list of rooms reads
+/// once.
+async fn opened(journal: &Journal) -> HashSet<RoomName> {
+    let rooms = journal.rooms(usize::MAX >> 1).await.unwrap_or_else(|why| {
+        tracing::error!(%why, "which rooms there are cannot be read: none is open");
+        Vec::new()
+    });
+    rooms.into_iter().map(|(room, _)| room).collect()
 }
 
 /// The one line on what was started, and with what.

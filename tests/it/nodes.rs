@@ -3,6 +3,7 @@
 mod limits;
 mod login;
 mod refused;
+mod rules;
 
 use std::time::{Duration, Instant};
 
