@@ -7,6 +7,7 @@ mod renewal;
 mod supervisor;
 
 use std::{
+    collections::HashSet,
     net::Ipv4Addr,
     sync::{
         Arc,
@@ -21,10 +22,11 @@ use crate::{
     config::{Config, Openers},
     delivery::{announcements, feed, hub::Hub, stream::Source},
     journal::{Journal, OpenError},
+    message::RoomName,
     metrics::Metrics,
     nats::LinkError,
     paths,
-    rooms::{LeftTabs, Limits, Rooms, Roster, known_rooms},
+    rooms::{LeftTabs, Limits, Rooms, Roster},
     server,
     shutdown::Shutdown,
     web::{self, AppState, Operator, PageCache, Parts, Secret, SecretError, Served, TokenError},
@@ -186,7 +188,7 @@ impl Hubbub {
         let limits = Limits::new(allowed);
         let opened = match config.rooms {
             Openers::Anyone => None,
-            Openers::Operator => Some(known_rooms(&journal).await),
+            Openers::Operator => Some(opened(&journal).await),
         };
         let left = LeftTabs::open(journal.path());
         let rooms =
@@ -326,6 +328,16 @@ fn with_operator(
             Err(why.into())
         }
     }
+}
+
+/// The rooms that there are, which stay open: all of them, which is as much as the list of rooms reads
+/// once.
+async fn opened(journal: &Journal) -> HashSet<RoomName> {
+    let rooms = journal.rooms(usize::MAX >> 1).await.unwrap_or_else(|why| {
+        tracing::error!(%why, "which rooms there are cannot be read: none is open");
+        Vec::new()
+    });
+    rooms.into_iter().map(|(room, _)| room).collect()
 }
 
 /// The one line on what was started, and with what.

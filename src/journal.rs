@@ -194,6 +194,16 @@ impl Journal {
         self.sequencer.append(draft).await
     }
 
+    /// What a draft is that was sent before under its key; `None` where it was not, or something else
+    /// was.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the file cannot be read.
+    pub(crate) async fn sent_before(&self, draft: Draft) -> Result<Option<Appended>, ReadError> {
+        self.store.read(Lane::Page, move |reader| reader.sent_before(&draft)).await
+    }
+
     /// Up to `limit` entries of `room` after `seq`, oldest first; fewer where they are long.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 mod access;
 #[cfg(not(feature = "nats"))]
 mod alone;
+mod ban;
 mod enforce;
 mod erase;
 mod join;
@@ -38,6 +39,7 @@ use crate::{
 pub(crate) use access::{Denied, EDIT_TIME, MIN_PROOF_CHARS, Pass, Proof};
 #[cfg(not(feature = "nats"))]
 pub(crate) use alone::Nodes;
+pub(crate) use ban::{Culprit, NewBan};
 pub(crate) use left::LeftTabs;
 pub(crate) use limits::{Allowed, AnswerPermit, Limits, TooMuch};
 pub(crate) use listen::{Cursor, Listen};
@@ -45,14 +47,12 @@ pub(crate) use listen::{Cursor, Listen};
 pub(crate) use nodes::Nodes;
 pub(crate) use revise::Allowance;
 pub(crate) use roster::{Lapsed, NameTaken, Presence, Roster};
-pub(crate) use rule::{Culprit, MAX_HOURS, MAX_SLOW_SECONDS, MAX_WAIT_MINUTES, NewBan};
+pub(crate) use rule::{MAX_HOURS, MAX_SLOW_SECONDS, MAX_WAIT_MINUTES};
 pub(crate) use tab::Tab;
 
 use access::{Access, Action, Who};
 #[cfg(not(feature = "nats"))]
 use alone::Aside;
-pub(crate) use known::known_rooms;
-
 use known::Known;
 #[cfg(feature = "nats")]
 use nodes::Aside;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
 };
 
 use jiff::Timestamp;
@@ -12,8 +12,13 @@ use tokio::sync::watch;
 use crate::message::Act;
 use crate::message::{Ban, RoomName, RoomRules, Rule, RuleKey, Ruling, Seq, StandingRule};
 
-/// Rules that there may be: bans and rooms together, some 300 bytes each.
-pub(crate) const MAX_RULES: usize = 100_000;
+/// Rooms with rules of their own that there may be, some 300 bytes each; anybody can make private ones,
+/// as many in a minute as other rooms.
+const MAX_ROOMS: usize = 100_000;
+
+/// Bans that there may be, some 300 bytes each: all of them are looked through at each send, in some
+/// tens of microseconds.
+const MAX_BANS: usize = 10_000;
 
 /// The rules; clones share them.
 #[derive(Clone, Default)]
@@ -32,56 +37,84 @@ struct Book {
     bans: HashMap<String, (Seq, Arc<Ban>)>,
 }
 
+impl Book {
+    fn write(&mut self, seq: Seq, key: RuleKey, rule: Option<Rule>) {
+        match (key, rule) {
+            (RuleKey::Room(room), Some(Rule::Room(rules))) => {
+                self.rooms.insert(room, (seq, Arc::new(rules)));
+            }
+            (RuleKey::Ban(id), Some(Rule::Ban(ban))) => {
+                self.bans.insert(id, (seq, Arc::new(ban)));
+            }
+            (RuleKey::Room(room), _) => drop(self.rooms.remove(&room)),
+            (RuleKey::Ban(id), _) => drop(self.bans.remove(&id)),
+        }
+    }
+}
+
 impl Rulebook {
     /// One with these rules.
     pub(super) fn new(rules: Vec<StandingRule>) -> Self {
         let rulebook = Self::default();
         for StandingRule { seq, key, rule } in rules {
-            rulebook.write(seq, key, Some(rule));
+            rulebook.book().write(seq, key, Some(rule));
         }
         rulebook
     }
 
     /// Takes in a ruling that became durable.
-    pub(super) fn apply(&self, seq: Seq, ruling: &Ruling) {
+    pub(crate) fn apply(&self, seq: Seq, ruling: &Ruling) {
         let room = match (&ruling.key, &ruling.rule) {
             (RuleKey::Room(room), _) => Some(room.clone()),
             (RuleKey::Ban(_), Some(Rule::Ban(ban))) => ban.room.clone(),
             // Nobody is to be put out.
             (RuleKey::Ban(_), _) => {
-                self.write(seq, ruling.key.clone(), ruling.rule.clone());
+                self.book().write(seq, ruling.key.clone(), ruling.rule.clone());
                 return;
             }
         };
-        self.write(seq, ruling.key.clone(), ruling.rule.clone());
+        let mut book = self.book();
+        book.write(seq, ruling.key.clone(), ruling.rule.clone());
+        let now = crate::message::now();
+        book.bans.retain(|_, (_, ban)| ban.until > now);
+        drop(book);
         self.0.changed.send_modify(|changed| {
             changed.insert(room);
         });
     }
 
-    fn write(&self, seq: Seq, key: RuleKey, rule: Option<Rule>) {
-        let mut book = self.0.book.write().unwrap_or_else(PoisonError::into_inner);
-        match (key, rule) {
-            (RuleKey::Room(room), Some(Rule::Room(rules))) => {
-                book.rooms.insert(room, (seq, Arc::new(rules)));
-            }
-            (RuleKey::Ban(id), Some(Rule::Ban(ban))) => {
-                book.bans.insert(id, (seq, Arc::new(ban)));
-            }
-            (RuleKey::Room(room), _) => drop(book.rooms.remove(&room)),
-            (RuleKey::Ban(id), _) => drop(book.bans.remove(&id)),
-        }
-        let now = crate::message::now();
-        book.bans.retain(|_, (_, ban)| ban.until > now);
+    fn book(&self) -> RwLockWriteGuard<'_, Book> {
+        self.0.book.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read<T>(&self, read: impl FnOnce(&Book) -> T) -> T {
         read(&self.0.book.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.read(|book| book.rooms.len() + book.bans.len())
+    /// Whether there is room for what is to stand under a key: also where there is none for more, what
+    /// stands there is replaced.
+    pub(super) fn has_room_for(&self, key: &RuleKey) -> bool {
+        self.read(|book| match key {
+            RuleKey::Room(room) => book.rooms.len() < MAX_ROOMS || book.rooms.contains_key(room),
+            RuleKey::Ban(id) => book.bans.len() < MAX_BANS || book.bans.contains_key(id),
+        })
+    }
+
+    /// Puts as many there as may be.
+    #[cfg(test)]
+    pub(super) fn fill(&self) {
+        let until = Timestamp::MAX;
+        let whom = crate::message::Banned::Browser(String::new());
+        let ban = Ban { whom, name: String::new(), room: None, until, reason: String::new() };
+        let mut book = self.book();
+        for number in 0..MAX_BANS {
+            let key = RuleKey::Ban(number.to_string());
+            book.write(Seq::new(1), key, Some(Rule::Ban(ban.clone())));
+        }
+        for number in 0..MAX_ROOMS {
+            let key = RuleKey::Room(RoomName::stored(&format!("room-{number}")));
+            book.write(Seq::new(1), key, Some(Rule::Room(RoomRules::default())));
+        }
     }
 
     /// Those that are on no stream, as they would be put there.
@@ -128,14 +161,6 @@ impl Rulebook {
         });
         rooms.sort_unstable_by(|one: &(RoomName, _), other| one.0.cmp(&other.0));
         rooms
-    }
-
-    /// Those of them that are private.
-    pub(crate) fn private_rooms(&self) -> Vec<RoomName> {
-        self.read(|book| {
-            let private = book.rooms.iter().filter(|(_, (_, rules))| rules.private);
-            private.map(|(room, _)| room.clone()).collect()
-        })
     }
 
     /// The bans that hold now, those that end last first.

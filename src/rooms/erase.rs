@@ -30,7 +30,7 @@ impl Rooms {
         }
         let found = self.journal().signed(room, id.seq()).await?.ok_or(Refusal::NoMessage)?;
         let author = found.author.ok_or(Refusal::NotKnown)?;
-        let of = Chosen { room: Some(room.clone()), author: Some(author), name: None };
+        let of = Chosen { room: Some(room.clone()), author: Some(author), ..Chosen::default() };
         self.revise_all(caller, of, &Revision::Remove).await
     }
 
@@ -47,10 +47,14 @@ impl Rooms {
     ) -> Result<usize, Refusal> {
         match room {
             Some(room) => self.check_role(caller, room, Role::Host)?,
-            None if caller.operator => {}
-            None => return Err(super::Denied::NotModerator.into()),
+            None => Self::check_operator(caller)?,
         }
-        let of = Chosen { room: room.cloned(), author: None, name: Some(name.clone()) };
+        let of = Chosen {
+            removed: true,
+            room: room.cloned(),
+            name: Some(name.clone()),
+            ..Chosen::default()
+        };
         self.revise_all(caller, of, &Revision::Erase).await
     }
 
@@ -65,7 +69,7 @@ impl Rooms {
         room: &RoomName,
     ) -> Result<usize, Refusal> {
         self.check_role(caller, room, Role::Host)?;
-        let of = Chosen { room: Some(room.clone()), ..Chosen::default() };
+        let of = Chosen { removed: true, room: Some(room.clone()), ..Chosen::default() };
         let erased = self.revise_all(caller, of, &Revision::Erase).await?;
         self.empty(caller, room, self.journal().last()).await?;
         Ok(erased)
@@ -85,7 +89,7 @@ impl Rooms {
             let Some((_, last)) = places.last() else { return Ok(count) };
             after = *last;
             // Together, so that they share syncs; the queue of the journal takes twice as many.
-            let mut changes: JoinSet<_> = places
+            let mut changing: JoinSet<_> = places
                 .into_iter()
                 .map(|(room, seq)| {
                     let (journal, by) = (self.journal().clone(), caller.who());
@@ -93,7 +97,7 @@ impl Rooms {
                     async move { journal.change(&room, seq, revision, Some(by)).await }
                 })
                 .collect();
-            while let Some(changed) = changes.join_next().await {
+            while let Some(changed) = changing.join_next().await {
                 let changed = changed.map_err(|_| AppendError::Closed)?;
                 count += usize::from(matches!(changed?, Changed::Stored(_)));
             }

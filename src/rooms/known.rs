@@ -33,16 +33,6 @@ impl Known {
     }
 }
 
-/// The rooms that there are: where only the operator may open further ones, these stay open.
-pub(crate) async fn known_rooms(journal: &Journal) -> HashSet<RoomName> {
-    // All of them, once.
-    let rooms = journal.rooms(usize::MAX >> 1).await.unwrap_or_else(|why| {
-        tracing::error!(%why, "which rooms there are cannot be read: none is open");
-        Vec::new()
-    });
-    rooms.into_iter().map(|(room, _)| room).collect()
-}
-
 impl Rooms {
     /// Whether `caller` may send to `room`, where that makes it.
     ///

@@ -126,7 +126,7 @@ impl Batch<'_> {
         }
         match (&revision, first) {
             (Revision::Remove | Revision::Erase, Some(first)) => {
-                self.note_erasure(target, &first.key)?
+                self.note_erasure(target, &first.key)?;
             }
             // Its text came too late to be anybody's.
             (Revision::Edit(_), _) if changed == Changed::Removed => {

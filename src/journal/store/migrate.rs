@@ -110,7 +110,7 @@ const STEPS: [&str; 6] = [
     ALTER TABLE journal ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;
     ",
     // Rules, by what they are about; `until` is when one ends by itself. What was done, for the
-    // operator, in the order of its doing: `line` counts.
+    // operator: `line` counts them as they come, which on a node that has to catch up may be late.
     "
     CREATE TABLE rules (
         key TEXT PRIMARY KEY,
@@ -128,6 +128,7 @@ const STEPS: [&str; 6] = [
         room TEXT,
         target TEXT
     ) STRICT;
+    CREATE UNIQUE INDEX acts_by_seq ON acts (seq);
     ",
 ];
 

@@ -178,7 +178,7 @@ pub async fn a_room_keeps_as_many_messages_whatever_is_changed_in_it(bench: Benc
 }
 
 /// The files below a directory that hold any of these, and whose.
-fn files_with(home: &Path, words: &[&str]) -> Vec<String> {
+pub(super) fn files_with(home: &Path, words: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for file in std::fs::read_dir(home).into_iter().flatten().flatten() {
         let path = file.path();

@@ -1,6 +1,6 @@
 //! Where a room is moderated: its rules, its links, its bans, and what was said there.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use axum::{
     extract::{RawPathParams, State},
@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use ipnet::IpNet;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::super::{
@@ -282,7 +283,9 @@ pub(super) fn reason(form: &PageForm) -> Result<String, Error> {
 /// An address, or several by a network.
 pub(super) fn network(raw: &str) -> Result<IpNet, Error> {
     let raw = raw.trim();
-    let net = raw.parse().or_else(|_| raw.parse::<std::net::IpAddr>().map(IpNet::from));
+    // As callers' addresses are compared: one of IPv4 that is written as one of IPv6 is that of IPv4.
+    let one = |ip: IpAddr| IpNet::from(ip.to_canonical());
+    let net = raw.parse().or_else(|_| raw.parse().map(one));
     let net = net.map_err(|_| {
         Error::Invalid("An address is as 192.0.2.7, 2001:db8::7, or 192.0.2.0/24.".to_owned())
     })?;
@@ -300,7 +303,9 @@ fn rules_object(rules: &RoomRules) -> serde_json::Value {
 }
 
 fn link_object(link: &Link) -> serde_json::Value {
-    let until = (link.until > 0).then(|| view::moderate::time(link.until));
+    let until =
+        (link.until > 0).then(|| Timestamp::from_second(link.until).unwrap_or(Timestamp::MAX));
+    let until = until.map(|until| format!("{until:.0}"));
     json!({"link": link.id, "role": link.role.as_str(), "until": until})
 }
 

@@ -109,7 +109,7 @@ pub(crate) async fn lift(
 ) -> Result<Response, Error> {
     let id = param(&params, "ban")?;
     if !caller.operator {
-        return Err(Refusal::from(Denied::NotModerator).into());
+        return Err(Refusal::from(Denied::NotOperator).into());
     }
     state.rooms.lift(&caller, None, id).await?;
     Ok(done(&headers, json!({"lifted": id}), &paths::OPERATOR_BANS.to_string()))

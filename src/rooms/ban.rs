@@ -1,0 +1,180 @@
+//! Keeping somebody out, of a room or of all.
+
+use std::{sync::Arc, time::Duration};
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use super::{Caller, Refusal, Rooms};
+use crate::message::{
+    Act, Author, Ban, Banned, MessageId, Role, RoomName, Rule, RuleKey, Ruling, now,
+};
+
+/// Addresses of IPv6 that one person has: a network of this length.
+const IPV6_PREFIX: u8 = 64;
+
+/// Whom a ban is to keep out, as somebody says it.
+#[derive(Clone, Debug)]
+pub(crate) enum Culprit {
+    /// Whoever sent this message, by the browser.
+    Sender(MessageId),
+    /// Whoever sent this message, by the address that it came from.
+    AddressOf(MessageId),
+    /// These addresses.
+    Address(IpNet),
+    /// Who has the name and the mark of this message.
+    NameOf(MessageId),
+}
+
+/// A ban that is to be made.
+#[derive(Clone, Debug)]
+pub(crate) struct NewBan {
+    /// Whom.
+    pub culprit: Culprit,
+    /// From where the message is.
+    pub room: RoomName,
+    /// Whether from all rooms.
+    pub everywhere: bool,
+    /// For how long.
+    pub time: Duration,
+    /// Why.
+    pub reason: String,
+}
+
+impl Rooms {
+    /// Keeps somebody out, and puts out who is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], by the rules of access or the journal; [`Refusal::NoMessage`]; and
+    /// [`Refusal::NotKnown`] where nothing is known of who is meant.
+    pub(crate) async fn ban(&self, caller: &Caller, new: NewBan) -> Result<String, Refusal> {
+        let NewBan { culprit, room, everywhere, time, reason } = new;
+        self.check_role(caller, &room, Role::Moderate)?;
+        if everywhere {
+            Self::check_operator(caller)?;
+        }
+        let found = self.find(&room, culprit).await?;
+        let room = (!everywhere).then_some(room);
+        self.put_ban(caller, found, room, time, reason).await
+    }
+
+    async fn put_ban(
+        &self,
+        caller: &Caller,
+        (whom, name): (Banned, String),
+        room: Option<RoomName>,
+        time: Duration,
+        reason: String,
+    ) -> Result<String, Refusal> {
+        let until =
+            Timestamp::from_second(now().as_second().saturating_add_unsigned(time.as_secs()));
+        let id = format!("{:016x}", rand::random::<u64>());
+        let act = Act {
+            by: caller.who(),
+            what: format!("ban {}", whom.what()),
+            room: room.clone(),
+            target: Some(id.clone()),
+        };
+        let ban = Ban { whom, name, room, until: until.unwrap_or(Timestamp::MAX), reason };
+        let key = RuleKey::Ban(id.clone());
+        let ruling = Ruling { key, rule: Some(Rule::Ban(ban)), act };
+        self.journal().rule(ruling, None).await?;
+        Ok(id)
+    }
+
+    /// Keeps addresses out of all rooms, by the operator.
+    ///
+    /// # Errors
+    ///
+    /// As [`Rooms::ban`].
+    pub(crate) async fn ban_everywhere(
+        &self,
+        caller: &Caller,
+        address: IpNet,
+        time: Duration,
+        reason: String,
+    ) -> Result<String, Refusal> {
+        Self::check_operator(caller)?;
+        self.put_ban(caller, (Banned::Address(address), String::new()), None, time, reason).await
+    }
+
+    async fn find(&self, room: &RoomName, culprit: Culprit) -> Result<(Banned, String), Refusal> {
+        let id = match culprit {
+            Culprit::Address(net) => return Ok((Banned::Address(net), String::new())),
+            Culprit::Sender(ref id) | Culprit::AddressOf(ref id) | Culprit::NameOf(ref id) => id,
+        };
+        if id.epoch() != self.journal().epoch() {
+            return Err(Refusal::NoMessage);
+        }
+        let found = self.journal().signed(room, id.seq()).await?.ok_or(Refusal::NoMessage)?;
+        let name = found.message.name.as_str().to_owned();
+        let whom = match culprit {
+            Culprit::Sender(_) => {
+                let browser = found.author.and_then(Author::browser).ok_or(Refusal::NotKnown)?;
+                Banned::Browser(browser)
+            }
+            // One that is not proven is anybody's.
+            Culprit::NameOf(_) if found.message.name.mark().is_none() => {
+                return Err(Refusal::NotProven);
+            }
+            Culprit::NameOf(_) => Banned::Name(found.message.name.to_stored().to_owned()),
+            _ => {
+                let ip = self.0.senders.address(id.seq()).ok_or(Refusal::NotKnown)?;
+                let prefix = if ip.is_ipv6() { IPV6_PREFIX } else { 32 };
+                Banned::Address(IpNet::new_assert(ip, prefix).trunc())
+            }
+        };
+        Ok((whom, name))
+    }
+
+    /// Lifts a ban.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], by the rules of access or the journal; and [`Refusal::NoSuchBan`].
+    pub(crate) async fn lift(
+        &self,
+        caller: &Caller,
+        room: Option<&RoomName>,
+        id: &str,
+    ) -> Result<(), Refusal> {
+        let bans = self.rulebook().bans(now());
+        let ban = bans
+            .iter()
+            .find(|(its, ban)| its == id && (room.is_none() || ban.room.as_ref() == room));
+        let (_, ban) = ban.ok_or(Refusal::NoSuchBan)?;
+        match &ban.room {
+            Some(room) => self.check_role(caller, room, Role::Moderate)?,
+            None => Self::check_operator(caller)?,
+        }
+        let act = Act {
+            by: caller.who(),
+            what: "lift".to_owned(),
+            room: ban.room.clone(),
+            target: Some(id.to_owned()),
+        };
+        let ruling = Ruling { key: RuleKey::Ban(id.to_owned()), rule: None, act };
+        self.journal().rule(ruling, None).await?;
+        Ok(())
+    }
+
+    /// The bans of a room, or, for the operator, all.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Denied`].
+    pub(crate) fn bans(
+        &self,
+        caller: &Caller,
+        room: Option<&RoomName>,
+    ) -> Result<Vec<(String, Arc<Ban>)>, Refusal> {
+        match room {
+            Some(room) => self.check_role(caller, room, Role::Moderate)?,
+            None => Self::check_operator(caller)?,
+        }
+        let mut bans = self.rulebook().bans(now());
+        bans.retain(|(_, ban)| room.is_none() || ban.room.as_ref() == room);
+        Ok(bans)
+    }
+}
