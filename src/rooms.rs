@@ -131,6 +131,12 @@ pub(crate) enum Refusal {
     /// There is no such ban.
     #[error("no such ban")]
     NoSuchBan,
+    /// A moderator's ban would be of too many, or for too long.
+    #[error("a ban too wide")]
+    TooWide,
+    /// The room has as many bans as its moderators may make.
+    #[error("too many bans")]
+    TooManyBans,
     /// Anybody can take the name that is meant.
     #[error("the name is not proven")]
     NotProven,

@@ -105,7 +105,14 @@ impl Rulebook {
     pub(super) fn fill(&self) {
         let until = Timestamp::MAX;
         let whom = crate::message::Banned::Browser(String::new());
-        let ban = Ban { whom, name: String::new(), room: None, until, reason: String::new() };
+        let ban = Ban {
+            whom,
+            name: String::new(),
+            room: None,
+            until,
+            reason: String::new(),
+            by_operator: false,
+        };
         let mut book = self.book();
         for number in 0..MAX_BANS {
             let key = RuleKey::Ban(number.to_string());

@@ -109,6 +109,9 @@ pub struct Ban {
     pub until: Timestamp,
     /// Why, for the one who is kept out.
     pub reason: String,
+    /// Whether the operator said so: then it binds who moderates as well, and nobody else lifts it.
+    #[serde(default)]
+    pub by_operator: bool,
 }
 
 /// What was done, for the log of the operator: never what somebody said, and never an address.
@@ -335,6 +338,7 @@ mod tests {
             room: RoomName::parse("lobby").ok(),
             until: Timestamp::from_second(1_795_000_000).unwrap(),
             reason: "noise".into(),
+            by_operator: true,
         }
     }
 

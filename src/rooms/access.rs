@@ -7,7 +7,6 @@ mod slow;
 use std::{
     cell::LazyCell,
     collections::HashSet,
-    net::IpAddr,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
@@ -18,6 +17,7 @@ use super::{Caller, Tab};
 use crate::{
     journal::Rulebook,
     message::{Author, Ban, Link, Name, Role, RoomName, RoomRules, now},
+    subscriber::subscriber,
 };
 
 pub(super) use revision::may_still_be_edited;
@@ -211,21 +211,41 @@ impl Access {
         if role == Some(Role::Read) && action != Action::Stay {
             return Err(Denied::ReadOnly);
         }
-        if role.is_none_or(|role| role < Role::Moderate)
-            && let Some(ban) = self.ban(caller.ip, room, who)
-        {
-            return Err(Denied::Banned(ban));
-        }
-        if action == Action::Send { self.check_send(role, room, who) } else { Ok(()) }
+        self.check_ban(caller, room, who)?;
+        if action == Action::Send { self.check_send(caller, role, room, who) } else { Ok(()) }
     }
 
-    fn ban(&self, ip: Option<IpAddr>, room: &RoomName, who: Who<'_>) -> Option<Arc<Ban>> {
+    /// Whether somebody is not kept out of a room. The operator is by nothing, and who moderates by
+    /// nothing but the operator's word.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::Banned`].
+    pub(super) fn check_ban(
+        &self,
+        caller: &Caller,
+        room: &RoomName,
+        who: Who<'_>,
+    ) -> Result<(), Denied> {
+        if caller.operator {
+            return Ok(());
+        }
+        let moderates = self.role(caller, room) >= Some(Role::Moderate);
         // Made at the first ban that there is: mostly there is none.
         let browser = LazyCell::new(|| who.browser());
-        self.rulebook.ban(room, now(), |ban| ban.whom.is(browser.as_deref(), ip, who.name))
+        let ban = self.rulebook.ban(room, now(), |ban| {
+            (ban.by_operator || !moderates) && ban.whom.is(browser.as_deref(), caller.ip, who.name)
+        });
+        ban.map_or(Ok(()), |ban| Err(Denied::Banned(ban)))
     }
 
-    fn check_send(&self, role: Option<Role>, room: &RoomName, who: Who<'_>) -> Result<(), Denied> {
+    fn check_send(
+        &self,
+        caller: &Caller,
+        role: Option<Role>,
+        room: &RoomName,
+        who: Who<'_>,
+    ) -> Result<(), Denied> {
         let Some(rules) = self.rulebook.room(room) else { return Ok(()) };
         if role >= Some(Role::Moderate) {
             return Ok(());
@@ -242,22 +262,26 @@ impl Access {
         }
         if rules.slow_seconds > 0 {
             let every = Duration::from_secs(rules.slow_seconds.into());
-            let sender = match (who.tab, who.name) {
-                (Some(tab), _) => &tab.id,
-                (None, Some(name)) => name.as_str(),
-                (None, None) => "",
-            };
-            let taken = self.slow.take(room, sender, every);
+            let taken = self.slow.take(room, &sender(caller, who), every);
             return taken.map_err(|wait| Denied::Slow { wait, every });
         }
         Ok(())
     }
 
     /// What was taken for a message was not stored: the next may come at once.
-    pub(super) fn give_back(&self, room: &RoomName, who: Who<'_>) {
-        let sender = who.tab.map_or(who.name.map_or("", Name::as_str), |tab| &tab.id);
-        self.slow.give_back(room, sender);
+    pub(super) fn give_back(&self, caller: &Caller, room: &RoomName, who: Who<'_>) {
+        if self.rulebook.room(room).is_some_and(|rules| rules.slow_seconds > 0) {
+            self.slow.give_back(room, &sender(caller, who));
+        }
     }
+}
+
+/// Who is to wait in slow mode: a browser, whatever its tabs are called; of programs, who has the
+/// address; and where that is none that counts, who has the name.
+fn sender(caller: &Caller, who: Who<'_>) -> String {
+    let browser = who.browser().or_else(|| who.tab.map(|tab| tab.id.clone()));
+    let address = || caller.ip.map(|ip| subscriber(ip).to_string());
+    browser.or_else(address).unwrap_or_else(|| who.name.map_or("", Name::as_str).to_owned())
 }
 
 #[cfg(test)]

@@ -13,6 +13,16 @@ use crate::message::{
 /// Addresses of IPv6 that one person has: a network of this length.
 const IPV6_PREFIX: u8 = 64;
 
+/// The widest networks that a moderator may keep out: a small provider's. Only the operator bans more.
+const MIN_PREFIX_V4: u8 = 24;
+const MIN_PREFIX_V6: u8 = 48;
+
+/// The longest that a moderator may keep somebody out.
+const MAX_MODERATOR_TIME: Duration = Duration::from_hours(30 * 24);
+
+/// Bans of one room by its moderators at a time.
+const MAX_ROOM_BANS: usize = 1_000;
+
 /// Whom a ban is to keep out, as somebody says it.
 #[derive(Clone, Debug)]
 pub(crate) enum Culprit {
@@ -54,9 +64,35 @@ impl Rooms {
         if everywhere {
             Self::check_operator(caller)?;
         }
+        if !caller.operator {
+            self.check_modest(caller, &room, &culprit, time)?;
+        }
         let found = self.find(&room, culprit).await?;
         let room = (!everywhere).then_some(room);
         self.put_ban(caller, found, room, time, reason).await
+    }
+
+    /// Whether a ban is no more than who moderates one room may say.
+    fn check_modest(
+        &self,
+        caller: &Caller,
+        room: &RoomName,
+        culprit: &Culprit,
+        time: Duration,
+    ) -> Result<(), Refusal> {
+        self.0.limits.send(caller.ip)?;
+        if let Culprit::Address(net) = culprit {
+            let least = if net.addr().is_ipv4() { MIN_PREFIX_V4 } else { MIN_PREFIX_V6 };
+            if net.prefix_len() < least {
+                return Err(Refusal::TooWide);
+            }
+        }
+        if time > MAX_MODERATOR_TIME {
+            return Err(Refusal::TooWide);
+        }
+        let bans = self.rulebook().bans(now());
+        let here = bans.iter().filter(|(_, ban)| ban.room.as_ref() == Some(room)).count();
+        if here >= MAX_ROOM_BANS { Err(Refusal::TooManyBans) } else { Ok(()) }
     }
 
     async fn put_ban(
@@ -76,7 +112,14 @@ impl Rooms {
             room: room.clone(),
             target: Some(id.clone()),
         };
-        let ban = Ban { whom, name, room, until: until.unwrap_or(Timestamp::MAX), reason };
+        let ban = Ban {
+            whom,
+            name,
+            room,
+            until: until.unwrap_or(Timestamp::MAX),
+            reason,
+            by_operator: caller.operator,
+        };
         let key = RuleKey::Ban(id.clone());
         let ruling = Ruling { key, rule: Some(Rule::Ban(ban)), act };
         self.journal().rule(ruling, None).await?;
@@ -145,8 +188,8 @@ impl Rooms {
             .find(|(its, ban)| its == id && (room.is_none() || ban.room.as_ref() == room));
         let (_, ban) = ban.ok_or(Refusal::NoSuchBan)?;
         match &ban.room {
-            Some(room) => self.check_role(caller, room, Role::Moderate)?,
-            None => Self::check_operator(caller)?,
+            Some(room) if !ban.by_operator => self.check_role(caller, room, Role::Moderate)?,
+            _ => Self::check_operator(caller)?,
         }
         let act = Act {
             by: caller.who(),

@@ -83,8 +83,8 @@ impl Rooms {
             return;
         }
         for (tab, name) in self.0.roster.tabs(room) {
-            if !with_stream.contains(&*tab) && self.ban_of(room, &tab, None, Some(&name)).is_some()
-            {
+            let known = (None, Some(&name));
+            if !with_stream.contains(&*tab) && self.ban_of(room, &tab, known, false).is_some() {
                 self.0.roster.leave(room, &tab);
             }
         }
@@ -94,11 +94,13 @@ impl Rooms {
         &self,
         room: &RoomName,
         tab: &str,
-        ip: Option<IpAddr>,
-        name: Option<&Name>,
+        (ip, name): (Option<IpAddr>, Option<&Name>),
+        moderates: bool,
     ) -> Option<Arc<Ban>> {
         let browser = Author::of_tab(tab).browser();
-        self.rulebook().ban(room, now(), |ban| ban.whom.is(browser.as_deref(), ip, name))
+        self.rulebook().ban(room, now(), |ban| {
+            (ban.by_operator || !moderates) && ban.whom.is(browser.as_deref(), ip, name)
+        })
     }
 
     fn may_stay(&self, room: &RoomName, reader: &ReaderTag) -> bool {
@@ -112,9 +114,8 @@ impl Rooms {
             return false;
         }
         let Some(tab) = &reader.tab else { return true };
-        if role >= Some(crate::message::Role::Moderate) {
-            return true;
-        }
-        self.ban_of(room, tab, reader.ip, reader.name.as_ref()).is_none()
+        let moderates = role >= Some(crate::message::Role::Moderate);
+        let known = (reader.ip, reader.name.as_ref());
+        self.ban_of(room, tab, known, moderates).is_none()
     }
 }

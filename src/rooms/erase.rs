@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 use super::{Caller, Refusal, Rooms};
 use crate::{
     journal::{AppendError, Changed, Chosen, Revision},
-    message::{MessageId, Name, Role, RoomName, Seq},
+    message::{Act, Ban, Banned, MessageId, Name, Role, RoomName, Rule, RuleKey, Ruling, Seq, now},
 };
 
 /// Messages that are looked up at a time.
@@ -55,7 +55,34 @@ impl Rooms {
             name: Some(name.clone()),
             ..Chosen::default()
         };
-        self.revise_all(caller, of, &Revision::Erase).await
+        let erased = self.revise_all(caller, of, &Revision::Erase).await?;
+        let is_meant =
+            |ban: &Ban| ban.name == name.as_str() && (room.is_none() || ban.room.as_ref() == room);
+        self.forget_names(caller, is_meant).await?;
+        Ok(erased)
+    }
+
+    /// Bans stay, and do not say of whom they are.
+    async fn forget_names(
+        &self,
+        caller: &Caller,
+        is_meant: impl Fn(&Ban) -> bool,
+    ) -> Result<(), Refusal> {
+        for (id, ban) in self.rulebook().bans(now()) {
+            if !is_meant(&ban) || matches!(ban.whom, Banned::Name(_)) {
+                continue;
+            }
+            let act = Act {
+                by: caller.who(),
+                what: "erase".to_owned(),
+                room: ban.room.clone(),
+                target: Some(id.clone()),
+            };
+            let ban = Ban { name: String::new(), reason: String::new(), ..Ban::clone(&ban) };
+            let ruling = Ruling { key: RuleKey::Ban(id), rule: Some(Rule::Ban(ban)), act };
+            self.journal().rule(ruling, None).await?;
+        }
+        Ok(())
     }
 
     /// Erases all that was said in a room.
@@ -71,6 +98,7 @@ impl Rooms {
         self.check_role(caller, room, Role::Host)?;
         let of = Chosen { removed: true, room: Some(room.clone()), ..Chosen::default() };
         let erased = self.revise_all(caller, of, &Revision::Erase).await?;
+        self.forget_names(caller, |ban| ban.room.as_ref() == Some(room)).await?;
         self.empty(caller, room, self.journal().last()).await?;
         Ok(erased)
     }

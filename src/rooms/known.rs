@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Caller, Refusal, Rooms};
-use crate::{journal::Journal, message::RoomName};
+use crate::message::RoomName;
 
 /// Rooms that are remembered to be there: a megabyte. Beyond it all are looked up anew.
 const MAX_KNOWN: usize = 10_000;

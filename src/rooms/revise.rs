@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Caller, Refusal, Rooms, Tab, access::Proof};
+use super::{Action, Caller, Refusal, Rooms, Tab, Who, access::Proof};
 use crate::{
     journal::{Changed, Reach, Revision},
     message::{Author, Message, MessageId, RoomName, State, now},
@@ -39,6 +39,16 @@ impl Rooms {
         }
         let found = journal.signed(room, id.seq()).await?.ok_or(Refusal::NoMessage)?;
         let by = self.0.access.check_revision(caller, proof, &found, &revision, now())?;
+        if let Revision::Edit(_) = revision {
+            // What is said anew is said now, by who may say something now.
+            let tab = proof.tab_of(&found);
+            if let Some(tab) = &tab {
+                self.0.limits.tab_send(&tab.id)?;
+            }
+            let name = Some(&found.message.name);
+            let who = Who { tab: tab.as_ref(), browser: None, name };
+            self.0.access.check(caller, Action::Send, room, who)?;
+        }
         let removes = revision == Revision::Remove;
         if let Some(by) = &by {
             tracing::info!(room = room.as_str(), %id, by, "a message of somebody else is removed");

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Caller, Denied, Refusal, Rooms};
+use super::{Caller, Denied, Refusal, Rooms, Who};
 use crate::{
     journal::{Rulebook, Ruled},
     message::{Act, Link, Logged, Role, RoomName, RoomRules, Rule, RuleKey, Ruling, Seq, now},
@@ -46,6 +46,7 @@ impl Rooms {
         role: Role,
     ) -> Result<(), Refusal> {
         self.0.access.check_sees(caller, room)?;
+        self.0.access.check_ban(caller, room, Who::default())?;
         match role {
             _ if self.role(caller, room) >= Some(role) => Ok(()),
             Role::Host => Err(Denied::NotHost.into()),
@@ -74,10 +75,15 @@ impl Rooms {
         change: impl Fn(&mut RoomRules),
     ) -> Result<(), Refusal> {
         self.check_role(caller, room, Role::Moderate)?;
+        self.0.limits.send(caller.ip)?;
         let is_host = self.role(caller, room) >= Some(Role::Host);
         let revise = |rules: &mut RoomRules| {
             let before = rules.clone();
             change(rules);
+            if before.private && !rules.private {
+                // It would show everybody what was said among few.
+                Self::check_operator(caller)?;
+            }
             let of_hosts = |rules: &RoomRules| (rules.private, rules.keep_hours);
             if is_host || of_hosts(rules) == of_hosts(&before) {
                 Ok(())
@@ -103,7 +109,9 @@ impl Rooms {
         if !self.0.access.may_open(caller) {
             return Err(Denied::Hidden.into());
         }
-        let is_new = self.rulebook().room(room).is_none()
+        self.0.access.check_ban(caller, room, Who::default())?;
+        let is_new = *room != lobby()
+            && self.rulebook().room(room).is_none()
             && self.0.roster.count(room) == 0
             && !self.journal().has(room).await?;
         if !is_new {
@@ -145,6 +153,7 @@ impl Rooms {
         time: Option<Duration>,
     ) -> Result<Link, Refusal> {
         self.check_role(caller, room, Role::Host)?;
+        self.0.limits.send(caller.ip)?;
         let link = fresh_link(role, time);
         let revise = |rules: &mut RoomRules| {
             let now = now().as_second();
@@ -247,6 +256,11 @@ impl Rooms {
         Self::check_operator(caller)?;
         Ok(self.journal().log(before, limit).await?)
     }
+}
+
+/// Where everybody starts: nobody's.
+fn lobby() -> RoomName {
+    RoomName::parse("lobby").expect("a room's name")
 }
 
 fn fresh_link(role: Role, time: Option<Duration>) -> Link {

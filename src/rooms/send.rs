@@ -37,10 +37,15 @@ impl Rooms {
     /// # Errors
     ///
     /// As [`Rooms::send`], and where a tab in the room has the name.
-    pub(crate) async fn send_as(&self, caller: &Caller, draft: Draft) -> Result<Appended, Refusal> {
+    pub(crate) async fn send_as(
+        &self,
+        caller: &Caller,
+        browser: Option<&str>,
+        draft: Draft,
+    ) -> Result<Appended, Refusal> {
         let roster = &self.0.roster;
         let name = draft.name.clone();
-        let who = Who { name: Some(&name), ..Who::default() };
+        let who = Who { name: Some(&name), browser, tab: None };
         self.append(caller, draft, who, |room, name| Ok(roster.check(room, name)?)).await
     }
 
@@ -66,7 +71,7 @@ impl Rooms {
                 self.0.senders.note(message.seq(), ip);
             }
         } else {
-            self.0.access.give_back(&room, who);
+            self.0.access.give_back(caller, &room, who);
         }
         if appended.is_ok() {
             self.0.metrics.sent();

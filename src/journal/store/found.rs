@@ -83,7 +83,10 @@ pub(super) fn find(
                 sent_at: time(row.get(1)?),
                 same: match kind {
                     TRIMMED => body.is_empty() || is_first(body),
-                    EDITED | REMOVED => row.get_ref(5)?.as_str_or_null()?.is_some_and(is_first),
+                    EDITED | REMOVED => {
+                        let first = row.get_ref(5)?.as_str_or_null()?;
+                        first.is_some_and(|first| first.is_empty() || is_first(first))
+                    }
                     _ => sent == Columns { kind, name, body },
                 },
                 changed,

@@ -98,8 +98,7 @@ const STEPS: [&str; 6] = [
     CREATE INDEX rooms_by_silence ON rooms (last_sent_at) WHERE sent = dropped;
     ",
     // Messages can be changed. `author` is who may, as far as the key does not prove it; `first` is
-    // the digest of what was sent first, once it is something else (kinds 4 and 5), by which a retry is
-    // known. A change is an entry (kinds 2 and 3) whose body is the seq and the time of its message,
+    // not NULL once it is something else (kinds 4 and 5): a retry is known by its key then. A change is an entry (kinds 2 and 3) whose body is the seq and the time of its message,
     // and whose key is a space and that seq: there is one of a message at most, the last.
     //
     // `erased` counts the times that something was to be gone from the disk: the log holds it until
@@ -129,6 +128,7 @@ const STEPS: [&str; 6] = [
         target TEXT
     ) STRICT;
     CREATE UNIQUE INDEX acts_by_seq ON acts (seq);
+    UPDATE entries SET first = '' WHERE first IS NOT NULL;
     ",
 ];
 

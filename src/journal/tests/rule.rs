@@ -25,6 +25,7 @@ fn ban(id: &str, time: Duration) -> Ruling {
         room: None,
         until: now() + time,
         reason: String::new(),
+        by_operator: false,
     };
     Ruling { key: RuleKey::Ban(id.into()), rule: Some(Rule::Ban(ban)), act: act("ban") }
 }

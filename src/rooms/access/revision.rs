@@ -9,7 +9,7 @@ use super::Access;
 use crate::{
     journal::{Revision, Signed},
     message::{Author, Key, Message, Name, Role, State},
-    rooms::{Caller, Refusal},
+    rooms::{Caller, Refusal, Tab},
 };
 
 /// How long after it was sent its author may give a message another text: longer, and what others
@@ -22,7 +22,8 @@ pub(crate) const MIN_PROOF_CHARS: usize = 16;
 /// What a request proves of who makes it: the tabs that it comes from, and a message's key.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Proof {
-    authors: Vec<Author>,
+    /// The ids of the tabs, and as whom each sends.
+    tabs: Vec<(String, Author)>,
     key: Option<Key>,
     /// Where a proxy says who asks: their tabs' messages are those under this name.
     user: Option<Name>,
@@ -42,7 +43,8 @@ enum Standing {
 impl Proof {
     /// That of a request which comes from these tabs, and says this key.
     pub(crate) fn new<'a>(tabs: impl IntoIterator<Item = &'a str>, key: Option<Key>) -> Self {
-        Self { authors: tabs.into_iter().map(Author::of_tab).collect(), key, user: None }
+        let tabs = tabs.into_iter().map(|id| (id.to_owned(), Author::of_tab(id))).collect();
+        Self { tabs, key, user: None }
     }
 
     /// The same, of a request of which a proxy says who makes it. Others may have had the same browser.
@@ -50,10 +52,17 @@ impl Proof {
         Self { user, ..self }
     }
 
-    fn is_of(&self, signed: &Signed) -> bool {
+    /// The tab that sent a message, where the request comes from that.
+    pub(in crate::rooms) fn tab_of(&self, signed: &Signed) -> Option<Tab> {
         let is_theirs = self.user.as_ref().is_none_or(|user| *user == signed.message.name);
-        let by_tab =
-            is_theirs && signed.author.is_some_and(|author| self.authors.contains(&author));
+        let author = signed.author.filter(|_| is_theirs)?;
+        let (id, _) = self.tabs.iter().find(|(_, its)| *its == author)?;
+        let Message { room, name, .. } = &signed.message;
+        Some(Tab { room: room.clone(), id: id.clone(), name: name.clone() })
+    }
+
+    fn is_of(&self, signed: &Signed) -> bool {
+        let by_tab = self.tab_of(signed).is_some();
         let by_key = self.key.as_ref().is_some_and(|key| {
             key.as_str().len() >= MIN_PROOF_CHARS && is_same(key, &signed.first.key)
         });

@@ -89,6 +89,7 @@ fn who_moderates_is_exempt_from_all_of_it_and_who_only_reads_may_read() {
         room: None,
         until: now() + Duration::from_mins(1),
         reason: String::new(),
+        by_operator: false,
     };
     for role in [Role::Read, Role::Write, Role::Moderate, Role::Host] {
         let (caller, link) = with_link(role, None);

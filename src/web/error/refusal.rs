@@ -26,6 +26,14 @@ impl From<Refusal> for Error {
                 Self::Nothing("This room has no such link; it may have been taken back.".to_owned())
             }
             Refusal::NoSuchBan => Self::Nothing("There is no such ban; it may be over.".to_owned()),
+            Refusal::TooWide => Self::Invalid(
+                "A moderator bans for 720 hours at most, and no network beyond a /24, or a /48 of IPv6: \
+                 the operator can ban more."
+                    .to_owned(),
+            ),
+            Refusal::TooManyBans => Self::Conflict(
+                "This room has 1000 bans. Lift one before you make another.".to_owned(),
+            ),
             Refusal::NotProven => Self::Conflict(
                 "This name is not proven: anybody can take another. Ban the browser or the address."
                     .to_owned(),

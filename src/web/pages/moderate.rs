@@ -283,9 +283,17 @@ pub(super) fn reason(form: &PageForm) -> Result<String, Error> {
 /// An address, or several by a network.
 pub(super) fn network(raw: &str) -> Result<IpNet, Error> {
     let raw = raw.trim();
-    // As callers' addresses are compared: one of IPv4 that is written as one of IPv6 is that of IPv4.
-    let one = |ip: IpAddr| IpNet::from(ip.to_canonical());
-    let net = raw.parse().or_else(|_| raw.parse().map(one));
+    // As callers' addresses are compared: what is written as IPv6 and is IPv4 is that. And of IPv6 one
+    // person has as many as a /64 has.
+    let one = |ip: IpAddr| match ip.to_canonical() {
+        IpAddr::V6(ip) => IpNet::new_assert(ip.into(), 64),
+        ip => IpNet::from(ip),
+    };
+    let plain = |net: IpNet| match (net.addr().to_canonical(), net.prefix_len().checked_sub(96)) {
+        (ip @ IpAddr::V4(_), Some(prefix)) if net.addr().is_ipv6() => IpNet::new_assert(ip, prefix),
+        _ => net,
+    };
+    let net = raw.parse().map(one).or_else(|_| raw.parse().map(plain));
     let net = net.map_err(|_| {
         Error::Invalid("An address is as 192.0.2.7, 2001:db8::7, or 192.0.2.0/24.".to_owned())
     })?;

@@ -15,7 +15,7 @@ use crate::{
         AppendError,
         store::{Applied, Changed, Lane, Revision, key_of},
     },
-    message::{self, Change, Entry, Key, Message, MessageId, RoomName, Seq, State, Text},
+    message::{self, Change, Entry, First, Key, Message, MessageId, RoomName, Seq, State, Text},
 };
 
 impl Inner {
@@ -40,7 +40,8 @@ impl Inner {
         };
         let (state, text, first) = match &revision {
             Revision::Remove | Revision::Erase => {
-                (State::Removed, Text::stored(""), Some(found.first))
+                let first = First { digest: String::new(), ..found.first };
+                (State::Removed, Text::stored(""), Some(first))
             }
             Revision::Edit(text) => (State::Edited, text.clone(), None),
         };
