@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Caller, Refusal, Rooms};
+use super::{Action, Caller, Refusal, Rooms, Tab, Who};
 use crate::{
     journal::Newest,
     message::{People, RoomName, Seq},
@@ -29,6 +29,15 @@ impl Rooms {
     /// [`Refusal`], by the rules of access.
     pub(crate) fn check_read(&self, caller: &Caller, room: &RoomName) -> Result<(), Refusal> {
         Ok(self.0.access.check_sees(caller, room)?)
+    }
+
+    /// Whether a tab may be in its room.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], by the rules of access.
+    pub(crate) fn check_stay(&self, caller: &Caller, tab: &Tab) -> Result<(), Refusal> {
+        Ok(self.0.access.check(caller, Action::Stay, &tab.room, Who::of(tab))?)
     }
 
     /// Up to `limit` messages of `room` before `seq`, or the newest, oldest first.

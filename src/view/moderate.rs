@@ -101,7 +101,7 @@ fn message(each: &Message, it: &Moderated<'_>) -> Markup {
                     }
                 }
                 details {
-                    summary aria-label={ "Ban " (each.name) ", or remove all of theirs" } { "Ban…" }
+                    summary aria-label={ "Ban… " (each.name) ", or remove all of theirs" } { "Ban…" }
                     (bans::of_message(each, it.is_operator))
                     form method="post" action={ (address) "/remove-all" } {
                         input type="hidden" name="remove" value="1";

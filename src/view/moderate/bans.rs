@@ -54,7 +54,7 @@ pub(crate) fn list(bans: &[(String, Arc<Ban>)], base: &str) -> Markup {
                     form method="post" action=(lift(base, ban, id)) {
                         input type="hidden" name="lift" value="1";
                         @let of = if ban.name.is_empty() { &whom } else { &ban.name };
-                        button.secondary aria-label={ "Lift the ban of " (of) } { "Lift ban" }
+                        button.secondary aria-label={ "Lift ban of " (of) } { "Lift ban" }
                     }
                 }
             }
