@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Caller, Refusal, Rooms};
+use super::{Action, Caller, Refusal, Rooms, Tab, Who};
 use crate::{
     journal::Newest,
     message::{People, RoomName, Seq},
@@ -43,6 +43,15 @@ impl Rooms {
             self.0.access.note_open(room);
         }
         Ok(())
+    }
+
+    /// Whether a tab may be in its room.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], by the rules of access.
+    pub(crate) fn check_stay(&self, caller: &Caller, tab: &Tab) -> Result<(), Refusal> {
+        Ok(self.0.access.check(caller, Action::Stay, &tab.room, Who::of(tab))?)
     }
 
     /// Up to `limit` messages of `room` before `seq`, or the newest, oldest first.

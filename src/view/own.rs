@@ -79,18 +79,11 @@ fn forms(own: &Own<'_>) -> Markup {
             }
         }
         @if *remove {
-            (removal(message, &html! { button.secondary { "Remove for everyone" } }))
-        }
-    }
-}
-
-/// The form that removes a message, with its button.
-pub(super) fn removal(message: &Message, button: &Markup) -> Markup {
-    html! {
-        form method="post" action={ (paths::message(&message.room, &message.id)) "/remove" } {
-            // Text browsers send a form without fields as a GET.
-            input type="hidden" name="remove" value="1";
-            (button)
+            form method="post" action={ (address) "/remove" } {
+                // Text browsers send a form without fields as a GET.
+                input type="hidden" name="remove" value="1";
+                button.danger { "Remove for everyone" }
+            }
         }
     }
 }

@@ -63,7 +63,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
         true,
         &html! {
             (layout::Reserve(PAGE_BYTES_BESIDE_MESSAGES + messages.0.len()))
-            main.room data-name=(name) data-mark=[name.mark()] {
+            main.room data-name=(name) data-mark=[name.mark()] data-moderates[tab.moderates] {
                 header {
                     h1 translate="no" { "#" (room) }
                     p.me translate="no" { "Posting as " strong { (name) } (mark::of(name)) }
@@ -146,7 +146,7 @@ static AGAIN: LazyLock<Scripted> = LazyLock::new(|| {
         form id="again" method="post" action=(SLOT) hidden {
             input type="hidden" name="username" value=(SLOT);
             input type="hidden" name="again" value=(SLOT);
-            p role="status" {
+            p role="status" tabindex="-1" {
                 "This tab is no longer in the room. What you were writing is kept."
             }
             button { "Join again as " span translate="no" { (SLOT) } }

@@ -121,6 +121,18 @@ pub(super) struct Visitor {
     pub tab: Option<Tab>,
     /// What proved it: the cookie's value.
     pub proof: String,
+    /// The tab that a cookie names, where it is not joined any more.
+    lapsed: Option<Tab>,
+}
+
+impl Visitor {
+    /// The tab; and where it is none any more, why: who was put out is not told to join again.
+    pub(super) fn joined(&self, caller: &Caller, state: &AppState) -> Result<&Tab, Error> {
+        if let Some(lapsed) = &self.lapsed {
+            state.rooms.check_stay(caller, lapsed)?;
+        }
+        self.tab.as_ref().ok_or(Error::NotJoined)
+    }
 }
 
 impl FromRequestParts<AppState> for Visitor {
@@ -138,7 +150,7 @@ impl FromRequestParts<AppState> for Visitor {
         });
         // Somebody else may have signed in with the same browser.
         let proven = proven.filter(|(tab, _)| user.may_be(&tab.name));
-        let mut found = None;
+        let (mut found, mut lapsed) = (None, None);
         for (tab, proof) in proven {
             // A cookie proves a name as long as nobody else bears it.
             match state.rooms.receive_tab(&tab).await {
@@ -147,11 +159,12 @@ impl FromRequestParts<AppState> for Visitor {
                     break;
                 }
                 Err(why @ Refusal::Apart(_)) => return Err(why.into()),
-                Err(_) => {}
+                Err(_) => lapsed = Some(tab),
             }
         }
+        let lapsed = lapsed.filter(|_| found.is_none());
         let (tab, proof) = found.unzip();
-        Ok(Self { room, id: id.to_owned(), tab, proof: proof.unwrap_or_default() })
+        Ok(Self { room, id: id.to_owned(), tab, proof: proof.unwrap_or_default(), lapsed })
     }
 }
 
@@ -159,6 +172,11 @@ impl FromRequestParts<AppState> for Tab {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
-        Visitor::from_request_parts(parts, state).await?.tab.ok_or(Error::NotJoined)
+        let visitor = Visitor::from_request_parts(parts, state).await?;
+        if visitor.tab.is_none() {
+            let caller = Caller::from_request_parts(parts, state).await?;
+            visitor.joined(&caller, state)?;
+        }
+        visitor.tab.ok_or(Error::NotJoined)
     }
 }

@@ -1,5 +1,7 @@
 //! For everybody: by keyboard, by ear, and by whatever axe-core knows of the rules (WCAG 2.2 AA).
 
+mod moderated;
+
 use std::{fs, path::Path, process::Command, sync::OnceLock};
 
 use serde_json::json;
@@ -40,14 +42,20 @@ pub async fn violations(tab: &Tab) -> Vec<String> {
 
 /// The same, but for some rules.
 async fn violations_but(tab: &Tab, rules: &[&str]) -> Vec<String> {
+    let media = [("prefers-color-scheme", "light"), ("prefers-color-scheme", "dark")];
+    violations_in(tab, &media, rules).await
+}
+
+/// The same in each of these media.
+async fn violations_in(tab: &Tab, media: &[(&str, &str)], rules: &[&str]) -> Vec<String> {
     let off: serde_json::Map<_, _> =
         rules.iter().map(|rule| ((*rule).to_owned(), json!({ "enabled": false }))).collect();
     let mut found = Vec::new();
     if tab.eval::<bool>("typeof axe === 'undefined'").await {
         tab.run(axe()).await;
     }
-    for scheme in ["light", "dark"] {
-        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+    for (name, value) in media {
+        let media = json!({ "features": [{ "name": name, "value": value }] });
         tab.cdp("Emulation.setEmulatedMedia", media).await;
         let script = r"
             const [rules, done] = arguments
@@ -67,7 +75,7 @@ async fn violations_but(tab: &Tab, rules: &[&str]) -> Vec<String> {
         let answer = answer.json();
         assert!(answer["rules"].as_u64() > Some(5), "it looked: {answer}");
         let violations = answer["found"].as_array().expect("a list");
-        found.extend(violations.iter().map(|violation| format!("{scheme}: {violation}")));
+        found.extend(violations.iter().map(|violation| format!("{value}: {violation}")));
     }
     found
 }

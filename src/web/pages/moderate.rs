@@ -11,21 +11,25 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::{
-    api::messages::PageQuery,
-    cache::PAGE_MESSAGES,
-    error::{Error, invalid},
-    extract::{Params, Room},
-    form::PageForm,
-    json::Json,
-    named::Named,
-    negotiate,
-    respond::never_stored,
-    session::pass,
-    state::AppState,
+use super::{
+    super::{
+        api::messages::PageQuery,
+        cache::PAGE_MESSAGES,
+        error::{Error, invalid},
+        extract::{Params, Room},
+        form::PageForm,
+        json::Json,
+        named::Named,
+        negotiate,
+        origin::Origin,
+        respond::never_stored,
+        session::{self, pass},
+        state::AppState,
+    },
+    own_page_in,
 };
 use crate::{
-    message::{Ban, Link, Name, Role, RoomName, RoomRules},
+    message::{Ban, Link, MessageId, Name, Role, RoomName, RoomRules},
     paths,
     rooms::{Caller, Culprit, MAX_HOURS, MAX_SLOW_SECONDS, MAX_WAIT_MINUTES, NewBan},
     view::{self, moderate as page},
@@ -60,6 +64,8 @@ pub(crate) async fn show(
         return Ok((never_stored(), Json(answer)).into_response());
     }
     let messages = state.rooms.messages(&caller, &room, before, PAGE_MESSAGES).await?;
+    let before = before.map(|seq| MessageId::new(state.rooms.journal().epoch().clone(), seq));
+    let tabs = session::tabs_of(&headers, &state.secret, &room);
     let page = page::room(&page::Moderated {
         room: &room,
         rules: &rules,
@@ -68,6 +74,8 @@ pub(crate) async fn show(
         bans: &bans,
         messages: &messages.messages,
         older: messages.more,
+        before: before.as_ref(),
+        back: &own_page_in(&state, &room, &tabs),
     });
     Ok((never_stored(), page).into_response())
 }
@@ -84,6 +92,11 @@ pub(super) fn done(headers: &HeaderMap, answer: serde_json::Value, page: &str) -
     } else {
         Redirect::to(page).into_response()
     }
+}
+
+/// A part of the page: where a form was that is done.
+fn section(room: &RoomName, id: &str) -> String {
+    format!("{}#{id}", paths::moderate(room))
 }
 
 /// `POST /rooms/{room}/rules`: what is not said stays as it is.
@@ -108,7 +121,7 @@ pub(crate) async fn rules(
     };
     state.rooms.set_rules(&caller, &room, change).await?;
     let rules = state.rooms.rulebook().room(&room).unwrap_or_default();
-    Ok(done(&headers, rules_object(&rules), &paths::moderate(&room).to_string()))
+    Ok(done(&headers, rules_object(&rules), &section(&room, "rules")))
 }
 
 /// `POST /rooms/{room}/links`: a link into the room, shown this once.
@@ -116,6 +129,7 @@ pub(crate) async fn give_link(
     Room(room): Room,
     caller: Caller,
     State(state): State<AppState>,
+    Origin(origin): Origin,
     headers: HeaderMap,
     form: PageForm,
 ) -> Result<Response, Error> {
@@ -125,13 +139,14 @@ pub(crate) async fn give_link(
     let hours = number(&form, "hours", MAX_HOURS)?.filter(|hours| *hours > 0);
     let time = hours.map(|hours| Duration::from_hours(hours.into()));
     let link = state.rooms.give_link(&caller, &room, role, time).await?;
-    Ok(given(&state, &headers, &room, &link))
+    Ok(given(&state, &headers, &origin, &room, &link))
 }
 
 /// A link that was just given: it is shown once, since nobody could have it shown again.
 pub(super) fn given(
     state: &AppState,
     headers: &HeaderMap,
+    origin: &str,
     room: &RoomName,
     link: &Link,
 ) -> Response {
@@ -143,7 +158,9 @@ pub(super) fn given(
         answer["href"] = address.into();
         return (never_stored(), Json(answer)).into_response();
     }
-    (never_stored(), page::link(room, link, &address)).into_response()
+    // To be given on, it is whole. The origin has the base that all paths begin with.
+    let address = format!("{origin}/rooms/{room}?key={token}");
+    (never_stored(), page::link(room, link, &address, &token)).into_response()
 }
 
 /// `POST /rooms/{room}/links/{link}/revoke`.
@@ -156,7 +173,7 @@ pub(crate) async fn take_link(
 ) -> Result<Response, Error> {
     let id = param(&params, "link")?;
     state.rooms.take_link(&caller, &room, id).await?;
-    Ok(done(&headers, json!({"revoked": id}), &paths::moderate(&room).to_string()))
+    Ok(done(&headers, json!({"revoked": id}), &section(&room, "links")))
 }
 
 /// `POST /rooms/{room}/bans`.
@@ -190,7 +207,7 @@ pub(crate) async fn ban(
         reason,
     };
     let id = state.rooms.ban(&caller, new).await?;
-    Ok(done(&headers, json!({"ban": id}), &paths::moderate(&room).to_string()))
+    Ok(done(&headers, json!({"ban": id}), &section(&room, "bans")))
 }
 
 /// `POST /rooms/{room}/bans/{ban}/lift`.
@@ -204,7 +221,7 @@ pub(crate) async fn lift(
     let id = param(&params, "ban")?;
     state.rooms.check_role(&caller, &room, Role::Moderate)?;
     state.rooms.lift(&caller, Some(&room), id).await?;
-    Ok(done(&headers, json!({"lifted": id}), &paths::moderate(&room).to_string()))
+    Ok(done(&headers, json!({"lifted": id}), &section(&room, "bans")))
 }
 
 /// `POST /rooms/{room}/messages/{id}/remove-all`: everything that the same tab sent.
@@ -216,7 +233,7 @@ pub(crate) async fn remove_all(
 ) -> Result<Response, Error> {
     let removed = state.rooms.remove_all_of_tab(&caller, &named.room, &named.id).await?;
     state.cache.forget(&named.room);
-    Ok(done(&headers, json!({"removed": removed}), &paths::moderate(&named.room).to_string()))
+    Ok(done(&headers, json!({"removed": removed}), &section(&named.room, "messages")))
 }
 
 /// `POST /rooms/{room}/erase`: everything in the room, or all that was said there under a name.
@@ -243,7 +260,7 @@ pub(crate) async fn erase(
         }
     };
     state.cache.forget(&room);
-    Ok(done(&headers, json!({"erased": erased}), &paths::moderate(&room).to_string()))
+    Ok(done(&headers, json!({"erased": erased}), &section(&room, "messages")))
 }
 
 pub(super) fn param<'a>(params: &'a RawPathParams, name: &str) -> Result<&'a str, Error> {
