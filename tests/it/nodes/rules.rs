@@ -100,7 +100,7 @@ async fn what_is_ruled_on_one_node_holds_on_the_other_within_a_moment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_starts_empty_later_has_the_rules_and_the_log() {
+async fn a_node_that_starts_empty_later_has_the_rules() {
     let Some(nats) = Nats::single() else { return };
     let one = node_behind_proxy(&nats);
     let token = operator(&one.data());
@@ -186,4 +186,36 @@ async fn of_a_ban_that_was_lifted_the_address_is_gone_from_the_stream() {
         files_with(&nats.store(0), ADDRESS).is_empty().then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_erases_is_gone_with_its_name_from_the_other_and_from_the_stream() {
+    let Some(nats) = Nats::single() else { return };
+    let (one, other) = (node(&nats), node(&nats));
+    let token = operator(&one.data());
+    let key = "a-key-of-16-chars";
+    let mut id = String::new();
+    for (text, key) in [("quicksilver", key), ("saltpetre", "another-key-of-one")] {
+        let form = [("username", "Evelina"), ("text", text), ("key", key)];
+        let sent = ask(&one, "POST", "/rooms/lobby/messages", "").form(&form).send().await.unwrap();
+        let sent: Value = sent.json().await.unwrap();
+        id = sent["id"].as_str().unwrap().to_owned();
+    }
+    // One of them is removed before: its name is there still.
+    let path = format!("/rooms/lobby/messages/{id}");
+    let removed = ask(&one, "DELETE", &path, &token).send().await.unwrap();
+    assert_eq!(removed.status(), 200);
+    until("the other node has it", async || {
+        let seen = ask(&other, "GET", &path, "").send().await.ok()?;
+        seen.text().await.ok()?.contains("removed").then_some(())
+    })
+    .await;
+    let erased = done(&other, "/operator/erase", &token, &[("username", "Evelina")]).await;
+    assert_eq!(erased["erased"], 2);
+    let homes = [&one, &other].map(|app| app.data().parent().unwrap().to_owned());
+    for home in homes.into_iter().chain([nats.store(0)]) {
+        for word in ["Evelina", "quicksilver", "saltpetre"] {
+            until(word, async || files_with(&home, word).is_empty().then_some(())).await;
+        }
+    }
 }
