@@ -304,7 +304,7 @@ pub(super) fn network(raw: &str) -> Result<IpNet, Error> {
     // person has as many as a /64 has.
     let one = |ip: IpAddr| match ip.to_canonical() {
         IpAddr::V6(ip) => IpNet::new_assert(ip.into(), 64),
-        ip => IpNet::from(ip),
+        ip @ IpAddr::V4(_) => IpNet::from(ip),
     };
     let plain = |net: IpNet| match (net.addr().to_canonical(), net.prefix_len().checked_sub(96)) {
         (ip @ IpAddr::V4(_), Some(prefix)) if net.addr().is_ipv6() => IpNet::new_assert(ip, prefix),
