@@ -166,7 +166,8 @@ impl Hubbub {
         let nodes = self.link.map(|link| Nodes::new(link, roster.clone()));
         #[cfg(not(feature = "nats"))]
         let nodes = None;
-        let Self { journal, secret, operator, metrics, config, .. } = self;
+        let Self { journal, secret, mut operator, metrics, config, .. } = self;
+        operator.renew(journal.path());
         // What nodes share does not hang on one of their files.
         let secret_file = (!journal.is_shared()).then(|| secret.file(journal.path()));
         let published = journal.last();

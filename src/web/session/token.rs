@@ -28,6 +28,8 @@ pub(crate) struct Operator {
     mark: String,
     path: PathBuf,
     made: bool,
+    /// The token, where its file has one that followed from another secret.
+    renewed: Option<String>,
 }
 
 /// The token's file cannot be used.
@@ -70,7 +72,7 @@ impl Operator {
         let io = |(path, why)| TokenError::Io { path, why };
         let derived = || format!("{DERIVED}{}", hex(&secret.derive("operator")));
         let write = |token: &str| file.make(format!("{token}\n").as_bytes()).map_err(io);
-        let mut made = false;
+        let (mut made, mut stale) = (false, false);
         // One more for the end of the line.
         let token = match file.read(MAX_CHARS as u64 + 1).map_err(io)? {
             Found::Bytes(bytes, opened) => {
@@ -78,11 +80,7 @@ impl Operator {
                     parse(&bytes).ok_or_else(|| TokenError::NotAToken(file.path.clone()))?;
                 file.guard(&opened).map_err(io)?;
                 if named.is_none() && token.starts_with(DERIVED) && token != derived() {
-                    write(&derived())?;
-                    tracing::warn!(
-                        file = %file.path.display(),
-                        "the operator's token followed from another signing secret; it is another now"
-                    );
+                    stale = true;
                     derived()
                 } else {
                     token
@@ -100,7 +98,26 @@ impl Operator {
         };
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         let mark = hex(&digest[..8]);
-        Ok(Self { digest, mark, path: file.path, made })
+        let renewed = stale.then_some(token);
+        Ok(Self { digest, mark, path: file.path, made, renewed })
+    }
+
+    /// Puts a token that is another now into its file, and says so: once the start has come to
+    /// something.
+    pub(crate) fn renew(&mut self, data: &Path) {
+        let Some(token) = self.renewed.take() else { return };
+        let file = PrivateFile::at(self.path.clone(), data, "", "");
+        let path = self.path.display();
+        match file.make(format!("{token}\n").as_bytes()) {
+            Ok(()) => tracing::warn!(
+                file = %path,
+                "the operator's token followed from another signing secret; it is another now"
+            ),
+            Err((_, why)) => tracing::error!(
+                file = %path, %why,
+                "the operator's token is another now, and cannot be written"
+            ),
+        }
     }
 
     /// Where the token is.
@@ -163,7 +180,8 @@ mod tests {
 
         fs::remove_file(home.path().join("hubbub.db.secret")).unwrap();
         let other = Secret::load(&data).unwrap();
-        let operator = Operator::load(&data, &other, None).unwrap();
+        let mut operator = Operator::load(&data, &other, None).unwrap();
+        operator.renew(&data);
         let rewritten = fs::read_to_string(home.path().join("hubbub.db.operator")).unwrap();
         assert!(operator.has(rewritten.trim()) && !operator.has(token), "it ends with its secret");
         fs::write(home.path().join("hubbub.db.operator"), "correct-horse-battery\n").unwrap();
