@@ -4,10 +4,10 @@ mod listeners;
 mod manager;
 #[cfg(feature = "nats")]
 mod renewal;
+mod start;
 mod supervisor;
 
 use std::{
-    collections::HashSet,
     net::Ipv4Addr,
     sync::{
         Arc,
@@ -22,7 +22,6 @@ use crate::{
     config::{Config, Openers},
     delivery::{announcements, feed, hub::Hub, stream::Source},
     journal::{Journal, OpenError},
-    message::RoomName,
     metrics::Metrics,
     nats::LinkError,
     paths,
@@ -34,6 +33,7 @@ use crate::{
 #[cfg(feature = "nats")]
 use crate::{nats::Link, rooms::Nodes};
 pub use listeners::Listeners;
+use start::{log_start, opened};
 pub use supervisor::TaskFailed;
 use supervisor::{Outcome, Supervisor};
 
@@ -329,48 +329,6 @@ fn with_operator(
             Err(why.into())
         }
     }
-}
-
-/// The rooms that there are, which stay open: all of them, which is as much as the list of rooms reads
-/// once.
-async fn opened(journal: &Journal) -> HashSet<RoomName> {
-    let rooms = journal.rooms(usize::MAX >> 1).await.unwrap_or_else(|why| {
-        tracing::error!(%why, "which rooms there are cannot be read: none is open");
-        Vec::new()
-    });
-    rooms.into_iter().map(|(room, _)| room).collect()
-}
-
-/// The one line on what was started, and with what.
-async fn log_start(
-    journal: &Journal,
-    operator: &Operator,
-    config: &Config,
-    max_connections: usize,
-) {
-    let totals = journal.totals().await.ok();
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        data = %journal.path().display(),
-        epoch = journal.epoch().as_str(),
-        last = journal.last().get(),
-        messages = totals.map(|totals| totals.messages),
-        rooms = totals.map(|totals| totals.rooms),
-        // Nothing where the data is as it was left.
-        checked_ms = journal.checked().map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
-        keep = config.keep,
-        ttl_s = config.ttl.as_secs_f64(),
-        operator_token_file = %operator.path().display(),
-        max_connections,
-        tab_sends = config.tab_sends,
-        address_sends = config.address_sends,
-        address_joins = config.address_joins,
-        address_streams = config.address_streams,
-        address_rooms = config.address_rooms,
-        max_rooms = config.max_rooms,
-        max_body = config.max_body,
-        "started"
-    );
 }
 
 /// A task that has no error.

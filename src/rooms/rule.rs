@@ -80,16 +80,15 @@ impl Rooms {
         let revise = |rules: &mut RoomRules| {
             let before = rules.clone();
             change(rules);
+            let of_hosts = |rules: &RoomRules| (rules.private, rules.keep_hours);
+            if !is_host && of_hosts(rules) != of_hosts(&before) {
+                return Err(Denied::NotHost.into());
+            }
             if before.private && !rules.private {
                 // It would show everybody what was said among few.
                 Self::check_operator(caller)?;
             }
-            let of_hosts = |rules: &RoomRules| (rules.private, rules.keep_hours);
-            if is_host || of_hosts(rules) == of_hosts(&before) {
-                Ok(())
-            } else {
-                Err(Denied::NotHost.into())
-            }
+            Ok(())
         };
         self.revise_rules(caller, room, ("rules", None), revise).await
     }

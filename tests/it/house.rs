@@ -62,6 +62,7 @@ const WEB: Table = &[
             "named",
             "negotiate",
             "respond",
+            "session",
             "state",
             "user",
         ],
