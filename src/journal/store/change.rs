@@ -138,6 +138,13 @@ impl Batch<'_> {
         self.rooms.change();
         let known = self.rooms.get(&self.transaction, room)?;
         let room_id = known.create(&self.transaction)?;
+        if known.dropped == 0 && target.get() <= known.dropped_seq {
+            // Nothing was trimmed here: the hole that the erased message left was taken for what is
+            // not known, and now it is.
+            known.dropped_seq = target.get() - 1;
+            known.emptied_seq = known.emptied_seq.min(known.dropped_seq);
+            known.save(&self.transaction)?;
+        }
         let (n, dropped_seq) = (known.sent, known.dropped_seq);
         if known.last_sent_at < changed_at.as_millisecond() {
             known.last_sent_at = changed_at.as_millisecond();
