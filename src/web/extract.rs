@@ -105,7 +105,7 @@ pub(super) struct Visitor {
     /// What proved it: the cookie's value.
     pub proof: String,
     /// The tab that a cookie names, where it is not joined any more.
-    lapsed: Option<Tab>,
+    pub lapsed: Option<Tab>,
 }
 
 impl Visitor {
