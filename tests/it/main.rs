@@ -115,6 +115,10 @@
 //! | 29 | what was erased is left in a removed message, an edit, a file | `what_was_said_under_a_name_is_erased_in_a_room_or_in_all_and_the_name_with_it` |
 //! | 29 | a log of what was done says what was said | `the_log_says_who_did_what_where_and_when_and_no_text_address_or_token` |
 //! | 29 | a ban or a link is of one node only | `what_is_ruled_on_one_node_holds_on_the_other_within_a_moment` |
+//! | 29 | who is kept out goes on by editing what was said | `what_is_said_anew_takes_what_a_send_takes` |
+//! | 29 | who holds a room holds more than that | `a_host_holds_a_room_and_no_more` |
+//! | 29 | who moderates is above the operator's word | `the_operators_bans_bind_who_moderates_and_nobody_else_lifts_them` |
+//! | 29 | a rule makes the data look damaged | `data_whose_newest_place_is_a_rules_is_copied_and_opened` |
 //! | 29 | rules are lost with the stream that carried them | `where_the_stream_is_made_anew_the_rules_are_put_there_again` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
@@ -153,6 +157,7 @@ mod nginx;
 mod nodes;
 mod operator;
 mod pages;
+mod powers;
 mod presence;
 mod private;
 mod proxies;
