@@ -96,11 +96,13 @@ pub(crate) fn address_field() -> Markup {
 
 /// The fields that every form has which bans somebody.
 pub(crate) fn fields(id: &str, is_operator: bool) -> Markup {
+    // The last is the operator's alone.
+    let times = if is_operator { &TIMES[..] } else { &TIMES[..TIMES.len() - 1] };
     html! {
         div {
             label for={ "hours-" (id) } { "For" }
             select id={ "hours-" (id) } name="hours" {
-                @for (hours, time) in TIMES { option value=(hours) { (time) } }
+                @for (hours, time) in times { option value=(hours) { (time) } }
             }
         }
         @if is_operator {
