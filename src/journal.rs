@@ -40,7 +40,7 @@ use crate::shutdown::Shutdown;
 
 pub use copy::{Copied, CopyError, backup, restore};
 pub(crate) use holds::Hold;
-pub(crate) use rulebook::Rulebook;
+pub(crate) use rulebook::{Rulebook, Seen};
 pub(crate) use sequencer::{AppendError, Ruled};
 pub use store::Totals;
 pub use store::{Changed, Revision};

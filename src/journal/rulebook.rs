@@ -2,22 +2,26 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    net::IpAddr,
     sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
 };
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 #[cfg(feature = "nats")]
 use crate::message::Act;
-use crate::message::{Ban, RoomName, RoomRules, Rule, RuleKey, Ruling, Seq, StandingRule};
+use crate::message::{
+    Ban, Banned, Name, RoomName, RoomRules, Rule, RuleKey, Ruling, Seq, StandingRule,
+};
 
 /// Rooms with rules of their own that there may be, some 300 bytes each; anybody can make private ones,
 /// as many in a minute as other rooms.
 const MAX_ROOMS: usize = 100_000;
 
-/// Bans that there may be, some 300 bytes each: all of them are looked through at each send, in some
-/// tens of microseconds.
+/// Bans that there may be, some 300 bytes each: what somebody reads through, and what is arranged anew
+/// with each in some milliseconds.
 const MAX_BANS: usize = 10_000;
 
 /// The rules; clones share them.
@@ -35,6 +39,10 @@ struct Inner {
 struct Book {
     rooms: HashMap<RoomName, (Seq, Arc<RoomRules>)>,
     bans: HashMap<String, (Seq, Arc<Ban>)>,
+    /// The same by whom they keep out: they are asked for at every send.
+    by_whom: HashMap<Banned, Vec<Arc<Ban>>>,
+    /// How long the prefixes of those networks are.
+    prefixes: BTreeSet<u8>,
 }
 
 impl Book {
@@ -50,6 +58,40 @@ impl Book {
             (RuleKey::Ban(id), _) => drop(self.bans.remove(&id)),
         }
     }
+
+    /// Arranges the bans by whom they keep out.
+    fn arrange(&mut self) {
+        self.by_whom.clear();
+        self.prefixes.clear();
+        for (_, ban) in self.bans.values() {
+            if let Banned::Address(net) = &ban.whom {
+                self.prefixes.insert(net.prefix_len());
+            }
+            self.by_whom.entry(ban.whom.clone()).or_default().push(Arc::clone(ban));
+        }
+    }
+}
+
+/// Who somebody is, as far as bans go.
+pub(crate) struct Seen<'a, B> {
+    /// Gives the browser; asked where anybody is banned at all.
+    pub browser: B,
+    /// The address.
+    pub ip: Option<IpAddr>,
+    /// The name.
+    pub name: Option<&'a Name>,
+}
+
+impl<B: FnOnce() -> Option<String>> Seen<'_, B> {
+    /// All that a ban could call them.
+    fn called(self, prefixes: &BTreeSet<u8>) -> impl Iterator<Item = Banned> {
+        let nets = self.ip.into_iter().flat_map(|ip| {
+            let net = move |prefix: &u8| IpNet::new(ip, *prefix).ok();
+            prefixes.iter().filter_map(net).map(|net| Banned::Address(net.trunc()))
+        });
+        let name = self.name.map(|name| Banned::Name(name.to_stored().to_owned()));
+        nets.chain(name).chain((self.browser)().map(Banned::Browser))
+    }
 }
 
 impl Rulebook {
@@ -59,6 +101,7 @@ impl Rulebook {
         for StandingRule { seq, key, rule } in rules {
             rulebook.book().write(seq, key, Some(rule));
         }
+        rulebook.book().arrange();
         rulebook
     }
 
@@ -69,7 +112,9 @@ impl Rulebook {
             (RuleKey::Ban(_), Some(Rule::Ban(ban))) => ban.room.clone(),
             // Nobody is to be put out.
             (RuleKey::Ban(_), _) => {
-                self.book().write(seq, ruling.key.clone(), ruling.rule.clone());
+                let mut book = self.book();
+                book.write(seq, ruling.key.clone(), ruling.rule.clone());
+                book.arrange();
                 return;
             }
         };
@@ -77,6 +122,9 @@ impl Rulebook {
         book.write(seq, ruling.key.clone(), ruling.rule.clone());
         let now = crate::message::now();
         book.bans.retain(|_, (_, ban)| ban.until > now);
+        if matches!(ruling.key, RuleKey::Ban(_)) {
+            book.arrange();
+        }
         drop(book);
         self.0.changed.send_modify(|changed| {
             changed.insert(room);
@@ -104,7 +152,7 @@ impl Rulebook {
     #[cfg(test)]
     pub(super) fn fill(&self) {
         let until = Timestamp::MAX;
-        let whom = crate::message::Banned::Browser(String::new());
+        let whom = Banned::Browser(String::new());
         let ban = Ban {
             whom,
             name: String::new(),
@@ -187,13 +235,18 @@ impl Rulebook {
         &self,
         room: &RoomName,
         now: Timestamp,
-        is: impl Fn(&Ban) -> bool,
+        seen: Seen<'_, impl FnOnce() -> Option<String>>,
+        counts: impl Fn(&Ban) -> bool,
     ) -> Option<Arc<Ban>> {
         self.read(|book| {
-            let mut bans = book.bans.values().map(|(_, ban)| ban);
+            if book.by_whom.is_empty() {
+                return None;
+            }
             let holds = |ban: &&Arc<Ban>| {
-                ban.until > now && ban.room.as_ref().is_none_or(|its| its == room) && is(ban)
+                ban.until > now && ban.room.as_ref().is_none_or(|its| its == room) && counts(ban)
             };
+            let called = seen.called(&book.prefixes);
+            let mut bans = called.filter_map(|whom| book.by_whom.get(&whom)).flatten();
             bans.find(holds).map(Arc::clone)
         })
     }

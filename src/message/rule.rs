@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Name, RoomName, Seq};
+use super::{RoomName, Seq};
 
 /// What a rule is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -83,7 +83,7 @@ pub struct Link {
 }
 
 /// Who is kept out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Banned {
     /// Who uses this browser, as [`Author::browser`](super::Author::browser) has it.
@@ -265,21 +265,6 @@ impl Banned {
             Self::Name(_) => "a name",
         }
     }
-
-    /// Whether it keeps out who comes so.
-    #[must_use]
-    pub fn is(
-        &self,
-        browser: Option<&str>,
-        ip: Option<std::net::IpAddr>,
-        name: Option<&Name>,
-    ) -> bool {
-        match self {
-            Self::Browser(banned) => browser.is_some_and(|browser| browser == banned),
-            Self::Address(net) => ip.is_some_and(|ip| net.contains(&ip)),
-            Self::Name(banned) => name.is_some_and(|name| name.to_stored() == banned),
-        }
-    }
 }
 
 /// The object on the wire, where nodes share a stream.
@@ -381,13 +366,5 @@ mod tests {
             assert_eq!(Role::parse(role.as_str()), Some(role));
         }
         assert_eq!(Role::parse("owner"), None);
-    }
-
-    #[test]
-    fn who_is_banned_is_known_by_one_thing_alone() {
-        let (inside, outside) = ("192.0.2.9".parse().ok(), "198.51.100.9".parse().ok());
-        let address = Banned::Address("192.0.2.0/24".parse().unwrap());
-        assert!(address.is(None, inside, None) && !address.is(None, outside, None));
-        assert!(!address.is(None, None, None), "who has none cannot be meant");
     }
 }

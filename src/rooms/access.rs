@@ -5,7 +5,6 @@ mod revision;
 mod slow;
 
 use std::{
-    cell::LazyCell,
     collections::HashSet,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
@@ -15,7 +14,7 @@ use jiff::Timestamp;
 
 use super::{Caller, Tab};
 use crate::{
-    journal::Rulebook,
+    journal::{Rulebook, Seen},
     message::{Author, Ban, Link, Name, Role, RoomName, RoomRules, now},
     subscriber::subscriber,
 };
@@ -231,11 +230,8 @@ impl Access {
             return Ok(());
         }
         let moderates = self.role(caller, room) >= Some(Role::Moderate);
-        // Made at the first ban that there is: mostly there is none.
-        let browser = LazyCell::new(|| who.browser());
-        let ban = self.rulebook.ban(room, now(), |ban| {
-            (ban.by_operator || !moderates) && ban.whom.is(browser.as_deref(), caller.ip, who.name)
-        });
+        let seen = Seen { browser: || who.browser(), ip: caller.ip, name: who.name };
+        let ban = self.rulebook.ban(room, now(), seen, |ban| ban.by_operator || !moderates);
         ban.map_or(Ok(()), |ban| Err(Denied::Banned(ban)))
     }
 

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 use super::{Rooms, access::is_good};
 use crate::{
     delivery::hub::ReaderTag,
+    journal::Seen,
     message::{Author, Ban, Name, RoomName, now},
 };
 
@@ -97,10 +98,8 @@ impl Rooms {
         (ip, name): (Option<IpAddr>, Option<&Name>),
         moderates: bool,
     ) -> Option<Arc<Ban>> {
-        let browser = Author::of_tab(tab).browser();
-        self.rulebook().ban(room, now(), |ban| {
-            (ban.by_operator || !moderates) && ban.whom.is(browser.as_deref(), ip, name)
-        })
+        let seen = Seen { browser: || Author::of_tab(tab).browser(), ip, name };
+        self.rulebook().ban(room, now(), seen, |ban| ban.by_operator || !moderates)
     }
 
     fn may_stay(&self, room: &RoomName, reader: &ReaderTag) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{change::files_with, *};
 use crate::{
-    journal::Ruled,
+    journal::{Ruled, Seen},
     message::{Act, Ban, Banned, RoomRules, Rule, RuleKey, Ruling, now},
 };
 
@@ -126,8 +126,12 @@ pub async fn a_rule_with_an_end_ends_and_is_forgotten(bench: Bench) {
         journal.rulebook().bans(at).into_iter().map(|(id, _)| id).collect::<Vec<_>>()
     };
     assert_eq!(banned(&journal, now()), ["long", "short"], "who ends last comes first");
-    let meant = journal.rulebook().ban(&room("lobby"), now(), |_| true);
-    assert!(meant.is_some(), "a ban from all rooms is one of each");
+    let meant = |browser: &str, counts: bool| {
+        let seen = Seen { browser: || Some(browser.to_owned()), ip: None, name: None };
+        journal.rulebook().ban(&room("lobby"), now(), seen, |_| counts).is_some()
+    };
+    assert!(meant("saltpetre", true), "a ban from all rooms is one of each");
+    assert!(!meant("saltpetre", false) && !meant("another", true));
     assert_eq!(banned(&journal, now() + Duration::from_secs(2)), ["long"]);
     let file = journal.path().to_owned();
     until("it is forgotten", async || {
