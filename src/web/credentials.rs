@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 
 use super::{authorization, error::Error, operator, session::pass, state::AppState};
 use crate::rooms::{Caller, Pass};
@@ -32,10 +32,8 @@ pub(super) fn add(
             return Ok(caller);
         }
     }
-    if headers.contains_key(header::COOKIE) {
-        caller.operator = operator::has_cookie(headers, state);
-        caller.pass = pass::of(headers, &state.secret).map(Arc::new);
-    }
+    caller.operator = operator::has_cookie(headers, state);
+    caller.pass = pass::of(headers, &state.secret).map(Arc::new);
     Ok(caller)
 }
 
