@@ -76,6 +76,7 @@ pub(crate) fn room(it: &Moderated<'_>) -> Markup {
                 @if *is_host { (erasure(room)) }
                 p.foot { a href=(back) { "Back to the room" } }
             }
+            (layout::fresh())
         },
     )
 }

@@ -35,6 +35,7 @@ pub(crate) fn page(own: &Own<'_>, back: &str) -> Markup {
                 }
                 p.foot { a href=(back) { "Back to the room" } }
             }
+            (layout::fresh())
         },
     )
 }
@@ -58,6 +59,7 @@ pub(crate) fn list(all: &[Own<'_>], back: &str) -> Markup {
                 }
                 p.foot { a href=(back) { "Back to the room" } }
             }
+            (layout::fresh())
         },
     )
 }

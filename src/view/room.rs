@@ -128,6 +128,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                     }
                 }
             }
+            @if cursor.is_none() { (layout::fresh()) }
         },
     )
 }
