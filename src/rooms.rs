@@ -32,10 +32,11 @@ use std::{collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
 use crate::{
     delivery::{hub::Hub, stream::Source},
     journal::{AppendError, Journal, ReadError},
-    message::RoomName,
+    message::{Act, RoomName},
     metrics::Metrics,
 };
 
+pub(crate) use crate::subscriber::subscriber_net;
 pub(crate) use access::{Denied, EDIT_TIME, MIN_PROOF_CHARS, Pass, Proof};
 #[cfg(not(feature = "nats"))]
 pub(crate) use alone::Nodes;
@@ -88,6 +89,16 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// What it does, for the log of what was done.
+    fn act(&self, what: &str, room: Option<&RoomName>, target: Option<&str>) -> Act {
+        Act {
+            by: self.who(),
+            what: what.to_owned(),
+            room: room.cloned(),
+            target: target.map(ToOwned::to_owned),
+        }
+    }
+
     /// Who it is, for the log of what was done.
     pub(crate) fn who(&self) -> String {
         match &self.pass {

@@ -6,12 +6,10 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::{Caller, Refusal, Rooms};
-use crate::message::{
-    Act, Author, Ban, Banned, MessageId, Role, RoomName, Rule, RuleKey, Ruling, now,
+use crate::{
+    message::{Author, Ban, Banned, MessageId, Role, RoomName, Rule, RuleKey, Ruling, now},
+    subscriber::subscriber_net,
 };
-
-/// Addresses of IPv6 that one person has: a network of this length.
-const IPV6_PREFIX: u8 = 64;
 
 /// The widest networks that a moderator may keep out: a small provider's. Only the operator bans more.
 const MIN_PREFIX_V4: u8 = 24;
@@ -106,12 +104,7 @@ impl Rooms {
         let until =
             Timestamp::from_second(now().as_second().saturating_add_unsigned(time.as_secs()));
         let id = format!("{:016x}", rand::random::<u64>());
-        let act = Act {
-            by: caller.who(),
-            what: format!("ban {}", whom.what()),
-            room: room.clone(),
-            target: Some(id.clone()),
-        };
+        let act = caller.act(&format!("ban {}", whom.what()), room.as_ref(), Some(&id));
         let ban = Ban {
             whom,
             name,
@@ -147,10 +140,7 @@ impl Rooms {
             Culprit::Address(net) => return Ok((Banned::Address(net), String::new())),
             Culprit::Sender(ref id) | Culprit::AddressOf(ref id) | Culprit::NameOf(ref id) => id,
         };
-        if id.epoch() != self.journal().epoch() {
-            return Err(Refusal::NoMessage);
-        }
-        let found = self.journal().signed(room, id.seq()).await?.ok_or(Refusal::NoMessage)?;
+        let found = self.signed(room, id).await?;
         let name = found.message.name.as_str().to_owned();
         let whom = match culprit {
             Culprit::Sender(_) => {
@@ -164,14 +154,13 @@ impl Rooms {
             Culprit::NameOf(_) => Banned::Name(found.message.name.to_stored().to_owned()),
             _ => {
                 let ip = self.0.senders.address(id.seq()).ok_or(Refusal::NotKnown)?;
-                let prefix = if ip.is_ipv6() { IPV6_PREFIX } else { 32 };
-                Banned::Address(IpNet::new_assert(ip, prefix).trunc())
+                Banned::Address(subscriber_net(ip))
             }
         };
         Ok((whom, name))
     }
 
-    /// Lifts a ban.
+    /// Lifts a ban of a room, or, for the operator, any.
     ///
     /// # Errors
     ///
@@ -182,21 +171,13 @@ impl Rooms {
         room: Option<&RoomName>,
         id: &str,
     ) -> Result<(), Refusal> {
-        let bans = self.rulebook().bans(now());
-        let ban = bans
-            .iter()
-            .find(|(its, ban)| its == id && (room.is_none() || ban.room.as_ref() == room));
+        let bans = self.bans(caller, room)?;
+        let ban = bans.iter().find(|(its, _)| its == id);
         let (_, ban) = ban.ok_or(Refusal::NoSuchBan)?;
-        match &ban.room {
-            Some(room) if !ban.by_operator => self.check_role(caller, room, Role::Moderate)?,
-            _ => Self::check_operator(caller)?,
+        if ban.by_operator {
+            Self::check_operator(caller)?;
         }
-        let act = Act {
-            by: caller.who(),
-            what: "lift".to_owned(),
-            room: ban.room.clone(),
-            target: Some(id.to_owned()),
-        };
+        let act = caller.act("lift", ban.room.as_ref(), Some(id));
         let ruling = Ruling { key: RuleKey::Ban(id.to_owned()), rule: None, act };
         self.journal().rule(ruling, None).await?;
         Ok(())
@@ -212,10 +193,7 @@ impl Rooms {
         caller: &Caller,
         room: Option<&RoomName>,
     ) -> Result<Vec<(String, Arc<Ban>)>, Refusal> {
-        match room {
-            Some(room) => self.check_role(caller, room, Role::Moderate)?,
-            None => Self::check_operator(caller)?,
-        }
+        self.check_role_in(caller, room, Role::Moderate)?;
         let mut bans = self.rulebook().bans(now());
         bans.retain(|(_, ban)| room.is_none() || ban.room.as_ref() == room);
         Ok(bans)

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 use super::{Caller, Refusal, Rooms};
 use crate::{
     journal::{AppendError, Changed, Chosen, Revision},
-    message::{Act, Ban, Banned, MessageId, Name, Role, RoomName, Rule, RuleKey, Ruling, Seq, now},
+    message::{Ban, Banned, MessageId, Name, Role, RoomName, Rule, RuleKey, Ruling, Seq, now},
 };
 
 /// Messages that are looked up at a time.
@@ -25,10 +25,7 @@ impl Rooms {
         id: &MessageId,
     ) -> Result<usize, Refusal> {
         self.check_role(caller, room, Role::Moderate)?;
-        if id.epoch() != self.journal().epoch() {
-            return Err(Refusal::NoMessage);
-        }
-        let found = self.journal().signed(room, id.seq()).await?.ok_or(Refusal::NoMessage)?;
+        let found = self.signed(room, id).await?;
         let author = found.author.ok_or(Refusal::NotKnown)?;
         let of = Chosen { room: Some(room.clone()), author: Some(author), ..Chosen::default() };
         self.revise_all(caller, of, &Revision::Remove).await
@@ -45,10 +42,7 @@ impl Rooms {
         room: Option<&RoomName>,
         name: &Name,
     ) -> Result<usize, Refusal> {
-        match room {
-            Some(room) => self.check_role(caller, room, Role::Host)?,
-            None => Self::check_operator(caller)?,
-        }
+        self.check_role_in(caller, room, Role::Host)?;
         let of = Chosen {
             removed: true,
             room: room.cloned(),
@@ -72,12 +66,7 @@ impl Rooms {
             if !is_meant(&ban) || matches!(ban.whom, Banned::Name(_)) {
                 continue;
             }
-            let act = Act {
-                by: caller.who(),
-                what: "erase".to_owned(),
-                room: ban.room.clone(),
-                target: Some(id.clone()),
-            };
+            let act = caller.act("erase", ban.room.as_ref(), Some(&id));
             let ban = Ban { name: String::new(), reason: String::new(), ..Ban::clone(&ban) };
             let ruling = Ruling { key: RuleKey::Ban(id), rule: Some(Rule::Ban(ban)), act };
             self.journal().rule(ruling, None).await?;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{Caller, Denied, Refusal, Rooms, Who};
 use crate::{
     journal::{Rulebook, Ruled},
-    message::{Act, Link, Logged, Role, RoomName, RoomRules, Rule, RuleKey, Ruling, Seq, now},
+    message::{Link, Logged, Role, RoomName, RoomRules, Rule, RuleKey, Ruling, Seq, now},
 };
 
 /// Links of a room that are good at a time: what its host reads through.
@@ -61,6 +61,23 @@ impl Rooms {
     /// [`Refusal::Denied`].
     pub(super) fn check_operator(caller: &Caller) -> Result<(), Refusal> {
         if caller.operator { Ok(()) } else { Err(Denied::NotOperator.into()) }
+    }
+
+    /// The same of one room, or of all, which takes the operator.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Denied`].
+    pub(super) fn check_role_in(
+        &self,
+        caller: &Caller,
+        room: Option<&RoomName>,
+        role: Role,
+    ) -> Result<(), Refusal> {
+        match room {
+            Some(room) => self.check_role(caller, room, role),
+            None => Self::check_operator(caller),
+        }
     }
 
     /// Changes the rules of a room, by who moderates it.
@@ -229,12 +246,7 @@ impl Rooms {
         rules: RoomRules,
         expected: Seq,
     ) -> Result<Ruled, Refusal> {
-        let act = Act {
-            by: caller.who(),
-            what: what.to_owned(),
-            room: Some(room.clone()),
-            target: target.map(ToOwned::to_owned),
-        };
+        let act = caller.act(what, Some(room), target);
         let key = RuleKey::Room(room.clone());
         let ruling = Ruling { key, rule: Some(Rule::Room(rules)), act };
         Ok(self.journal().rule(ruling, Some(expected)).await?)

@@ -31,9 +31,14 @@ use super::{
 use crate::{
     message::{Ban, Link, MessageId, Name, Role, RoomName, RoomRules},
     paths,
-    rooms::{Caller, Culprit, MAX_HOURS, MAX_SLOW_SECONDS, MAX_WAIT_MINUTES, NewBan},
+    rooms::{
+        Caller, Culprit, MAX_HOURS, MAX_SLOW_SECONDS, MAX_WAIT_MINUTES, NewBan, subscriber_net,
+    },
     view::{self, moderate as page},
 };
+
+/// How long a ban holds, where nothing is said of that.
+pub(super) const DEFAULT_BAN_TIME: Duration = Duration::from_hours(1);
 
 /// The most characters of a ban's reason: a sentence or two.
 const MAX_REASON_CHARS: usize = 300;
@@ -136,9 +141,7 @@ pub(crate) async fn give_link(
     let role = Role::parse(form.field("role")?).ok_or_else(|| {
         Error::Invalid("A link's role is read, write, moderate or host.".to_owned())
     })?;
-    let hours = number(&form, "hours", MAX_HOURS)?.filter(|hours| *hours > 0);
-    let time = hours.map(|hours| Duration::from_hours(hours.into()));
-    let link = state.rooms.give_link(&caller, &room, role, time).await?;
+    let link = state.rooms.give_link(&caller, &room, role, hours(&form)?).await?;
     Ok(given(&state, &headers, &origin, &room, &link))
 }
 
@@ -197,13 +200,12 @@ pub(crate) async fn ban(
             ));
         }
     };
-    let hours = number(&form, "hours", MAX_HOURS)?.filter(|hours| *hours > 0).unwrap_or(1);
     let reason = reason(&form)?;
     let new = NewBan {
         culprit,
         room: room.clone(),
         everywhere: choice(&form, "everywhere")?.unwrap_or(false),
-        time: Duration::from_hours(hours.into()),
+        time: hours(&form)?.unwrap_or(DEFAULT_BAN_TIME),
         reason,
     };
     let id = state.rooms.ban(&caller, new).await?;
@@ -219,7 +221,6 @@ pub(crate) async fn lift(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let id = param(&params, "ban")?;
-    state.rooms.check_role(&caller, &room, Role::Moderate)?;
     state.rooms.lift(&caller, Some(&room), id).await?;
     Ok(done(&headers, json!({"lifted": id}), &section(&room, "bans")))
 }
@@ -278,13 +279,19 @@ fn choice(form: &PageForm, name: &str) -> Result<Option<bool>, Error> {
 }
 
 /// A field that is a number up to `most`; `None` where it did not come.
-pub(super) fn number(form: &PageForm, name: &str, most: u32) -> Result<Option<u32>, Error> {
+fn number(form: &PageForm, name: &str, most: u32) -> Result<Option<u32>, Error> {
     match form.field(name)?.trim() {
         "" => Ok(None),
         raw => raw.parse().ok().filter(|number| *number <= most).map(Some).ok_or_else(|| {
             Error::Invalid(format!("The field {name} is a number from 0 to {most}."))
         }),
     }
+}
+
+/// For how many hours something holds; `None` where that is not said, or 0.
+pub(super) fn hours(form: &PageForm) -> Result<Option<Duration>, Error> {
+    let hours = number(form, "hours", MAX_HOURS)?.filter(|hours| *hours > 0);
+    Ok(hours.map(|hours| Duration::from_hours(hours.into())))
 }
 
 /// Why somebody is banned.
@@ -302,15 +309,11 @@ pub(super) fn network(raw: &str) -> Result<IpNet, Error> {
     let raw = raw.trim();
     // As callers' addresses are compared: what is written as IPv6 and is IPv4 is that. And of IPv6 one
     // person has as many as a /64 has.
-    let one = |ip: IpAddr| match ip.to_canonical() {
-        IpAddr::V6(ip) => IpNet::new_assert(ip.into(), 64),
-        ip @ IpAddr::V4(_) => IpNet::from(ip),
-    };
     let plain = |net: IpNet| match (net.addr().to_canonical(), net.prefix_len().checked_sub(96)) {
         (ip @ IpAddr::V4(_), Some(prefix)) if net.addr().is_ipv6() => IpNet::new_assert(ip, prefix),
         _ => net,
     };
-    let net = raw.parse().map(one).or_else(|_| raw.parse().map(plain));
+    let net = raw.parse().map(subscriber_net).or_else(|_| raw.parse().map(plain));
     let net = net.map_err(|_| {
         Error::Invalid("An address is as 192.0.2.7, 2001:db8::7, or 192.0.2.0/24.".to_owned())
     })?;
