@@ -157,15 +157,7 @@ async fn everything_can_be_done_by_keyboard() {
     tab.until("document.querySelector('#messages > .own') != null").await;
     assert_eq!(tab.focus().await, "text");
 
-    let press = async |key: Key, back: bool| {
-        let keys = tab.driver().await.action_chain();
-        let keys = if back {
-            keys.key_down(Key::Shift).send_keys(key + "").key_up(Key::Shift)
-        } else {
-            keys.send_keys(key + "")
-        };
-        keys.perform().await.unwrap();
-    };
+    let press = async |key: Key, back: bool| tab.press(key, back).await;
     let on = async || -> String {
         tab.eval("(({ id, className, textContent }) => id || className || textContent)(document.activeElement)")
             .await

@@ -5,44 +5,37 @@ use serde_json::Value;
 use thirtyfour::Key;
 
 use crate::{
-    support::{Server, TestApp},
+    support::{TestApp, host},
     tab::Tab,
 };
+
+/// Posts a form with a token, and gives what it is answered; it must be taken.
+pub use host::done as put;
 
 /// The room that these are about.
 pub const ROOM: &str = "/rooms/attic";
 
+/// Its name.
+const NAME: &str = "attic";
+
 /// The operator's token.
 pub fn operator(app: &TestApp) -> String {
-    let mut file = app.data().into_os_string();
-    file.push(".operator");
-    std::fs::read_to_string(file).expect("a token").trim().to_owned()
-}
-
-/// Posts a form with a token, and gives what it is answered; it must be taken.
-pub async fn put(app: &TestApp, path: &str, token: &str, form: &[(&str, &str)]) -> Value {
-    let request = reqwest::Client::new().post(app.url(path)).header("accept", "application/json");
-    let request = if token.is_empty() { request } else { request.bearer_auth(token) };
-    let answer = request.form(form).send().await.expect("an answer");
-    let (status, said) = (answer.status(), answer.text().await.expect("a body"));
-    assert!(status.is_success(), "{path} {form:?}: {status} {said}");
-    serde_json::from_str(&said).expect("JSON")
+    host::operator(&app.data())
 }
 
 /// Opens the room as a private one, and gives its host's token.
 pub async fn open(app: &TestApp) -> String {
-    text(&put(app, "/rooms", "", &[("room", "attic"), ("private", "yes")]).await, "token")
+    host::open(app, NAME).await
 }
 
 /// Makes a link into the room: its token, and its id.
-pub async fn give(app: &TestApp, host: &str, role: &str) -> (String, String) {
-    let given = put(app, &format!("{ROOM}/links"), host, &[("role", role)]).await;
-    (text(&given, "token"), text(&given, "link"))
+pub async fn give(app: &TestApp, token: &str, role: &str) -> (String, String) {
+    host::give(app, NAME, token, role).await
 }
 
 /// Sets rules of the room.
-pub async fn rule(app: &TestApp, host: &str, rules: &[(&str, &str)]) {
-    put(app, &format!("{ROOM}/rules"), host, rules).await;
+pub async fn rule(app: &TestApp, token: &str, rules: &[(&str, &str)]) {
+    host::rule(app, NAME, token, rules).await;
 }
 
 /// A text in an object.

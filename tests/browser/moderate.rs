@@ -81,13 +81,11 @@ async fn without_scripts_who_is_banned_is_told_where_the_form_was() {
     let bob = chromium.open().await;
     enter_without_script(&bob, &app.url(""), &token, "bob").await;
     let form = bob.frame(FORM);
-    form.field().await.send_keys("HEY").await.unwrap();
-    form.element("#send button").await.click().await.unwrap();
+    form.send_by_button("HEY").await;
     bob.frame(LIVE).shows(&["HEY"]).await;
     let words = ban(&app, &host).await;
     bob.frame(LIVE).until("document.readyState === 'complete'").await;
-    form.field().await.send_keys("HEY AGAIN").await.unwrap();
-    form.element("#send button").await.click().await.unwrap();
+    form.send_by_button("HEY AGAIN").await;
     form.until(&format!("document.body.textContent.includes('{words}')")).await;
     bob.element(".again a").await.click().await.unwrap();
     bob.frame(LIVE).until(&format!("document.body.textContent.includes('{words}')")).await;
@@ -148,8 +146,7 @@ async fn without_scripts_one_moderates_by_the_header_and_the_others_document_goe
     let bob = other.open().await;
     enter_without_script(&bob, &app.url(""), &token, "bob").await;
     let form = bob.frame(FORM);
-    form.field().await.send_keys("quicksilver").await.unwrap();
-    form.element("#send button").await.click().await.unwrap();
+    form.send_by_button("quicksilver").await;
     ann.frame(LIVE).shows(&["quicksilver"]).await;
     ann.element("header a[href$='/moderate']").await.click().await.unwrap();
     ann.element(".acts button.danger").await.click().await.unwrap();
@@ -226,8 +223,7 @@ async fn without_scripts_a_locked_room_is_told_in_the_frame_of_the_form_and_the_
     enter_without_script(&bob, &app.url(""), &token, "bob").await;
     rule(&app, &host, &[("locked", "yes")]).await;
     let form = bob.frame(FORM);
-    form.field().await.send_keys("mine").await.unwrap();
-    form.element("#send button").await.click().await.unwrap();
+    form.send_by_button("mine").await;
     form.until("document.getElementById('send-note')?.textContent === 'Only moderators can send here right now.'").await;
     assert_eq!(form.draft().await, "mine");
     rule(&app, &host, &[("locked", "no")]).await;
@@ -249,15 +245,7 @@ async fn by_keyboard_alone_one_goes_from_the_room_to_a_message_bans_who_sent_it_
     bob.say("HEY").await;
     ann.shows(&["HEY"]).await;
     assert_eq!(ann.focus().await, "text");
-    let press = async |key: Key, back: bool| {
-        let keys = ann.driver().await.action_chain();
-        let keys = if back {
-            keys.key_down(Key::Shift).send_keys(key + "").key_up(Key::Shift)
-        } else {
-            keys.send_keys(key + "")
-        };
-        keys.perform().await.unwrap();
-    };
+    let press = async |key: Key, back: bool| ann.press(key, back).await;
     let on = async || -> String {
         ann.eval("(({ id, textContent }) => id || textContent)(document.activeElement)").await
     };

@@ -90,8 +90,7 @@ async fn without_scripts_one_enters_by_a_link_as_well() {
         tab.frame(LIVE).until("location.search.includes('format=html')").await;
     }
     let form = bob.frame("iframe.send");
-    form.field().await.send_keys("hello from bob").await.unwrap();
-    form.element("#send button").await.click().await.unwrap();
+    form.send_by_button("hello from bob").await;
     for tab in [&ann, &bob] {
         tab.frame(LIVE).shows(&["hello from bob"]).await;
     }

@@ -80,8 +80,7 @@ async fn without_scripts_it_is_removed_by_a_form_and_the_document_goes_on_withou
         tab.frame("iframe.live").until("location.search.includes('format=html')").await;
     }
     let form = ann.frame("iframe.send");
-    form.field().await.send_keys(SECRET).await.unwrap();
-    form.element("#send button").await.click().await.unwrap();
+    form.send_by_button(SECRET).await;
     bob.frame("iframe.live").shows(&[SECRET]).await;
     ann.element("a[href$='/messages']").await.click().await.unwrap();
     ann.element("details.menu summary").await.click().await.unwrap();
