@@ -12,6 +12,11 @@ nodes:
     cargo build --release --locked
     .nodes/run
 
+# A power cut of three NATS servers and two nodes; as root, with loop devices. `power-cut 2m` is what NATS has by itself, and loses
+power-cut *SYNC:
+    cargo build --release --locked
+    .nodes/power-cut {{SYNC}}
+
 # Format, lint and documentation, warnings denied
 check:
     cargo fmt --check

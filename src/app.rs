@@ -4,6 +4,7 @@ mod listeners;
 mod manager;
 #[cfg(feature = "nats")]
 mod renewal;
+mod start;
 mod supervisor;
 
 use std::{
@@ -32,6 +33,7 @@ use crate::{
 #[cfg(feature = "nats")]
 use crate::{nats::Link, rooms::Nodes};
 pub use listeners::Listeners;
+use start::{log_start, opened};
 pub use supervisor::TaskFailed;
 use supervisor::{Outcome, Supervisor};
 
@@ -164,7 +166,8 @@ impl Hubbub {
         let nodes = self.link.map(|link| Nodes::new(link, roster.clone()));
         #[cfg(not(feature = "nats"))]
         let nodes = None;
-        let Self { journal, secret, operator, metrics, config, .. } = self;
+        let Self { journal, secret, mut operator, metrics, config, .. } = self;
+        operator.renew(journal.path());
         // What nodes share does not hang on one of their files.
         let secret_file = (!journal.is_shared()).then(|| secret.file(journal.path()));
         let published = journal.last();
@@ -184,16 +187,9 @@ impl Hubbub {
         let source =
             Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
         let limits = Limits::new(allowed);
-        // What is there stays open; all of it, which is as much as the list of rooms reads once.
         let opened = match config.rooms {
             Openers::Anyone => None,
-            Openers::Operator => {
-                let rooms = journal.rooms(usize::MAX >> 1).await.unwrap_or_else(|why| {
-                    tracing::error!(%why, "which rooms there are cannot be read: none is open");
-                    Vec::new()
-                });
-                Some(rooms.into_iter().map(|(room, _)| room).collect())
-            }
+            Openers::Operator => Some(opened(&journal).await),
         };
         let left = LeftTabs::open(journal.path());
         let rooms =
@@ -229,16 +225,7 @@ impl Hubbub {
             );
         }
         let fed = feed::run(journal.clone(), hub.clone(), published);
-        let (source, stop) = (journal.clone(), shutdown.clone());
-        tasks.spawn(
-            FEED,
-            ends(async move {
-                fed.await;
-                if source.is_closed() {
-                    stop.begun().await; // It is the journal that ended early, not the feed.
-                }
-            }),
-        );
+        spawn_feed(&mut tasks, fed, &journal, &shutdown);
         tasks.spawn("announcements", ends(announcements::run(roster.changes(), hub.clone())));
         if let Some(meeting) = rooms.meet_nodes() {
             tasks.spawn("nodes", ends(meeting));
@@ -274,6 +261,25 @@ impl Hubbub {
         let end = if renewed.load(Ordering::Relaxed) { End::Renewed } else { End::Stopped };
         tasks.finish().map(|()| end)
     }
+}
+
+/// Starts what brings the journal's entries to the hub.
+fn spawn_feed(
+    tasks: &mut Supervisor,
+    fed: impl Future<Output = ()> + Send + 'static,
+    journal: &Journal,
+    shutdown: &Shutdown,
+) {
+    let (source, stop) = (journal.clone(), shutdown.clone());
+    tasks.spawn(
+        FEED,
+        ends(async move {
+            fed.await;
+            if source.is_closed() {
+                stop.begun().await; // It is the journal that ended early, not the feed.
+            }
+        }),
+    );
 }
 
 /// Starts what serves people, the operator, and those who come by plain HTTP.
@@ -323,38 +329,6 @@ fn with_operator(
             Err(why.into())
         }
     }
-}
-
-/// The one line on what was started, and with what.
-async fn log_start(
-    journal: &Journal,
-    operator: &Operator,
-    config: &Config,
-    max_connections: usize,
-) {
-    let totals = journal.totals().await.ok();
-    tracing::info!(
-        version = env!("CARGO_PKG_VERSION"),
-        data = %journal.path().display(),
-        epoch = journal.epoch().as_str(),
-        last = journal.last().get(),
-        messages = totals.map(|totals| totals.messages),
-        rooms = totals.map(|totals| totals.rooms),
-        // Nothing where the data is as it was left.
-        checked_ms = journal.checked().map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
-        keep = config.keep,
-        ttl_s = config.ttl.as_secs_f64(),
-        operator_token_file = %operator.path().display(),
-        max_connections,
-        tab_sends = config.tab_sends,
-        address_sends = config.address_sends,
-        address_joins = config.address_joins,
-        address_streams = config.address_streams,
-        address_rooms = config.address_rooms,
-        max_rooms = config.max_rooms,
-        max_body = config.max_body,
-        "started"
-    );
 }
 
 /// A task that has no error.

@@ -40,7 +40,7 @@ use crate::shutdown::Shutdown;
 
 pub use copy::{Copied, CopyError, backup, restore};
 pub(crate) use holds::Hold;
-pub(crate) use rulebook::Rulebook;
+pub(crate) use rulebook::{Rulebook, Seen};
 pub(crate) use sequencer::{AppendError, Ruled};
 pub use store::Totals;
 pub use store::{Changed, Revision};
@@ -192,6 +192,16 @@ impl Journal {
     /// the same key settles it.
     pub async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
         self.sequencer.append(draft).await
+    }
+
+    /// What a draft is that was sent before under its key; `None` where it was not, or something else
+    /// was.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] when the file cannot be read.
+    pub(crate) async fn sent_before(&self, draft: Draft) -> Result<Option<Appended>, ReadError> {
+        self.store.read(Lane::Page, move |reader| reader.sent_before(&draft)).await
     }
 
     /// Up to `limit` entries of `room` after `seq`, oldest first; fewer where they are long.

@@ -29,7 +29,7 @@ pub(crate) fn base() -> &'static str {
 }
 
 /// An address that is always the same, but for what stands before it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fixed(&'static str);
 
 /// Where everybody comes in: it leads to the lobby.
@@ -102,6 +102,20 @@ pub(crate) fn join(room: &RoomName) -> Path<'_> {
 /// Where a room is moderated.
 pub(crate) fn moderate(room: &RoomName) -> Path<'_> {
     Path { action: "/moderate", ..self::room(room) }
+}
+
+/// What a form of that page says of the page, where it shows the newest messages; or it names the
+/// message before which they are.
+pub(crate) const NEWEST: &str = "newest";
+
+/// The place of a message on that page: `before` is what the page says of itself.
+pub(crate) fn moderated(
+    room: &RoomName,
+    before: Option<&MessageId>,
+    message: &MessageId,
+) -> String {
+    let before = before.map(|id| format!("?before={id}")).unwrap_or_default();
+    format!("{}{before}#m{}", moderate(room), message.seq())
 }
 
 /// Where its rules are set.

@@ -7,6 +7,7 @@
 mod access;
 #[cfg(not(feature = "nats"))]
 mod alone;
+mod ban;
 mod enforce;
 mod erase;
 mod join;
@@ -31,13 +32,15 @@ use std::{collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
 use crate::{
     delivery::{hub::Hub, stream::Source},
     journal::{AppendError, Journal, ReadError},
-    message::RoomName,
+    message::{Act, RoomName},
     metrics::Metrics,
 };
 
+pub(crate) use crate::subscriber::subscriber_net;
 pub(crate) use access::{Denied, EDIT_TIME, MIN_PROOF_CHARS, Pass, Proof};
 #[cfg(not(feature = "nats"))]
 pub(crate) use alone::Nodes;
+pub(crate) use ban::{Culprit, NewBan};
 pub(crate) use left::LeftTabs;
 pub(crate) use limits::{Allowed, AnswerPermit, Limits, TooMuch};
 pub(crate) use listen::{Cursor, Listen};
@@ -45,7 +48,7 @@ pub(crate) use listen::{Cursor, Listen};
 pub(crate) use nodes::Nodes;
 pub(crate) use revise::Allowance;
 pub(crate) use roster::{Lapsed, NameTaken, Presence, Roster};
-pub(crate) use rule::{Culprit, MAX_HOURS, MAX_SLOW_SECONDS, MAX_WAIT_MINUTES, NewBan};
+pub(crate) use rule::{MAX_HOURS, MAX_SLOW_SECONDS, MAX_WAIT_MINUTES};
 pub(crate) use tab::Tab;
 
 use access::{Access, Action, Who};
@@ -86,6 +89,16 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// What it does, for the log of what was done.
+    fn act(&self, what: &str, room: Option<&RoomName>, target: Option<&str>) -> Act {
+        Act {
+            by: self.who(),
+            what: what.to_owned(),
+            room: room.cloned(),
+            target: target.map(ToOwned::to_owned),
+        }
+    }
+
     /// Who it is, for the log of what was done.
     pub(crate) fn who(&self) -> String {
         match &self.pass {
@@ -129,6 +142,12 @@ pub(crate) enum Refusal {
     /// There is no such ban.
     #[error("no such ban")]
     NoSuchBan,
+    /// A moderator's ban would be of too many, or for too long.
+    #[error("a ban too wide")]
+    TooWide,
+    /// The room has as many bans as its moderators may make.
+    #[error("too many bans")]
+    TooManyBans,
     /// Anybody can take the name that is meant.
     #[error("the name is not proven")]
     NotProven,

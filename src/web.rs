@@ -5,6 +5,7 @@
 
 mod api;
 mod assets;
+mod authorization;
 mod base;
 mod body;
 mod cache;

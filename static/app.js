@@ -6,12 +6,18 @@
     hubbub.browser.set('name', document.querySelector('main').dataset.name) // For the next join form.
 
     // The tab left (and one came back to its page, or looks at its twin), or its cookie is gone. No
-    // waiting heals that; joining again under its name does.
-    document.addEventListener('hubbub:gone', () => {
+    // waiting heals that; joining again under its name does, where one may still be here.
+    const NO_LINK = 'You cannot be in this room any more: the link that let you in has ended or was revoked.'
+    document.addEventListener('hubbub:gone', ({ detail }) => {
         const typing = $('send').contains(document.activeElement)
+        const [words, button] = $('again').querySelectorAll('p, button')
         $('send').hidden = true
         $('again').hidden = false
-        if (typing) $('again').querySelector('button').focus()
+        if (detail) {
+            words.textContent = `${detail.why ?? NO_LINK} What you were writing is kept.`
+            button.hidden = true
+        }
+        if (typing) (detail ? words : button).focus()
     })
     let left = false
     document.addEventListener('submit', ({ target }) => (left ||= target.id === 'leave'))

@@ -21,6 +21,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("hx-sse.js", "npm/htmx.org/dist/ext/hx-sse.min.js", "text/javascript; charset=utf-8"),
     ("net.js", "static/net.js", "text/javascript; charset=utf-8"),
     ("door.js", "static/door.js", "text/javascript; charset=utf-8"),
+    ("fresh.js", "static/fresh.js", "text/javascript; charset=utf-8"),
     ("keys.js", "static/keys.js", "text/javascript; charset=utf-8"),
     ("swap.js", "static/swap.js", "text/javascript; charset=utf-8"),
     ("stream.js", "static/stream.js", "text/javascript; charset=utf-8"),

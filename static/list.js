@@ -38,11 +38,14 @@
         const day = { className: 'day', textContent: line.dataset.day }
         line.before(Object.assign(document.createElement('p'), day))
     }
-    // Who sent it can take it back; whether one did is the server's to say.
-    const menu = (line) => {
+    // Who sent it can take it back, and so can who moderates; whether one may is the server's to say.
+    const menu = (line, own) => {
         const box = Object.assign(document.createElement('details'), { className: 'menu' })
         const at = `${location.pathname.replace(/\/tabs\/.*/, '/messages')}/${line.dataset.key}`
-        box.innerHTML = `<summary aria-label="Edit or remove">⋯</summary><a href="${at}">Edit</a>
+        // It is the first there.
+        const past = at.replace(/messages\/([^/]*-)(\d+)$/, (_, epoch, seq) => `moderate?before=${epoch}${Number(seq) + 1}#m${seq}`)
+        const [page, word] = own ? [at, 'Edit'] : [past, 'Moderate']
+        box.innerHTML = `<summary aria-label="${word} or remove">⋯</summary><a href="${page}">${word}</a>
             <button type="button" hx-swap="none" hx-delete="${at}">Remove</button>`
         line.append(box), window.htmx?.process(box)
     }
@@ -54,10 +57,10 @@
             // The colon is for who reads the list without styles, and so without this.
             const strong = Object.assign(line.querySelector('strong'), { translate: false })
             strong.textContent = line.dataset.name
-            const me = name(document.querySelector('main'))
-            const own = line.classList.toggle('own', name(line) === me)
+            const main = document.querySelector('main')
+            const own = line.classList.toggle('own', name(line) === name(main))
             if (own) strong.after(Object.assign(document.createElement('small'), { className: 'you', textContent: ' (you)' }))
-            if (own && !line.matches('[data-removed]')) menu(line)
+            if ((own || 'moderates' in main.dataset) && !line.matches('[data-removed]')) menu(line, own)
             relate(line)
             const below = beside(line, 'nextElementSibling')
             if (below?.dataset.day) relate(below)
@@ -112,10 +115,7 @@
         put($('newest'), `${number} new message${number === 1 ? '' : 's'}`)
         if (all.length > MOST) trim(all)
     }
-    document.addEventListener('scroll', () => {
-        hold()
-        look()
-    }, true)
+    document.addEventListener('scroll', () => (hold(), look()), true)
     document.addEventListener('visibilitychange', look)
     // Quite at the end, to stay there: at a fraction of a pixel the browser would hold the place.
     document.addEventListener('scrollend', () => atEnd() && (scroller().scrollTop = 0), true)

@@ -51,6 +51,11 @@
             throw Object.assign(new TypeError('Not an answer of hubbub.'), { foreign: true })
         }
         if (mark === 'not_joined') document.dispatchEvent(new Event('hubbub:gone'))
+        // One may not be here any more, and no waiting heals that either.
+        if (/\/events\?/.test(address) && ['denied', 'not_found'].includes(mark)) {
+            const why = mark === 'denied' ? await response.clone().text() : null
+            document.dispatchEvent(new CustomEvent('hubbub:gone', { detail: { why } }))
+        }
         const isStream = response.headers.get('Content-Type')?.startsWith('text/event-stream')
         return isStream && response.ok ? awake(response) : response
     }

@@ -209,8 +209,10 @@ impl Hub {
     pub(crate) fn evict(&self, room: &RoomName, meant: impl Fn(&ReaderTag) -> bool) -> usize {
         let Some(topic) = self.topic(room) else { return 0 };
         let evicted = topic.active().iter().map(|shard| shard.evict(&meant)).sum();
-        lock(&topic.ring).evictions += 1;
-        topic.wake_all();
+        if evicted > 0 {
+            lock(&topic.ring).evictions += 1;
+            topic.wake_all();
+        }
         evicted
     }
 

@@ -2,18 +2,27 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, PoisonError, RwLock},
+    net::IpAddr,
+    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
 };
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 #[cfg(feature = "nats")]
 use crate::message::Act;
-use crate::message::{Ban, RoomName, RoomRules, Rule, RuleKey, Ruling, Seq, StandingRule};
+use crate::message::{
+    Ban, Banned, Name, RoomName, RoomRules, Rule, RuleKey, Ruling, Seq, StandingRule,
+};
 
-/// Rules that there may be: bans and rooms together, some 300 bytes each.
-pub(crate) const MAX_RULES: usize = 100_000;
+/// Rooms with rules of their own that there may be, some 300 bytes each; anybody can make private ones,
+/// as many in a minute as other rooms.
+const MAX_ROOMS: usize = 100_000;
+
+/// Bans that there may be, some 300 bytes each: what somebody reads through, and what is arranged anew
+/// with each in some milliseconds.
+const MAX_BANS: usize = 10_000;
 
 /// The rules; clones share them.
 #[derive(Clone, Default)]
@@ -30,6 +39,59 @@ struct Inner {
 struct Book {
     rooms: HashMap<RoomName, (Seq, Arc<RoomRules>)>,
     bans: HashMap<String, (Seq, Arc<Ban>)>,
+    /// The same by whom they keep out: they are asked for at every send.
+    by_whom: HashMap<Banned, Vec<Arc<Ban>>>,
+    /// How long the prefixes of those networks are.
+    prefixes: BTreeSet<u8>,
+}
+
+impl Book {
+    fn write(&mut self, seq: Seq, key: RuleKey, rule: Option<Rule>) {
+        match (key, rule) {
+            (RuleKey::Room(room), Some(Rule::Room(rules))) => {
+                self.rooms.insert(room, (seq, Arc::new(rules)));
+            }
+            (RuleKey::Ban(id), Some(Rule::Ban(ban))) => {
+                self.bans.insert(id, (seq, Arc::new(ban)));
+            }
+            (RuleKey::Room(room), _) => drop(self.rooms.remove(&room)),
+            (RuleKey::Ban(id), _) => drop(self.bans.remove(&id)),
+        }
+    }
+
+    /// Arranges the bans by whom they keep out.
+    fn arrange(&mut self) {
+        self.by_whom.clear();
+        self.prefixes.clear();
+        for (_, ban) in self.bans.values() {
+            if let Banned::Address(net) = &ban.whom {
+                self.prefixes.insert(net.prefix_len());
+            }
+            self.by_whom.entry(ban.whom.clone()).or_default().push(Arc::clone(ban));
+        }
+    }
+}
+
+/// Who somebody is, as far as bans go.
+pub(crate) struct Seen<'a, B> {
+    /// Gives the browser; asked where anybody is banned at all.
+    pub browser: B,
+    /// The address.
+    pub ip: Option<IpAddr>,
+    /// The name.
+    pub name: Option<&'a Name>,
+}
+
+impl<B: FnOnce() -> Option<String>> Seen<'_, B> {
+    /// All that a ban could call them.
+    fn called(self, prefixes: &BTreeSet<u8>) -> impl Iterator<Item = Banned> {
+        let nets = self.ip.into_iter().flat_map(|ip| {
+            let net = move |prefix: &u8| IpNet::new(ip, *prefix).ok();
+            prefixes.iter().filter_map(net).map(|net| Banned::Address(net.trunc()))
+        });
+        let name = self.name.map(|name| Banned::Name(name.to_stored().to_owned()));
+        nets.chain(name).chain((self.browser)().map(Banned::Browser))
+    }
 }
 
 impl Rulebook {
@@ -37,51 +99,77 @@ impl Rulebook {
     pub(super) fn new(rules: Vec<StandingRule>) -> Self {
         let rulebook = Self::default();
         for StandingRule { seq, key, rule } in rules {
-            rulebook.write(seq, key, Some(rule));
+            rulebook.book().write(seq, key, Some(rule));
         }
+        rulebook.book().arrange();
         rulebook
     }
 
     /// Takes in a ruling that became durable.
-    pub(super) fn apply(&self, seq: Seq, ruling: &Ruling) {
+    pub(crate) fn apply(&self, seq: Seq, ruling: &Ruling) {
         let room = match (&ruling.key, &ruling.rule) {
             (RuleKey::Room(room), _) => Some(room.clone()),
             (RuleKey::Ban(_), Some(Rule::Ban(ban))) => ban.room.clone(),
             // Nobody is to be put out.
             (RuleKey::Ban(_), _) => {
-                self.write(seq, ruling.key.clone(), ruling.rule.clone());
+                let mut book = self.book();
+                book.write(seq, ruling.key.clone(), ruling.rule.clone());
+                book.arrange();
                 return;
             }
         };
-        self.write(seq, ruling.key.clone(), ruling.rule.clone());
+        let mut book = self.book();
+        book.write(seq, ruling.key.clone(), ruling.rule.clone());
+        let now = crate::message::now();
+        book.bans.retain(|_, (_, ban)| ban.until > now);
+        if matches!(ruling.key, RuleKey::Ban(_)) {
+            book.arrange();
+        }
+        drop(book);
         self.0.changed.send_modify(|changed| {
             changed.insert(room);
         });
     }
 
-    fn write(&self, seq: Seq, key: RuleKey, rule: Option<Rule>) {
-        let mut book = self.0.book.write().unwrap_or_else(PoisonError::into_inner);
-        match (key, rule) {
-            (RuleKey::Room(room), Some(Rule::Room(rules))) => {
-                book.rooms.insert(room, (seq, Arc::new(rules)));
-            }
-            (RuleKey::Ban(id), Some(Rule::Ban(ban))) => {
-                book.bans.insert(id, (seq, Arc::new(ban)));
-            }
-            (RuleKey::Room(room), _) => drop(book.rooms.remove(&room)),
-            (RuleKey::Ban(id), _) => drop(book.bans.remove(&id)),
-        }
-        let now = crate::message::now();
-        book.bans.retain(|_, (_, ban)| ban.until > now);
+    fn book(&self) -> RwLockWriteGuard<'_, Book> {
+        self.0.book.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read<T>(&self, read: impl FnOnce(&Book) -> T) -> T {
         read(&self.0.book.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.read(|book| book.rooms.len() + book.bans.len())
+    /// Whether there is room for what is to stand under a key: also where there is none for more, what
+    /// stands there is replaced.
+    pub(super) fn has_room_for(&self, key: &RuleKey) -> bool {
+        self.read(|book| match key {
+            RuleKey::Room(room) => book.rooms.len() < MAX_ROOMS || book.rooms.contains_key(room),
+            RuleKey::Ban(id) => book.bans.len() < MAX_BANS || book.bans.contains_key(id),
+        })
+    }
+
+    /// Puts as many there as may be.
+    #[cfg(test)]
+    pub(super) fn fill(&self) {
+        let until = Timestamp::MAX;
+        let whom = Banned::Browser(String::new());
+        let ban = Ban {
+            whom,
+            name: String::new(),
+            room: None,
+            until,
+            reason: String::new(),
+            by_operator: false,
+        };
+        let mut book = self.book();
+        for number in 0..MAX_BANS {
+            let key = RuleKey::Ban(number.to_string());
+            book.write(Seq::new(1), key, Some(Rule::Ban(ban.clone())));
+        }
+        for number in 0..MAX_ROOMS {
+            let key = RuleKey::Room(RoomName::stored(&format!("room-{number}")));
+            book.write(Seq::new(1), key, Some(Rule::Room(RoomRules::default())));
+        }
     }
 
     /// Those that are on no stream, as they would be put there.
@@ -130,14 +218,6 @@ impl Rulebook {
         rooms
     }
 
-    /// Those of them that are private.
-    pub(crate) fn private_rooms(&self) -> Vec<RoomName> {
-        self.read(|book| {
-            let private = book.rooms.iter().filter(|(_, (_, rules))| rules.private);
-            private.map(|(room, _)| room.clone()).collect()
-        })
-    }
-
     /// The bans that hold now, those that end last first.
     pub(crate) fn bans(&self, now: Timestamp) -> Vec<(String, Arc<Ban>)> {
         let mut bans: Vec<_> = self.read(|book| {
@@ -155,13 +235,18 @@ impl Rulebook {
         &self,
         room: &RoomName,
         now: Timestamp,
-        is: impl Fn(&Ban) -> bool,
+        seen: Seen<'_, impl FnOnce() -> Option<String>>,
+        counts: impl Fn(&Ban) -> bool,
     ) -> Option<Arc<Ban>> {
         self.read(|book| {
-            let mut bans = book.bans.values().map(|(_, ban)| ban);
+            if book.by_whom.is_empty() {
+                return None;
+            }
             let holds = |ban: &&Arc<Ban>| {
-                ban.until > now && ban.room.as_ref().is_none_or(|its| its == room) && is(ban)
+                ban.until > now && ban.room.as_ref().is_none_or(|its| its == room) && counts(ban)
             };
+            let called = seen.called(&book.prefixes);
+            let mut bans = called.filter_map(|whom| book.by_whom.get(&whom)).flatten();
             bans.find(holds).map(Arc::clone)
         })
     }

@@ -1,8 +1,7 @@
 //! Rules: put into the journal, and held in memory.
 
 use super::{
-    AppendError, Journal, OpenError, ReadError, Rulebook, Ruled, rulebook::MAX_RULES, store::Lane,
-    store::Writer,
+    AppendError, Journal, OpenError, ReadError, Rulebook, Ruled, store::Lane, store::Writer,
 };
 use crate::message::{Logged, Ruling, Seq};
 
@@ -29,7 +28,7 @@ impl Journal {
         ruling: Ruling,
         expected: Option<Seq>,
     ) -> Result<Ruled, AppendError> {
-        if ruling.rule.is_some() && self.rulebook.len() >= MAX_RULES {
+        if ruling.rule.is_some() && !self.rulebook.has_room_for(&ruling.key) {
             return Err(AppendError::Busy);
         }
         self.sequencer.rule(ruling, expected).await

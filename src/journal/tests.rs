@@ -8,6 +8,7 @@ mod hold;
 mod read;
 mod restart;
 mod retention;
+mod rule;
 #[cfg(feature = "nats")]
 mod shared;
 mod version_1;
@@ -134,6 +135,14 @@ contract! {
     restart {
         reopened_it_has_the_same_epoch_messages_and_next_seq
         ids_survive_trimming_of_everything_and_vacuum
+    }
+    rule {
+        of_two_rules_at_once_that_expect_the_same_one_is_put
+        a_rule_is_no_message_and_takes_a_place_of_its_own
+        what_is_ruled_holds_after_reopening_and_the_last_one_put
+        a_rule_with_an_end_ends_and_is_forgotten
+        nothing_of_what_was_lifted_or_replaced_stays_on_any_disk
+        where_there_is_no_room_for_more_rules_those_that_are_there_can_be_changed
     }
     hold {
         two_followers_one_stopped_miss_nothing

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Name, RoomName, Seq};
+use super::{RoomName, Seq};
 
 /// What a rule is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -83,7 +83,7 @@ pub struct Link {
 }
 
 /// Who is kept out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Banned {
     /// Who uses this browser, as [`Author::browser`](super::Author::browser) has it.
@@ -109,6 +109,9 @@ pub struct Ban {
     pub until: Timestamp,
     /// Why, for the one who is kept out.
     pub reason: String,
+    /// Whether the operator said so: then it binds who moderates as well, and nobody else lifts it.
+    #[serde(default)]
+    pub by_operator: bool,
 }
 
 /// What was done, for the log of the operator: never what somebody said, and never an address.
@@ -262,21 +265,6 @@ impl Banned {
             Self::Name(_) => "a name",
         }
     }
-
-    /// Whether it keeps out who comes so.
-    #[must_use]
-    pub fn is(
-        &self,
-        browser: Option<&str>,
-        ip: Option<std::net::IpAddr>,
-        name: Option<&Name>,
-    ) -> bool {
-        match self {
-            Self::Browser(banned) => browser.is_some_and(|browser| browser == banned),
-            Self::Address(net) => ip.is_some_and(|ip| net.contains(&ip)),
-            Self::Name(banned) => name.is_some_and(|name| name.to_stored() == banned),
-        }
-    }
 }
 
 /// The object on the wire, where nodes share a stream.
@@ -335,6 +323,7 @@ mod tests {
             room: RoomName::parse("lobby").ok(),
             until: Timestamp::from_second(1_795_000_000).unwrap(),
             reason: "noise".into(),
+            by_operator: true,
         }
     }
 
@@ -377,13 +366,5 @@ mod tests {
             assert_eq!(Role::parse(role.as_str()), Some(role));
         }
         assert_eq!(Role::parse("owner"), None);
-    }
-
-    #[test]
-    fn who_is_banned_is_known_by_one_thing_alone() {
-        let (inside, outside) = ("192.0.2.9".parse().ok(), "198.51.100.9".parse().ok());
-        let address = Banned::Address("192.0.2.0/24".parse().unwrap());
-        assert!(address.is(None, inside, None) && !address.is(None, outside, None));
-        assert!(!address.is(None, None, None), "who has none cannot be meant");
     }
 }

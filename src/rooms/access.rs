@@ -1,27 +1,27 @@
 //! Who may do what in a room: what the operator, and who holds the room, has ruled. Every way in asks
 //! here, between the check of names and the journal.
 
+mod revision;
 mod slow;
 
-use std::{cell::LazyCell, collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
-
-use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
-
-use super::{Caller, Refusal, Tab};
-use crate::{
-    journal::{Revision, Rulebook, Signed},
-    message::{Author, Ban, Key, Link, Message, Name, Role, RoomName, RoomRules, State, now},
+use std::{
+    collections::HashSet,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
+use jiff::Timestamp;
+
+use super::{Caller, Tab};
+use crate::{
+    journal::{Rulebook, Seen},
+    message::{Author, Ban, Link, Name, Role, RoomName, RoomRules, now},
+    subscriber::subscriber,
+};
+
+pub(super) use revision::may_still_be_edited;
+pub(crate) use revision::{EDIT_TIME, MIN_PROOF_CHARS, Proof};
 use slow::SlowMode;
-
-/// How long after it was sent its author may give a message another text: longer, and what others
-/// answered to would be something else. To take it back is possible at any time.
-pub(crate) const EDIT_TIME: Duration = Duration::from_mins(15);
-
-/// The least characters of a key that proves who sent a message: a shorter one is soon guessed.
-pub(crate) const MIN_PROOF_CHARS: usize = 16;
 
 /// What somebody wants to do in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub(super) struct Access {
     slow: SlowMode,
     /// The rooms that there were when only the operator might open further ones; `None` where
     /// everybody may.
-    opened: Option<HashSet<RoomName>>,
+    opened: Option<RwLock<HashSet<RoomName>>>,
 }
 
 /// Somebody may not do this here.
@@ -120,13 +120,26 @@ pub(crate) enum Denied {
     /// It takes to be a moderator.
     #[error("no moderator")]
     NotModerator,
+    /// It takes to be a host.
+    #[error("no host")]
+    NotHost,
+    /// It takes to be the operator.
+    #[error("not the operator")]
+    NotOperator,
+}
+
+impl Denied {
+    /// Whether somebody may be here, and only send nothing now.
+    pub(super) fn is_of_sending(&self) -> bool {
+        matches!(self, Self::Locked | Self::Slow { .. } | Self::TooNew { .. } | Self::NotJoined)
+    }
 }
 
 impl Access {
     /// The rules in a book; `opened` are the rooms that there are, where only the operator may open
     /// further ones.
     pub(super) fn new(rulebook: Rulebook, opened: Option<HashSet<RoomName>>) -> Self {
-        Self { rulebook, slow: SlowMode::default(), opened }
+        Self { rulebook, slow: SlowMode::default(), opened: opened.map(RwLock::new) }
     }
 
     /// The book.
@@ -146,7 +159,15 @@ impl Access {
     /// Whether there is such a room, for who may not open one.
     pub(super) fn is_open(&self, room: &RoomName) -> bool {
         let Some(opened) = &self.opened else { return true };
+        let opened = opened.read().unwrap_or_else(PoisonError::into_inner);
         opened.contains(room) || self.rulebook.room(room).is_some()
+    }
+
+    /// A room has messages, and so it is open.
+    pub(super) fn note_open(&self, room: &RoomName) {
+        if let Some(opened) = &self.opened {
+            opened.write().unwrap_or_else(PoisonError::into_inner).insert(room.clone());
+        }
     }
 
     /// Whether somebody may open a room.
@@ -189,21 +210,38 @@ impl Access {
         if role == Some(Role::Read) && action != Action::Stay {
             return Err(Denied::ReadOnly);
         }
-        if role.is_none_or(|role| role < Role::Moderate)
-            && let Some(ban) = self.ban(caller.ip, room, who)
-        {
-            return Err(Denied::Banned(ban));
+        self.check_ban(caller, room, who)?;
+        if action == Action::Send { self.check_send(caller, role, room, who) } else { Ok(()) }
+    }
+
+    /// Whether somebody is not kept out of a room. The operator is by nothing, and who moderates by
+    /// nothing but the operator's word.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::Banned`].
+    pub(super) fn check_ban(
+        &self,
+        caller: &Caller,
+        room: &RoomName,
+        who: Who<'_>,
+    ) -> Result<(), Denied> {
+        if caller.operator {
+            return Ok(());
         }
-        if action == Action::Send { self.check_send(role, room, who) } else { Ok(()) }
+        let moderates = self.role(caller, room) >= Some(Role::Moderate);
+        let seen = Seen { browser: || who.browser(), ip: caller.ip, name: who.name };
+        let ban = self.rulebook.ban(room, now(), seen, |ban| ban.by_operator || !moderates);
+        ban.map_or(Ok(()), |ban| Err(Denied::Banned(ban)))
     }
 
-    fn ban(&self, ip: Option<IpAddr>, room: &RoomName, who: Who<'_>) -> Option<Arc<Ban>> {
-        // Made at the first ban that there is: mostly there is none.
-        let browser = LazyCell::new(|| who.browser());
-        self.rulebook.ban(room, now(), |ban| ban.whom.is(browser.as_deref(), ip, who.name))
-    }
-
-    fn check_send(&self, role: Option<Role>, room: &RoomName, who: Who<'_>) -> Result<(), Denied> {
+    fn check_send(
+        &self,
+        caller: &Caller,
+        role: Option<Role>,
+        room: &RoomName,
+        who: Who<'_>,
+    ) -> Result<(), Denied> {
         let Some(rules) = self.rulebook.room(room) else { return Ok(()) };
         if role >= Some(Role::Moderate) {
             return Ok(());
@@ -220,218 +258,27 @@ impl Access {
         }
         if rules.slow_seconds > 0 {
             let every = Duration::from_secs(rules.slow_seconds.into());
-            let sender = match (who.tab, who.name) {
-                (Some(tab), _) => &tab.id,
-                (None, Some(name)) => name.as_str(),
-                (None, None) => "",
-            };
-            let taken = self.slow.take(room, sender, every);
+            let taken = self.slow.take(room, &sender(caller, who), every);
             return taken.map_err(|wait| Denied::Slow { wait, every });
         }
         Ok(())
     }
 
     /// What was taken for a message was not stored: the next may come at once.
-    pub(super) fn give_back(&self, room: &RoomName, who: Who<'_>) {
-        let sender = who.tab.map_or(who.name.map_or("", Name::as_str), |tab| &tab.id);
-        self.slow.give_back(room, sender);
-    }
-}
-
-/// What a request proves of who makes it: the tabs that it comes from, and a message's key.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Proof {
-    authors: Vec<Author>,
-    key: Option<Key>,
-    /// Where a proxy says who asks: their tabs' messages are those under this name.
-    user: Option<Name>,
-}
-
-/// Who somebody is to a message. Whoever may do more than others is one more of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    /// The tab that sent it, or a script that has its key.
-    Author,
-    /// Who moderates the room, or runs the server.
-    Moderator,
-    /// Anybody else.
-    Nobody,
-}
-
-impl Proof {
-    /// That of a request which comes from these tabs, and says this key.
-    pub(crate) fn new<'a>(tabs: impl IntoIterator<Item = &'a str>, key: Option<Key>) -> Self {
-        Self { authors: tabs.into_iter().map(Author::of_tab).collect(), key, user: None }
-    }
-
-    /// The same, of a request of which a proxy says who makes it. Others may have had the same browser.
-    pub(crate) fn of_user(self, user: Option<Name>) -> Self {
-        Self { user, ..self }
-    }
-
-    fn is_of(&self, signed: &Signed) -> bool {
-        let is_theirs = self.user.as_ref().is_none_or(|user| *user == signed.message.name);
-        let by_tab =
-            is_theirs && signed.author.is_some_and(|author| self.authors.contains(&author));
-        let by_key = self.key.as_ref().is_some_and(|key| {
-            key.as_str().len() >= MIN_PROOF_CHARS && is_same(key, &signed.first.key)
-        });
-        by_tab || by_key
-    }
-}
-
-/// Whether two keys are the same. How long that takes says nothing of either: it is their digests that
-/// are compared.
-fn is_same(one: &Key, other: &Key) -> bool {
-    Sha256::digest(one.as_str()) == Sha256::digest(other.as_str())
-}
-
-/// Whether a message is young enough to be edited.
-pub(super) fn may_still_be_edited(message: &Message, now: Timestamp) -> bool {
-    // One from the future was sent by a clock that was ahead, and is young.
-    let age = now.duration_since(message.sent_at);
-    age.is_negative() || age.unsigned_abs() <= EDIT_TIME
-}
-
-impl Access {
-    fn standing(&self, caller: &Caller, proof: &Proof, signed: &Signed) -> Standing {
-        if proof.is_of(signed) {
-            Standing::Author
-        } else if self.role(caller, &signed.message.room) >= Some(Role::Moderate) {
-            Standing::Moderator
-        } else {
-            Standing::Nobody
+    pub(super) fn give_back(&self, caller: &Caller, room: &RoomName, who: Who<'_>) {
+        if self.rulebook.room(room).is_some_and(|rules| rules.slow_seconds > 0) {
+            self.slow.give_back(room, &sender(caller, who));
         }
     }
+}
 
-    /// Whether whoever `proof` says asks may change a message so; and who it is, where it is not its
-    /// author.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal`] says why not.
-    pub(super) fn check_revision(
-        &self,
-        caller: &Caller,
-        proof: &Proof,
-        signed: &Signed,
-        revision: &Revision,
-        now: Timestamp,
-    ) -> Result<Option<String>, Refusal> {
-        let message = &signed.message;
-        self.check_sees(caller, &message.room)?;
-        match (self.standing(caller, proof, signed), revision) {
-            (Standing::Author, Revision::Remove) => Ok(None),
-            (Standing::Moderator, Revision::Remove) => Ok(Some(caller.who())),
-            // That is nobody's, but by a way of its own.
-            (_, Revision::Erase) => Err(Refusal::NotAuthor),
-            (Standing::Author, Revision::Edit(_)) if message.state == State::Removed => {
-                Err(Refusal::Removed)
-            }
-            (Standing::Author, Revision::Edit(_)) if may_still_be_edited(message, now) => Ok(None),
-            (Standing::Author, Revision::Edit(_)) => Err(Refusal::TooLate),
-            // Nobody puts words into another's mouth.
-            (Standing::Moderator, Revision::Edit(_)) | (Standing::Nobody, _) => {
-                Err(Refusal::NotAuthor)
-            }
-        }
-    }
+/// Who is to wait in slow mode: a browser, whatever its tabs are called; of programs, who has the
+/// address; and where that is none that counts, who has the name.
+fn sender(caller: &Caller, who: Who<'_>) -> String {
+    let browser = who.browser().or_else(|| who.tab.map(|tab| tab.id.clone()));
+    let address = || caller.ip.map(|ip| subscriber(ip).to_string());
+    browser.or_else(address).unwrap_or_else(|| who.name.map_or("", Name::as_str).to_owned())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::message::{First, Mark, Text};
-
-    fn signed(state: State, author: Option<Author>, key: &str) -> Signed {
-        Signed {
-            message: Message {
-                id: "e-1".parse().unwrap(),
-                room: RoomName::parse("lobby").unwrap(),
-                name: Name::parse("ann").unwrap(),
-                text: Text::parse("hi").unwrap(),
-                sent_at: at(0),
-                state,
-            },
-            first: First { key: Key::parse(key).unwrap(), digest: String::new() },
-            author,
-        }
-    }
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(1_795_000_000 + seconds).unwrap()
-    }
-
-    fn check(proof: &Proof, signed: &Signed, edits: bool, seconds: i64) -> &'static str {
-        let text = Text::parse("ho").unwrap();
-        let revision = if edits { Revision::Edit(text) } else { Revision::Remove };
-        let caller = Caller::default();
-        check_as(&caller, proof, signed, &revision, seconds)
-    }
-
-    fn check_as(
-        caller: &Caller,
-        proof: &Proof,
-        signed: &Signed,
-        revision: &Revision,
-        seconds: i64,
-    ) -> &'static str {
-        let access = Access::new(Rulebook::default(), None);
-        match access.check_revision(caller, proof, signed, revision, at(seconds)) {
-            Ok(by) if by.is_some() => "may, as another",
-            Ok(_) => "may",
-            Err(Refusal::TooLate) => "too late",
-            Err(Refusal::Removed) => "removed",
-            Err(Refusal::NotAuthor) => "not the author",
-            Err(other) => panic!("{other}"),
-        }
-    }
-
-    #[test]
-    fn who_sent_it_may_remove_it_at_any_time_and_edit_it_for_fifteen_minutes() {
-        let key = "a-key-of-16-char";
-        let message = signed(State::Sent, Some(Author::of_tab("7")), key);
-        let removed = signed(State::Removed, Some(Author::of_tab("7")), key);
-        let by_tab = Proof::new(["5", "7"], None);
-        let by_key = Proof::new([], Some(Key::parse(key).unwrap()));
-        for proof in [by_tab, by_key] {
-            assert_eq!(check(&proof, &message, false, 1 << 30), "may");
-            assert_eq!(check(&proof, &message, true, 900), "may");
-            assert_eq!(check(&proof, &message, true, 901), "too late");
-            assert_eq!(check(&proof, &message, true, -9), "may");
-            assert_eq!(check(&proof, &removed, false, 1), "may");
-            assert_eq!(check(&proof, &removed, true, 1), "removed");
-        }
-    }
-
-    #[test]
-    fn the_operator_may_remove_what_others_said_and_edit_nothing() {
-        let message = signed(State::Sent, Some(Author::of_tab("7")), "a-key-of-16-char");
-        let operator = Caller { operator: true, ..Caller::default() };
-        let edit = Revision::Edit(Text::parse("ho").unwrap());
-        let of =
-            |proof: &Proof, revision: &Revision| check_as(&operator, proof, &message, revision, 1);
-        assert_eq!(of(&Proof::default(), &Revision::Remove), "may, as another");
-        assert_eq!(of(&Proof::default(), &edit), "not the author");
-        assert_eq!(of(&Proof::new(["7"], None), &edit), "may");
-    }
-
-    #[test]
-    fn nobody_else_may_and_a_short_key_proves_nothing() {
-        let key = |raw| Proof::new([], Some(Key::parse(raw).unwrap()));
-        let message = signed(State::Sent, Some(Author::of_tab("7")), "a-key-of-16-char");
-        for proof in [Proof::default(), Proof::new(["8"], None), key("a-key-of-16-chaR")] {
-            assert_eq!(check(&proof, &message, false, 1), "not the author");
-            assert_eq!(check(&proof, &message, true, 1), "not the author");
-        }
-        let user = |name: Name| Proof::new(["7"], None).of_user(Some(name));
-        let ann = message.message.name.clone();
-        assert_eq!(check(&user(ann.clone()), &message, false, 1), "may");
-        assert_eq!(
-            check(&user(ann.marked(&Mark::verified())), &message, false, 1),
-            "not the author"
-        );
-        let short = signed(State::Sent, None, "fifteen-char-ke");
-        assert_eq!(check(&key("fifteen-char-ke"), &short, false, 1), "not the author");
-    }
-}
+mod tests;

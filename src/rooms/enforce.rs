@@ -1,13 +1,14 @@
 //! Putting out who may not be here any more: a link was taken back or has ended, somebody is kept out.
 
-use std::time::Duration;
+use std::{cell::RefCell, collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
 use super::{Rooms, access::is_good};
 use crate::{
     delivery::hub::ReaderTag,
-    message::{Author, RoomName, now},
+    journal::Seen,
+    message::{Author, Ban, Name, RoomName, now},
 };
 
 /// Between two looks at links that end by themselves.
@@ -27,15 +28,19 @@ impl Rooms {
             loop {
                 tokio::select! {
                     () = sleep(LOOK_INTERVAL) => {}
-                    changed = changes.changed() => if changed.is_err() { return },
+                    heard = changes.changed() => if heard.is_err() { return },
                 }
                 for room in rooms.rulebook().take_changed() {
                     rooms.put_out(room.as_ref());
                 }
                 if looked.elapsed() >= LOOK_INTERVAL {
                     looked = Instant::now();
-                    for room in rooms.rulebook().private_rooms() {
-                        rooms.put_out(Some(&room));
+                    // Links end by themselves, and only private rooms are left by who had one.
+                    for room in rooms.hub().rooms() {
+                        let rules = rooms.rulebook().room(&room);
+                        if rules.is_some_and(|rules| rules.private) {
+                            rooms.put_out_readers(&room);
+                        }
                     }
                 }
                 sleep(CHANGE_INTERVAL).await;
@@ -47,19 +52,54 @@ impl Rooms {
     fn put_out(&self, room: Option<&RoomName>) {
         let rooms = room.map_or_else(|| self.hub().rooms(), |room| vec![room.clone()]);
         for room in rooms {
-            let mut gone = Vec::new();
-            let out = std::cell::RefCell::new(&mut gone);
-            self.evict(&room, |reader| {
-                let is_out = !self.may_stay(&room, reader);
-                if is_out && let Some(tab) = &reader.tab {
-                    out.borrow_mut().push(tab.to_string());
+            let with_stream = self.put_out_readers(&room);
+            self.put_out_hidden(&room, &with_stream);
+        }
+    }
+
+    /// Ends the streams of who may not have them any more; their tabs leave. Answers which tabs have
+    /// one.
+    fn put_out_readers(&self, room: &RoomName) -> HashSet<Box<str>> {
+        let (gone, all) = (RefCell::new(Vec::new()), RefCell::new(HashSet::new()));
+        self.evict(room, |reader| {
+            let is_out = !self.may_stay(room, reader);
+            if let Some(tab) = &reader.tab {
+                all.borrow_mut().insert(tab.clone());
+                if is_out {
+                    gone.borrow_mut().push(tab.clone());
                 }
-                is_out
-            });
-            for tab in gone {
-                self.0.roster.leave(&room, &tab);
+            }
+            is_out
+        });
+        for tab in gone.into_inner() {
+            self.0.roster.leave(room, &tab);
+        }
+        all.into_inner()
+    }
+
+    /// Banned tabs that are hidden leave: they have let go of their streams, and are here all the same.
+    /// From where they come is known when they say so again, and by which link as well.
+    fn put_out_hidden(&self, room: &RoomName, with_stream: &HashSet<Box<str>>) {
+        if self.rulebook().bans(now()).is_empty() {
+            return;
+        }
+        for (tab, name) in self.0.roster.tabs(room) {
+            let known = (None, Some(&name));
+            if !with_stream.contains(&*tab) && self.ban_of(room, &tab, known, false).is_some() {
+                self.0.roster.leave(room, &tab);
             }
         }
+    }
+
+    fn ban_of(
+        &self,
+        room: &RoomName,
+        tab: &str,
+        (ip, name): (Option<IpAddr>, Option<&Name>),
+        moderates: bool,
+    ) -> Option<Arc<Ban>> {
+        let seen = Seen { browser: || Author::of_tab(tab).browser(), ip, name };
+        self.rulebook().ban(room, now(), seen, |ban| ban.by_operator || !moderates)
     }
 
     fn may_stay(&self, room: &RoomName, reader: &ReaderTag) -> bool {
@@ -73,13 +113,8 @@ impl Rooms {
             return false;
         }
         let Some(tab) = &reader.tab else { return true };
-        if role >= Some(crate::message::Role::Moderate) {
-            return true;
-        }
-        let browser = Author::of_tab(tab).browser();
-        let banned = self.rulebook().ban(room, now(), |ban| {
-            ban.whom.is(browser.as_deref(), reader.ip, reader.name.as_ref())
-        });
-        banned.is_none()
+        let moderates = role >= Some(crate::message::Role::Moderate);
+        let known = (reader.ip, reader.name.as_ref());
+        self.ban_of(room, tab, known, moderates).is_none()
     }
 }

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 use super::{Caller, Refusal, Rooms};
 use crate::{
     journal::{AppendError, Changed, Chosen, Revision},
-    message::{MessageId, Name, Role, RoomName, Seq},
+    message::{Ban, Banned, MessageId, Name, Role, RoomName, Rule, RuleKey, Ruling, Seq, now},
 };
 
 /// Messages that are looked up at a time.
@@ -25,12 +25,9 @@ impl Rooms {
         id: &MessageId,
     ) -> Result<usize, Refusal> {
         self.check_role(caller, room, Role::Moderate)?;
-        if id.epoch() != self.journal().epoch() {
-            return Err(Refusal::NoMessage);
-        }
-        let found = self.journal().signed(room, id.seq()).await?.ok_or(Refusal::NoMessage)?;
+        let found = self.signed(room, id).await?;
         let author = found.author.ok_or(Refusal::NotKnown)?;
-        let of = Chosen { room: Some(room.clone()), author: Some(author), name: None };
+        let of = Chosen { room: Some(room.clone()), author: Some(author), ..Chosen::default() };
         self.revise_all(caller, of, &Revision::Remove).await
     }
 
@@ -45,13 +42,36 @@ impl Rooms {
         room: Option<&RoomName>,
         name: &Name,
     ) -> Result<usize, Refusal> {
-        match room {
-            Some(room) => self.check_role(caller, room, Role::Host)?,
-            None if caller.operator => {}
-            None => return Err(super::Denied::NotModerator.into()),
+        self.check_role_in(caller, room, Role::Host)?;
+        let of = Chosen {
+            removed: true,
+            room: room.cloned(),
+            name: Some(name.clone()),
+            ..Chosen::default()
+        };
+        let erased = self.revise_all(caller, of, &Revision::Erase).await?;
+        let is_meant =
+            |ban: &Ban| ban.name == name.as_str() && (room.is_none() || ban.room.as_ref() == room);
+        self.forget_names(caller, is_meant).await?;
+        Ok(erased)
+    }
+
+    /// Bans stay, and do not say of whom they are.
+    async fn forget_names(
+        &self,
+        caller: &Caller,
+        is_meant: impl Fn(&Ban) -> bool,
+    ) -> Result<(), Refusal> {
+        for (id, ban) in self.rulebook().bans(now()) {
+            if !is_meant(&ban) || matches!(ban.whom, Banned::Name(_)) {
+                continue;
+            }
+            let act = caller.act("erase", ban.room.as_ref(), Some(&id));
+            let ban = Ban { name: String::new(), reason: String::new(), ..Ban::clone(&ban) };
+            let ruling = Ruling { key: RuleKey::Ban(id), rule: Some(Rule::Ban(ban)), act };
+            self.journal().rule(ruling, None).await?;
         }
-        let of = Chosen { room: room.cloned(), author: None, name: Some(name.clone()) };
-        self.revise_all(caller, of, &Revision::Erase).await
+        Ok(())
     }
 
     /// Erases all that was said in a room.
@@ -65,8 +85,9 @@ impl Rooms {
         room: &RoomName,
     ) -> Result<usize, Refusal> {
         self.check_role(caller, room, Role::Host)?;
-        let of = Chosen { room: Some(room.clone()), ..Chosen::default() };
+        let of = Chosen { removed: true, room: Some(room.clone()), ..Chosen::default() };
         let erased = self.revise_all(caller, of, &Revision::Erase).await?;
+        self.forget_names(caller, |ban| ban.room.as_ref() == Some(room)).await?;
         self.empty(caller, room, self.journal().last()).await?;
         Ok(erased)
     }
@@ -85,7 +106,7 @@ impl Rooms {
             let Some((_, last)) = places.last() else { return Ok(count) };
             after = *last;
             // Together, so that they share syncs; the queue of the journal takes twice as many.
-            let mut changes: JoinSet<_> = places
+            let mut changing: JoinSet<_> = places
                 .into_iter()
                 .map(|(room, seq)| {
                     let (journal, by) = (self.journal().clone(), caller.who());
@@ -93,7 +114,7 @@ impl Rooms {
                     async move { journal.change(&room, seq, revision, Some(by)).await }
                 })
                 .collect();
-            while let Some(changed) = changes.join_next().await {
+            while let Some(changed) = changing.join_next().await {
                 let changed = changed.map_err(|_| AppendError::Closed)?;
                 count += usize::from(matches!(changed?, Changed::Stored(_)));
             }

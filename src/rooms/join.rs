@@ -157,7 +157,20 @@ impl Rooms {
 
     /// A tab says whether it is hidden. A hidden one is here, though it may have let go of its
     /// stream, for as long as it says so again and again.
-    pub(crate) fn set_hidden(&self, tab: &Tab, hidden: bool) {
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Denied`]: who is kept out, and had no stream to be ended, leaves.
+    pub(crate) fn set_hidden(
+        &self,
+        caller: &Caller,
+        tab: &Tab,
+        hidden: bool,
+    ) -> Result<(), Refusal> {
+        if let Err(why) = self.0.access.check(caller, Action::Stay, &tab.room, Who::of(tab)) {
+            self.0.roster.leave(&tab.room, &tab.id);
+            return Err(why.into());
+        }
         let Tab { room, id, name } = tab;
         if let Some(nodes) = &self.0.nodes
             && self.0.roster.presence(room, id) == Presence::Gone
@@ -171,6 +184,7 @@ impl Rooms {
         } else {
             self.0.roster.show(room, id);
         }
+        Ok(())
     }
 
     /// Something happened on another node to a tab that this one may have.

@@ -64,7 +64,11 @@ impl Rooms {
             presence: false,
             tag: tag(caller, None),
         };
-        Ok(self.open(wanted, guard, permit))
+        let stream = self.open(wanted, guard, permit);
+        // Who is put out is looked for among the streams that are open: what was ruled before this one
+        // was, while it was on its way, is seen here.
+        self.0.access.check(caller, Action::Read, room, Who::default())?;
+        Ok(stream)
     }
 
     /// Opens the stream of a tab, which thereby is here.
@@ -94,7 +98,12 @@ impl Rooms {
             presence: listen.representation.carries_presence(),
             tag: tag(caller, Some(tab)),
         };
-        Ok(self.open(wanted, guard, permit))
+        let stream = self.open(wanted, guard, permit);
+        if let Err(why) = self.0.access.check(caller, Action::Stay, &tab.room, Who::of(tab)) {
+            self.0.roster.leave(&tab.room, &tab.id);
+            return Err(why.into());
+        }
+        Ok(stream)
     }
 
     fn enter(&self, tab: &Tab) -> Result<Guard, Lapsed> {

@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{Caller, Refusal, Rooms};
+use super::{Action, Caller, Refusal, Rooms, Tab, Who};
 use crate::{
     journal::Newest,
     message::{People, RoomName, Seq},
@@ -29,6 +29,29 @@ impl Rooms {
     /// [`Refusal`], by the rules of access.
     pub(crate) fn check_read(&self, caller: &Caller, room: &RoomName) -> Result<(), Refusal> {
         Ok(self.0.access.check_sees(caller, room)?)
+    }
+
+    /// Learns whether a room is open that this node did not have when it was started: it may have begun
+    /// with nothing, and have it by now.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] where the journal cannot be read.
+    pub(crate) async fn learn(&self, room: &RoomName) -> Result<(), Refusal> {
+        let journal = self.journal();
+        if journal.is_shared() && !self.0.access.is_open(room) && journal.has(room).await? {
+            self.0.access.note_open(room);
+        }
+        Ok(())
+    }
+
+    /// Whether a tab may be in its room.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], by the rules of access.
+    pub(crate) fn check_stay(&self, caller: &Caller, tab: &Tab) -> Result<(), Refusal> {
+        Ok(self.0.access.check(caller, Action::Stay, &tab.room, Who::of(tab))?)
     }
 
     /// Up to `limit` messages of `room` before `seq`, or the newest, oldest first.
@@ -77,6 +100,7 @@ impl Rooms {
         for (rank, (room, last_sent_at)) in
             self.journal().rooms(limit).await?.into_iter().enumerate()
         {
+            self.0.access.note_open(&room);
             let here = rooms.get(&room).map_or_else(|| self.0.roster.count(&room), |had| had.here);
             rooms.insert(room, Listed { here, last_sent_at: Some(last_sent_at), rank });
         }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Caller, Refusal, Rooms, Tab, access::Proof};
+use super::{Action, Caller, Refusal, Rooms, Tab, Who, access::Proof};
 use crate::{
-    journal::{Changed, Reach, Revision},
+    journal::{Changed, Reach, Revision, Signed},
     message::{Author, Message, MessageId, RoomName, State, now},
 };
 
@@ -31,14 +31,24 @@ impl Rooms {
     ) -> Result<Message, Refusal> {
         self.0.limits.send(caller.ip)?;
         let journal = self.journal();
-        if id.epoch() != journal.epoch() {
-            return Err(Refusal::NoMessage);
-        }
-        if journal.is_shared() && journal.reach(id.seq(), REACH_TIMEOUT).await == Reach::Elsewhere {
+        if id.epoch() == journal.epoch()
+            && journal.is_shared()
+            && journal.reach(id.seq(), REACH_TIMEOUT).await == Reach::Elsewhere
+        {
             return Err(Refusal::NotYet);
         }
-        let found = journal.signed(room, id.seq()).await?.ok_or(Refusal::NoMessage)?;
+        let found = self.signed(room, id).await?;
         let by = self.0.access.check_revision(caller, proof, &found, &revision, now())?;
+        if let Revision::Edit(_) = revision {
+            // What is said anew is said now, by who may say something now.
+            let tab = proof.tab_of(&found);
+            if let Some(tab) = &tab {
+                self.0.limits.tab_send(&tab.id)?;
+            }
+            let name = Some(&found.message.name);
+            let who = Who { tab: tab.as_ref(), browser: None, name };
+            self.0.access.check(caller, Action::Send, room, who)?;
+        }
         let removes = revision == Revision::Remove;
         if let Some(by) = &by {
             tracing::info!(room = room.as_str(), %id, by, "a message of somebody else is removed");
@@ -54,6 +64,19 @@ impl Rooms {
         }
     }
 
+    /// A message of the journal as it is now, and what proves who sent it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoMessage`], and where the journal cannot be read.
+    pub(super) async fn signed(&self, room: &RoomName, id: &MessageId) -> Result<Signed, Refusal> {
+        let journal = self.journal();
+        if id.epoch() != journal.epoch() {
+            return Err(Refusal::NoMessage);
+        }
+        journal.signed(room, id.seq()).await?.ok_or(Refusal::NoMessage)
+    }
+
     /// One message, and whether whoever `proof` says asks may change it.
     ///
     /// # Errors
@@ -67,10 +90,7 @@ impl Rooms {
         (room, id): (&RoomName, &MessageId),
     ) -> Result<(Message, Allowance), Refusal> {
         self.check_read(caller, room)?;
-        if id.epoch() != self.journal().epoch() {
-            return Err(Refusal::NoMessage);
-        }
-        let found = self.journal().signed(room, id.seq()).await?.ok_or(Refusal::NoMessage)?;
+        let found = self.signed(room, id).await?;
         let may = |revision: &Revision| {
             self.0.access.check_revision(caller, proof, &found, revision, now()).is_ok()
         };

@@ -145,6 +145,11 @@ impl Roster {
         self.lock().join(&key, name, skeleton, browser, elsewhere, Instant::now())
     }
 
+    /// The tabs of a room that are on this node, with a stream or without, and whom each posts as.
+    pub(crate) fn tabs(&self, room: &RoomName) -> Vec<(Arc<str>, Name)> {
+        self.lock().tabs(room)
+    }
+
     /// Whether a tab is here.
     pub(crate) fn presence(&self, room: &RoomName, tab: &str) -> Presence {
         self.lock().presence(&Key::new(room, tab))

@@ -1,17 +1,11 @@
-//! Ruling: what a room is, who has a link into it, and who is kept out.
+//! Ruling: what a room is, and who has a link into it.
 
 use std::{sync::Arc, time::Duration};
 
-use ipnet::IpNet;
-use jiff::Timestamp;
-
-use super::{Caller, Denied, Refusal, Rooms};
+use super::{Caller, Denied, Refusal, Rooms, Who};
 use crate::{
     journal::{Rulebook, Ruled},
-    message::{
-        Act, Author, Ban, Banned, Link, Logged, MessageId, Role, RoomName, RoomRules, Rule,
-        RuleKey, Ruling, Seq, now,
-    },
+    message::{Link, Logged, Role, RoomName, RoomRules, Rule, RuleKey, Ruling, Seq, now},
 };
 
 /// Links of a room that are good at a time: what its host reads through.
@@ -27,37 +21,6 @@ pub(crate) const MAX_HOURS: u32 = 100 * 365 * 24;
 
 /// How often a ruling is tried where somebody else's came between.
 const MAX_TRIES: usize = 8;
-
-/// Addresses of IPv6 that one person has: a network of this length.
-const IPV6_PREFIX: u8 = 64;
-
-/// Whom a ban is to keep out, as somebody says it.
-#[derive(Clone, Debug)]
-pub(crate) enum Culprit {
-    /// Whoever sent this message, by the browser.
-    Sender(MessageId),
-    /// Whoever sent this message, by the address that it came from.
-    AddressOf(MessageId),
-    /// These addresses.
-    Address(IpNet),
-    /// Who has the name and the mark of this message.
-    NameOf(MessageId),
-}
-
-/// A ban that is to be made.
-#[derive(Clone, Debug)]
-pub(crate) struct NewBan {
-    /// Whom.
-    pub culprit: Culprit,
-    /// From where the message is.
-    pub room: RoomName,
-    /// Whether from all rooms.
-    pub everywhere: bool,
-    /// For how long.
-    pub time: Duration,
-    /// Why.
-    pub reason: String,
-}
 
 impl Rooms {
     /// The rules that hold.
@@ -83,19 +46,45 @@ impl Rooms {
         role: Role,
     ) -> Result<(), Refusal> {
         self.0.access.check_sees(caller, room)?;
-        if self.role(caller, room) >= Some(role) {
-            Ok(())
-        } else {
-            Err(Denied::NotModerator.into())
+        self.0.access.check_ban(caller, room, Who::default())?;
+        match role {
+            _ if self.role(caller, room) >= Some(role) => Ok(()),
+            Role::Host => Err(Denied::NotHost.into()),
+            _ => Err(Denied::NotModerator.into()),
         }
     }
 
-    /// Changes the rules of a room, by who moderates it. What only its host may change stays as it was
-    /// for others.
+    /// Whether it is the operator who asks.
     ///
     /// # Errors
     ///
-    /// [`Refusal`], by the rules of access or the journal.
+    /// [`Refusal::Denied`].
+    pub(super) fn check_operator(caller: &Caller) -> Result<(), Refusal> {
+        if caller.operator { Ok(()) } else { Err(Denied::NotOperator.into()) }
+    }
+
+    /// The same of one room, or of all, which takes the operator.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Denied`].
+    pub(super) fn check_role_in(
+        &self,
+        caller: &Caller,
+        room: Option<&RoomName>,
+        role: Role,
+    ) -> Result<(), Refusal> {
+        match room {
+            Some(room) => self.check_role(caller, room, role),
+            None => Self::check_operator(caller),
+        }
+    }
+
+    /// Changes the rules of a room, by who moderates it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], by the rules of access or the journal; also where it changes what only a host may.
     pub(crate) async fn set_rules(
         &self,
         caller: &Caller,
@@ -103,12 +92,18 @@ impl Rooms {
         change: impl Fn(&mut RoomRules),
     ) -> Result<(), Refusal> {
         self.check_role(caller, room, Role::Moderate)?;
+        self.0.limits.send(caller.ip)?;
         let is_host = self.role(caller, room) >= Some(Role::Host);
         let revise = |rules: &mut RoomRules| {
             let before = rules.clone();
             change(rules);
-            if !is_host {
-                (rules.private, rules.keep_hours) = (before.private, before.keep_hours);
+            let of_hosts = |rules: &RoomRules| (rules.private, rules.keep_hours);
+            if !is_host && of_hosts(rules) != of_hosts(&before) {
+                return Err(Denied::NotHost.into());
+            }
+            if before.private && !rules.private {
+                // It would show everybody what was said among few.
+                Self::check_operator(caller)?;
             }
             Ok(())
         };
@@ -130,7 +125,9 @@ impl Rooms {
         if !self.0.access.may_open(caller) {
             return Err(Denied::Hidden.into());
         }
-        let is_new = self.rulebook().room(room).is_none()
+        self.0.access.check_ban(caller, room, Who::default())?;
+        let is_new = *room != lobby()
+            && self.rulebook().room(room).is_none()
             && self.0.roster.count(room) == 0
             && !self.journal().has(room).await?;
         if !is_new {
@@ -152,9 +149,7 @@ impl Rooms {
     ///
     /// [`Refusal`], by the rules of access or the journal.
     pub(crate) async fn open_room(&self, caller: &Caller, room: &RoomName) -> Result<(), Refusal> {
-        if !caller.operator {
-            return Err(Denied::NotModerator.into());
-        }
+        Self::check_operator(caller)?;
         if self.rulebook().room(room).is_some() {
             return Ok(());
         }
@@ -174,6 +169,7 @@ impl Rooms {
         time: Option<Duration>,
     ) -> Result<Link, Refusal> {
         self.check_role(caller, room, Role::Host)?;
+        self.0.limits.send(caller.ip)?;
         let link = fresh_link(role, time);
         let revise = |rules: &mut RoomRules| {
             let now = now().as_second();
@@ -250,155 +246,10 @@ impl Rooms {
         rules: RoomRules,
         expected: Seq,
     ) -> Result<Ruled, Refusal> {
-        let act = Act {
-            by: caller.who(),
-            what: what.to_owned(),
-            room: Some(room.clone()),
-            target: target.map(ToOwned::to_owned),
-        };
+        let act = caller.act(what, Some(room), target);
         let key = RuleKey::Room(room.clone());
         let ruling = Ruling { key, rule: Some(Rule::Room(rules)), act };
         Ok(self.journal().rule(ruling, Some(expected)).await?)
-    }
-
-    /// Keeps somebody out, and puts out who is there.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal`], by the rules of access or the journal; [`Refusal::NoMessage`]; and
-    /// [`Refusal::NotKnown`] where nothing is known of who is meant.
-    pub(crate) async fn ban(&self, caller: &Caller, new: NewBan) -> Result<String, Refusal> {
-        let NewBan { culprit, room, everywhere, time, reason } = new;
-        self.check_role(caller, &room, Role::Moderate)?;
-        if everywhere && !caller.operator {
-            return Err(Denied::NotModerator.into());
-        }
-        let found = self.find(&room, culprit).await?;
-        let room = (!everywhere).then_some(room);
-        self.put_ban(caller, found, room, time, reason).await
-    }
-
-    async fn put_ban(
-        &self,
-        caller: &Caller,
-        (whom, name): (Banned, String),
-        room: Option<RoomName>,
-        time: Duration,
-        reason: String,
-    ) -> Result<String, Refusal> {
-        let until =
-            Timestamp::from_second(now().as_second().saturating_add_unsigned(time.as_secs()));
-        let id = format!("{:016x}", rand::random::<u64>());
-        let act = Act {
-            by: caller.who(),
-            what: format!("ban {}", whom.what()),
-            room: room.clone(),
-            target: Some(id.clone()),
-        };
-        let ban = Ban { whom, name, room, until: until.unwrap_or(Timestamp::MAX), reason };
-        let key = RuleKey::Ban(id.clone());
-        let ruling = Ruling { key, rule: Some(Rule::Ban(ban)), act };
-        self.journal().rule(ruling, None).await?;
-        Ok(id)
-    }
-
-    /// Keeps addresses out of all rooms, by the operator.
-    ///
-    /// # Errors
-    ///
-    /// As [`Rooms::ban`].
-    pub(crate) async fn ban_everywhere(
-        &self,
-        caller: &Caller,
-        address: IpNet,
-        time: Duration,
-        reason: String,
-    ) -> Result<String, Refusal> {
-        if !caller.operator {
-            return Err(Denied::NotModerator.into());
-        }
-        self.put_ban(caller, (Banned::Address(address), String::new()), None, time, reason).await
-    }
-
-    async fn find(&self, room: &RoomName, culprit: Culprit) -> Result<(Banned, String), Refusal> {
-        let id = match culprit {
-            Culprit::Address(net) => return Ok((Banned::Address(net), String::new())),
-            Culprit::Sender(ref id) | Culprit::AddressOf(ref id) | Culprit::NameOf(ref id) => id,
-        };
-        if id.epoch() != self.journal().epoch() {
-            return Err(Refusal::NoMessage);
-        }
-        let found = self.journal().signed(room, id.seq()).await?.ok_or(Refusal::NoMessage)?;
-        let name = found.message.name.as_str().to_owned();
-        let whom = match culprit {
-            Culprit::Sender(_) => {
-                let browser = found.author.and_then(Author::browser).ok_or(Refusal::NotKnown)?;
-                Banned::Browser(browser)
-            }
-            // One that is not proven is anybody's.
-            Culprit::NameOf(_) if found.message.name.mark().is_none() => {
-                return Err(Refusal::NotProven);
-            }
-            Culprit::NameOf(_) => Banned::Name(found.message.name.to_stored().to_owned()),
-            _ => {
-                let ip = self.0.senders.address(id.seq()).ok_or(Refusal::NotKnown)?;
-                let prefix = if ip.is_ipv6() { IPV6_PREFIX } else { 32 };
-                Banned::Address(IpNet::new_assert(ip, prefix).trunc())
-            }
-        };
-        Ok((whom, name))
-    }
-
-    /// Lifts a ban.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal`], by the rules of access or the journal; and [`Refusal::NoSuchBan`].
-    pub(crate) async fn lift(
-        &self,
-        caller: &Caller,
-        room: Option<&RoomName>,
-        id: &str,
-    ) -> Result<(), Refusal> {
-        let bans = self.rulebook().bans(now());
-        let ban = bans
-            .iter()
-            .find(|(its, ban)| its == id && (room.is_none() || ban.room.as_ref() == room));
-        let (_, ban) = ban.ok_or(Refusal::NoSuchBan)?;
-        match &ban.room {
-            Some(room) => self.check_role(caller, room, Role::Moderate)?,
-            None if caller.operator => {}
-            None => return Err(Denied::NotModerator.into()),
-        }
-        let act = Act {
-            by: caller.who(),
-            what: "lift".to_owned(),
-            room: ban.room.clone(),
-            target: Some(id.to_owned()),
-        };
-        let ruling = Ruling { key: RuleKey::Ban(id.to_owned()), rule: None, act };
-        self.journal().rule(ruling, None).await?;
-        Ok(())
-    }
-
-    /// The bans of a room, or, for the operator, all.
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal::Denied`].
-    pub(crate) fn bans(
-        &self,
-        caller: &Caller,
-        room: Option<&RoomName>,
-    ) -> Result<Vec<(String, Arc<Ban>)>, Refusal> {
-        match room {
-            Some(room) => self.check_role(caller, room, Role::Moderate)?,
-            None if caller.operator => {}
-            None => return Err(Denied::NotModerator.into()),
-        }
-        let mut bans = self.rulebook().bans(now());
-        bans.retain(|(_, ban)| room.is_none() || ban.room.as_ref() == room);
-        Ok(bans)
     }
 
     /// Up to `limit` lines of what was done, before a place or the newest, newest first: for the
@@ -413,11 +264,14 @@ impl Rooms {
         before: Option<Seq>,
         limit: usize,
     ) -> Result<Vec<Logged>, Refusal> {
-        if !caller.operator {
-            return Err(Denied::NotModerator.into());
-        }
+        Self::check_operator(caller)?;
         Ok(self.journal().log(before, limit).await?)
     }
+}
+
+/// Where everybody starts: nobody's.
+fn lobby() -> RoomName {
+    RoomName::parse("lobby").expect("a room's name")
 }
 
 fn fresh_link(role: Role, time: Option<Duration>) -> Link {

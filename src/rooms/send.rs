@@ -37,10 +37,15 @@ impl Rooms {
     /// # Errors
     ///
     /// As [`Rooms::send`], and where a tab in the room has the name.
-    pub(crate) async fn send_as(&self, caller: &Caller, draft: Draft) -> Result<Appended, Refusal> {
+    pub(crate) async fn send_as(
+        &self,
+        caller: &Caller,
+        browser: Option<&str>,
+        draft: Draft,
+    ) -> Result<Appended, Refusal> {
         let roster = &self.0.roster;
         let name = draft.name.clone();
-        let who = Who { name: Some(&name), ..Who::default() };
+        let who = Who { name: Some(&name), browser, tab: None };
         self.append(caller, draft, who, |room, name| Ok(roster.check(room, name)?)).await
     }
 
@@ -53,17 +58,23 @@ impl Rooms {
     ) -> Result<Appended, Refusal> {
         self.0.limits.send(caller.ip)?;
         check_name(&draft.room, &draft.name)?;
-        self.0.access.check(caller, Action::Send, &draft.room, who)?;
+        if let Err(why) = self.0.access.check(caller, Action::Send, &draft.room, who) {
+            // What was stored already, and whose answer was lost, is not sent by being sent again.
+            let before =
+                if why.is_of_sending() { self.journal().sent_before(draft).await? } else { None };
+            return before.ok_or(why.into());
+        }
         let room = draft.room.clone();
         let appended = self.store(caller, draft).await;
-        match appended {
-            Ok(ref appended) => {
-                self.0.metrics.sent();
-                if let Some(ip) = caller.ip {
-                    self.0.senders.note(appended.message.seq(), ip);
-                }
+        if let Ok(Appended { message, fresh: true }) = &appended {
+            if let Some(ip) = caller.ip {
+                self.0.senders.note(message.seq(), ip);
             }
-            Err(_) => self.0.access.give_back(&room, who),
+        } else {
+            self.0.access.give_back(caller, &room, who);
+        }
+        if appended.is_ok() {
+            self.0.metrics.sent();
         }
         appended
     }

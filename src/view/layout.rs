@@ -82,6 +82,11 @@ impl Scripted {
     }
 }
 
+/// What has a page asked for anew that comes back from the browser's memory: where messages stand still.
+pub(crate) fn fresh() -> Markup {
+    html! { script src=(href("fresh.js")) {} }
+}
+
 /// A whole page. `scripted` pages load htmx and our script; the others are complete without.
 #[must_use]
 pub(crate) fn page(title: &str, scripted: bool, body: &Markup) -> Markup {

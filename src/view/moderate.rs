@@ -1,15 +1,23 @@
 //! The pages of who moderates a room.
 
+mod bans;
+mod links;
+mod rules;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::{layout, message, own};
+use super::{layout, message};
 use crate::{
-    message::{Ban, Banned, Link, Message, MessageId, Role, RoomName, RoomRules, State},
+    message::{Ban, Message, MessageId, RoomName, RoomRules, State},
     paths,
 };
+
+pub(crate) use bans::{address_field, fields as ban_fields, list as bans, whom};
+pub(crate) use links::{enter, link};
+pub(crate) use rules::rules;
 
 /// A room, as who moderates it sees it.
 pub(crate) struct Moderated<'a> {
@@ -27,222 +35,50 @@ pub(crate) struct Moderated<'a> {
     pub messages: &'a [Message],
     /// Whether there are older ones.
     pub older: bool,
-}
-
-/// What holds in a room, in words for who is about to send: nothing where nothing does.
-#[must_use]
-pub(crate) fn rules(rules: &RoomRules) -> Option<Markup> {
-    let RoomRules { private, locked, slow_seconds, wait_minutes, keep_hours, .. } = rules;
-    let any = *private || *locked || *slow_seconds > 0 || *wait_minutes > 0 || *keep_hours > 0;
-    any.then(|| {
-        html! {
-            p.rules {
-                @if *private { "Private: only who has a link sees this room. " }
-                @if *locked { "Locked: only moderators can send. " }
-                @if *slow_seconds > 0 { "Slow mode: one message in " (slow_seconds) " s. " }
-                @if *wait_minutes > 0 {
-                    "Newcomers can send " (wait_minutes) " min after joining. "
-                }
-                @if *keep_hours > 0 { "Messages are kept for " (keep_hours) " h." }
-            }
-        }
-    })
+    /// Before which message these are, where the page shows a part of the past.
+    pub before: Option<&'a MessageId>,
+    /// The page to go back to: that of the browser's own tab, or of the room.
+    pub back: &'a str,
 }
 
 /// The page.
 #[must_use]
 pub(crate) fn room(it: &Moderated<'_>) -> Markup {
-    let Moderated { room, is_host, is_operator, bans, messages, older, .. } = it;
+    let Moderated { room, is_host, is_operator, bans, messages, back, .. } = it;
     layout::page(
         &format!("Moderate #{room}"),
         false,
         &html! {
-            main.narrow {
-                h1 { "Moderate " span translate="no" { "#" (room) } }
-                (rules_form(it))
-                @if *is_host { (links(it)) }
-                h2 { "Bans" }
-                (self::bans(bans, &paths::moderate(room).to_string()))
-                (address_ban(room, *is_operator))
-                h2 { "Messages" }
-                @if messages.is_empty() { p.empty { "Nothing was said here." } }
-                @for each in messages.iter().rev() { (self::message(each, *is_operator)) }
-                @if *older && let Some(oldest) = messages.first() {
-                    p { a href={ (paths::moderate(room)) "?before=" (oldest.id) } { "Older messages" } }
+            main.narrow.wide {
+                header.bar {
+                    h1 { "Moderate " span translate="no" { "#" (room) } }
+                    nav aria-label="Pages" {
+                        a href=(back) { "Back to the room" }
+                        @if *is_operator { a href=(paths::OPERATOR) { "All rooms" } }
+                    }
+                }
+                (rules::form(it))
+                @if *is_host { (links::section(it)) }
+                (bans::section(room, bans, *is_operator))
+                section id="messages" {
+                    h2 { "Messages" }
+                    @if it.before.is_some() { p.older { a href={ (paths::moderate(room)) "#messages" } { "Newest messages" } } }
+                    @if messages.is_empty() { p.empty { "There are no messages." } }
+                    @for each in messages.iter().rev() { (self::message(each, it)) }
+                    @if it.older && let Some(oldest) = messages.first() {
+                        p.older {
+                            a href={ (paths::moderate(room)) "?before=" (oldest.id) "#messages" } {
+                                "Older messages"
+                            }
+                        }
+                    }
                 }
                 @if *is_host { (erasure(room)) }
-                p.foot {
-                    a href=(paths::room(room)) { "To the room" }
-                    @if *is_operator { ", " a href=(paths::OPERATOR) { "all rooms" } }
-                }
+                p.foot { a href=(back) { "Back to the room" } }
             }
+            (layout::fresh())
         },
     )
-}
-
-fn rules_form(it: &Moderated<'_>) -> Markup {
-    let Moderated { room, rules, is_host, .. } = it;
-    html! {
-        h2 { "Rules" }
-        form method="post" action=(paths::rules(room)) {
-            (choice("locked", "Who may send", rules.locked, "moderators only", "everybody"))
-            (number("slow", "Slow mode: seconds between two messages of a tab", rules.slow_seconds))
-            (number("wait", "Minutes before a newcomer may send", rules.wait_minutes))
-            @if *is_host {
-                (choice("private", "Who may come in", rules.private, "who has a link", "everybody"))
-                (number("keep", "Hours that messages are kept; 0 as long as elsewhere", rules.keep_hours))
-            }
-            button { "Save" }
-        }
-    }
-}
-
-fn choice(name: &str, label: &str, yes: bool, if_yes: &str, if_no: &str) -> Markup {
-    html! {
-        label for=(name) { (label) }
-        select id=(name) name=(name) {
-            option value="no" selected[!yes] { (if_no) }
-            option value="yes" selected[yes] { (if_yes) }
-        }
-    }
-}
-
-fn number(name: &str, label: &str, value: u32) -> Markup {
-    html! {
-        label for=(name) { (label) }
-        input id=(name) name=(name) type="number" min="0" inputmode="numeric" value=(value);
-    }
-}
-
-fn links(it: &Moderated<'_>) -> Markup {
-    let Moderated { room, rules, .. } = it;
-    html! {
-        h2 { "Links" }
-        @if rules.links.is_empty() { p.empty { "No link was given." } }
-        ul.links {
-            @for Link { id, role, until } in &rules.links {
-                li {
-                    (role.as_str()) ", "
-                    @if *until == 0 { "without an end" } @else { "until " (time(*until)) }
-                    " " small translate="no" { (id) }
-                    form.inline method="post" action={ (paths::links(room)) "/" (id) "/revoke" } {
-                        input type="hidden" name="revoke" value="1";
-                        button.secondary aria-label={ "Revoke the link " (id) } { "Revoke" }
-                    }
-                }
-            }
-        }
-        details {
-            summary { "Give a link" }
-            form method="post" action=(paths::links(room)) {
-                label for="role" { "Whoever has it may" }
-                select id="role" name="role" {
-                    @for (role, may) in [
-                        (Role::Write, "read and send"),
-                        (Role::Read, "read"),
-                        (Role::Moderate, "moderate"),
-                        (Role::Host, "do all that you may"),
-                    ] {
-                        option value=(role.as_str()) { (may) }
-                    }
-                }
-                label for="link-hours" { "For how many hours; empty for ever" }
-                input id="link-hours" name="hours" type="number" min="1" inputmode="numeric";
-                button { "Give" }
-            }
-        }
-    }
-}
-
-/// A link that was just given.
-#[must_use]
-pub(crate) fn link(room: &RoomName, link: &Link, address: &str) -> Markup {
-    layout::page(
-        "A link",
-        false,
-        &html! {
-            main.narrow {
-                h1 { "A link into " span translate="no" { "#" (room) } }
-                p {
-                    "Whoever has this link may "
-                    @match link.role {
-                        Role::Read => "read here",
-                        Role::Write => "read and send here",
-                        Role::Moderate => "moderate this room",
-                        Role::Host => "do everything here, and give links to others",
-                    }
-                    @if link.until > 0 { ", until " (time(link.until)) }
-                    ". It is shown this once: keep it, or give it on."
-                }
-                p.link { a href=(address) translate="no" { (address) } }
-                p.foot { a href=(paths::room(room)) { "To the room" } }
-            }
-        },
-    )
-}
-
-/// The page that a link leads to: whoever only looks at links, as previews do, takes nothing by it.
-#[must_use]
-pub(crate) fn enter(room: &RoomName, token: &str) -> Markup {
-    layout::page(
-        "A link",
-        false,
-        &html! {
-            main.narrow {
-                h1 translate="no" { "#" (room) }
-                p { "Somebody gave you a link into this room." }
-                form method="post" action=(paths::enter(room)) {
-                    input type="hidden" name="key" value=(token);
-                    button { "Enter" }
-                }
-            }
-        },
-    )
-}
-
-/// Who is kept out, each with a way to lift it.
-#[must_use]
-pub(crate) fn bans(bans: &[(String, Arc<Ban>)], base: &str) -> Markup {
-    html! {
-        @if bans.is_empty() { p.empty { "Nobody is banned." } }
-        ul.bans {
-            @for (id, ban) in bans {
-                li {
-                    (whom(ban))
-                    @if !ban.name.is_empty() {
-                        ", seen as " strong translate="no" dir="auto" { (ban.name) }
-                    }
-                    @if let Some(room) = &ban.room { ", from #" (room) } @else { ", from all rooms" }
-                    ", until " (ban.until.strftime("%Y-%m-%d %H:%M UTC"))
-                    @if !ban.reason.is_empty() { ": " (ban.reason) }
-                    form.inline method="post" action=(lift(base, ban, id)) {
-                        input type="hidden" name="lift" value="1";
-                        button.secondary aria-label={ "Lift the ban of " (ban.name) } { "Lift" }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Where a ban is lifted: it is a room's, or the operator's.
-fn lift(base: &str, ban: &Ban, id: &str) -> String {
-    match &ban.room {
-        Some(room) if !base.starts_with(&paths::OPERATOR.to_string()) => {
-            format!("{}/{id}/lift", paths::bans(room))
-        }
-        _ => format!("{}/{id}/lift", paths::OPERATOR_BANS),
-    }
-}
-
-/// Whom a ban keeps out.
-#[must_use]
-pub(crate) fn whom(ban: &Ban) -> String {
-    match &ban.whom {
-        Banned::Browser(_) => "a browser".to_owned(),
-        Banned::Address(net) => format!("the address {net}"),
-        Banned::Name(_) => "a proven name".to_owned(),
-    }
 }
 
 /// The time that a link ends, as people read it.
@@ -252,94 +88,57 @@ pub(crate) fn time(seconds: i64) -> String {
     time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// The fields that every form has which bans somebody.
-fn ban_fields(id: &str, is_operator: bool) -> Markup {
-    html! {
-        label for={ "hours-" (id) } { "For how many hours" }
-        input id={ "hours-" (id) } name="hours" type="number" min="1" value="1" inputmode="numeric";
-        label for={ "reason-" (id) } { "Why, for the one who is banned" }
-        input id={ "reason-" (id) } name="reason" maxlength="300" autocomplete="off";
-        @if is_operator {
-            label for={ "everywhere-" (id) } { "From where" }
-            select id={ "everywhere-" (id) } name="everywhere" {
-                option value="no" { "this room" }
-                option value="yes" { "all rooms" }
-            }
-        }
-        small { "An address can be many people: a school, an office, a network of phones." }
-    }
-}
-
-fn address_ban(room: &RoomName, is_operator: bool) -> Markup {
-    html! {
-        details {
-            summary { "Ban an address" }
-            form method="post" action=(paths::bans(room)) {
-                input type="hidden" name="by" value="address";
-                label for="address" { "Address, or network" }
-                input id="address" name="address" required autocomplete="off" spellcheck="false"
-                    placeholder="192.0.2.7";
-                (ban_fields("address", is_operator))
-                button.secondary { "Ban" }
-            }
-        }
-    }
-}
-
-fn message(each: &Message, is_operator: bool) -> Markup {
+fn message(each: &Message, it: &Moderated<'_>) -> Markup {
     let address = paths::message(&each.room, &each.id);
     html! {
-        (message::fragment(each))
-        @if each.state != State::Removed {
-            (own::removal(each, &html! {
-                button.secondary aria-label={ "Remove what " (each.name) " said" } { "Remove" }
-            }))
-        }
-        details.menu {
-            summary aria-label={ "More about what " (each.name) " said" } { "More" }
-            form method="post" action={ (address) "/remove-all" } {
-                input type="hidden" name="remove" value="1";
-                button.secondary { "Remove all from this tab" }
+        div.said {
+            (message::fragment(each))
+            div.acts {
+                @if each.state != State::Removed {
+                    form method="post" action={ (address) "/remove" } {
+                        input type="hidden" name="page"
+                            value=(it.before.map_or(paths::NEWEST.to_owned(), ToString::to_string));
+                        button.danger aria-label={ "Remove this message of " (each.name) } { "Remove" }
+                    }
+                }
+                details {
+                    summary aria-label={ "Ban… " (each.name) ", or remove all of theirs" } { "Ban…" }
+                    (bans::of_message(each, it.is_operator))
+                    form method="post" action={ (address) "/remove-all" } {
+                        input type="hidden" name="remove" value="1";
+                        button.danger { "Remove all messages from this tab" }
+                    }
+                }
             }
-            (ban_form(&each.room, &each.id, is_operator))
-        }
-    }
-}
-
-fn ban_form(room: &RoomName, id: &MessageId, is_operator: bool) -> Markup {
-    let field = id.to_string();
-    html! {
-        form method="post" action=(paths::bans(room)) {
-            input type="hidden" name="message" value=(id);
-            label for={ "by-" (field) } { "Ban" }
-            select id={ "by-" (field) } name="by" {
-                option value="tab" { "the browser that sent it" }
-                option value="address" { "the address that it came from" }
-                option value="name" { "the proven name" }
-            }
-            (ban_fields(&field, is_operator))
-            button.secondary { "Ban" }
         }
     }
 }
 
 fn erasure(room: &RoomName) -> Markup {
     html! {
-        h2 { "Erase" }
-        details {
-            summary { "Erase all that somebody said here" }
-            form method="post" action={ (paths::room(room)) "/erase" } {
-                label for="erase-name" { "The name" }
-                input id="erase-name" name="username" required autocomplete="off";
-                button.secondary { "Erase all of it" }
+        section.danger id="erase" {
+            h2 { "Erase" }
+            p { "For good, from every open page and from the server's disk. Nothing brings it back." }
+            details {
+                summary { "Erase everything that one person said here" }
+                form.fields method="post" action={ (paths::room(room)) "/erase" } {
+                    div {
+                        label for="erase-name" { "Their name" }
+                        input id="erase-name" name="username" required autocomplete="off" dir="auto";
+                    }
+                    button.danger { "Erase all of it" }
+                }
             }
-        }
-        details {
-            summary { "Erase all that was said in this room" }
-            form method="post" action={ (paths::room(room)) "/erase" } {
-                label for="confirm" { "To confirm, the name of the room" }
-                input id="confirm" name="confirm" required autocomplete="off" spellcheck="false";
-                button.secondary { "Erase the room" }
+            details {
+                summary { "Erase everything that was said in this room" }
+                form.fields method="post" action={ (paths::room(room)) "/erase" } {
+                    div {
+                        label for="confirm" { "To confirm, type the room's name" }
+                        input id="confirm" name="confirm" required autocomplete="off" spellcheck="false"
+                            autocapitalize="none" placeholder=(room);
+                    }
+                    button.danger { "Erase the room" }
+                }
             }
         }
     }

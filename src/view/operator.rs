@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::{layout, moderate};
 use crate::{
     message::{Ban, Logged, RoomName, RoomRules},
-    paths,
+    paths::{self, Fixed},
 };
 
 /// The form for the token; `problem` is why one was not taken.
@@ -19,8 +19,8 @@ pub(crate) fn form(problem: Option<&str>) -> Markup {
             main.narrow {
                 h1 { "Operator" }
                 p {
-                    "For whoever runs this server: the token stands in a file beside its data, and a line of "
-                    "its log says at each start which that is."
+                    "For whoever runs this server. Its token is in a file beside the data; the log names that "
+                    "file at each start."
                 }
                 form method="post" action=(paths::OPERATOR) {
                     label for="token" { "Token" }
@@ -31,12 +31,35 @@ pub(crate) fn form(problem: Option<&str>) -> Markup {
                     @if let Some(problem) = problem {
                         small id="token-problem" role="alert" { (problem) }
                     }
-                    button { "Enter" }
+                    button { "Sign in" }
                 }
                 p.foot { "Back to the " a href=(paths::ROOMS) { "rooms" } "." }
             }
         },
     )
+}
+
+/// What stands at the top of each of the operator's pages; `here` is which it is.
+fn bar(title: &str, here: &Fixed) -> Markup {
+    html! {
+        header.bar {
+            h1 { (title) }
+            nav aria-label="Operator" {
+                @for (page, name) in [
+                    (paths::OPERATOR, "Rooms"),
+                    (paths::OPERATOR_BANS, "Bans"),
+                    (paths::OPERATOR_LOG, "Activity log"),
+                ] {
+                    a href=(page) aria-current=[(page == *here).then_some("page")] { (name) }
+                }
+                form method="post" action=(paths::OPERATOR_LEAVE) {
+                    // Text browsers send a form without fields as a GET.
+                    input type="hidden" name="leave" value="1";
+                    button.secondary { "Sign out" }
+                }
+            }
+        }
+    }
 }
 
 /// What the operator can do, and in which rooms, each with what holds there.
@@ -45,47 +68,50 @@ pub(crate) fn page(rooms: &[(RoomName, Option<Arc<RoomRules>>)]) -> Markup {
         "Operator",
         false,
         &html! {
-            main.narrow {
-                h1 { "Operator" }
+            main.narrow.wide {
+                (bar("Operator", &paths::OPERATOR))
                 p {
-                    "You are the operator in this browser, for 12 hours at most. Whatever was said in a "
-                    "room can be removed, for everyone and for good."
+                    "You are the operator in this browser, for 12 hours at most. You can moderate every "
+                    "room, also those that are private."
                 }
-                p {
-                    a href=(paths::OPERATOR_BANS) { "Bans" } ", "
-                    a href=(paths::OPERATOR_LOG) { "what was done" }
-                }
-                ul.rooms {
-                    @for (room, rules) in rooms {
-                        li {
-                            a href=(paths::moderate(room)) translate="no" { "#" (room) }
-                            @if let Some(rules) = rules.as_ref().and_then(|rules| moderate::rules(rules)) {
-                                (rules)
+                section {
+                    h2 { "Rooms" }
+                    @if rooms.is_empty() { p.empty { "There are no rooms yet." } }
+                    ul.rooms {
+                        @for (room, rules) in rooms {
+                            li {
+                                a href=(paths::moderate(room)) translate="no" { "#" (room) }
+                                @if let Some(rules) = rules.as_ref().and_then(|rules| moderate::rules(rules)) {
+                                    (rules)
+                                }
                             }
                         }
                     }
-                }
-                details {
-                    summary { "Open a room" }
-                    form method="post" action=(paths::OPERATOR_ROOMS) {
-                        label for="room" { "Its name" }
-                        input id="room" name="room" required autocomplete="off" autocapitalize="none"
-                            spellcheck="false";
-                        button { "Open" }
+                    details {
+                        summary { "Open a room" }
+                        form.fields method="post" action=(paths::OPERATOR_ROOMS) {
+                            div {
+                                label for="room" { "Its name" }
+                                input id="room" name="room" required autocomplete="off"
+                                    autocapitalize="none" spellcheck="false" placeholder="kitchen";
+                            }
+                            button { "Open" }
+                        }
                     }
                 }
-                details {
-                    summary { "Erase all that somebody said, in all rooms" }
-                    form method="post" action=(paths::OPERATOR_ERASE) {
-                        label for="username" { "The name" }
-                        input id="username" name="username" required autocomplete="off";
-                        button.secondary { "Erase all of it" }
+                section.danger {
+                    h2 { "Erase" }
+                    p { "For good, from every open page and from the server's disk. Nothing brings it back." }
+                    details {
+                        summary { "Erase everything that one person said, in all rooms" }
+                        form.fields method="post" action=(paths::OPERATOR_ERASE) {
+                            div {
+                                label for="username" { "Their name" }
+                                input id="username" name="username" required autocomplete="off" dir="auto";
+                            }
+                            button.danger { "Erase all of it" }
+                        }
                     }
-                }
-                form method="post" action=(paths::OPERATOR_LEAVE) {
-                    // Text browsers send a form without fields as a GET.
-                    input type="hidden" name="leave" value="1";
-                    button.secondary { "Be the operator no more" }
                 }
                 p.foot { "As everybody sees them: the " a href=(paths::ROOMS) { "rooms" } "." }
             }
@@ -99,24 +125,17 @@ pub(crate) fn bans(bans: &[(String, Arc<Ban>)]) -> Markup {
         "Bans",
         false,
         &html! {
-            main.narrow {
-                h1 { "Bans" }
-                (moderate::bans(bans, &paths::OPERATOR_BANS.to_string()))
-                form method="post" action=(paths::OPERATOR_BANS) {
-                    label for="address" { "Ban an address, or a network, from all rooms" }
-                    input id="address" name="address" required autocomplete="off"
-                        spellcheck="false" placeholder="192.0.2.7";
-                    label for="hours" { "For how many hours" }
-                    input id="hours" name="hours" type="number" min="1" value="1"
-                        inputmode="numeric";
-                    label for="reason" { "Why, for the one who is banned" }
-                    input id="reason" name="reason" maxlength="300" autocomplete="off";
-                    small {
-                        "An address can be many people: a school, an office, a network of phones."
+            main.narrow.wide {
+                (bar("Bans", &paths::OPERATOR_BANS))
+                section { (moderate::bans(bans, &paths::OPERATOR_BANS.to_string())) }
+                section {
+                    h2 { "Ban an address from all rooms" }
+                    form.fields method="post" action=(paths::OPERATOR_BANS) {
+                        (moderate::address_field())
+                        (moderate::ban_fields("address", false))
+                        button.danger { "Ban" }
                     }
-                    button.secondary { "Ban" }
                 }
-                p.foot { a href=(paths::OPERATOR) { "All rooms" } }
             }
         },
     )
@@ -125,32 +144,53 @@ pub(crate) fn bans(bans: &[(String, Arc<Ban>)]) -> Markup {
 /// What was done, newest first.
 pub(crate) fn log(lines: &[Logged]) -> Markup {
     layout::page(
-        "What was done",
+        "Activity log",
         false,
         &html! {
-            main.narrow {
-                h1 { "What was done" }
+            main.narrow.wide {
+                (bar("Activity log", &paths::OPERATOR_LOG))
+                p {
+                    "What moderators, hosts and operators did. It holds nobody's words and no addresses."
+                }
                 @if lines.is_empty() { p.empty { "Nothing yet." } }
-                ol.acts reversed {
+                ol.items {
                     @for Logged { at, act, .. } in lines {
                         li {
-                            time datetime={ (format!("{at:.3}")) } {
-                                (at.strftime("%Y-%m-%d %H:%M:%S UTC"))
+                            p {
+                                (words(&act.what))
+                                @if let Some(room) = &act.room { " in " strong translate="no" { "#" (room) } }
+                                @if let Some(target) = &act.target { " " code translate="no" { (target) } }
+                                small {
+                                    time datetime={ (format!("{at:.3}")) } {
+                                        (at.strftime("%Y-%m-%d %H:%M:%S UTC"))
+                                    }
+                                    ", by " (act.by)
+                                }
                             }
-                            " " strong { (act.by) } ": " (act.what)
-                            @if let Some(room) = &act.room { ", #" (room) }
-                            @if let Some(target) = &act.target { ", " code { (target) } }
                         }
                     }
                 }
                 @if let Some(last) = lines.last().filter(|_| lines.len() >= 100) {
-                    p { a href={ (paths::OPERATOR_LOG) "?before=" (last.seq) } { "Older" } }
+                    p.older { a href={ (paths::OPERATOR_LOG) "?before=" (last.seq) } { "Older" } }
                 }
-                p {
+                p.foot {
                     "For a program: " code { "GET " (paths::OPERATOR_LOG) "?format=ndjson" } "."
                 }
-                p.foot { a href=(paths::OPERATOR) { "All rooms" } }
             }
         },
     )
+}
+
+/// An act as people read it; programs get its own short word.
+fn words(what: &str) -> &str {
+    match what {
+        "open" => "open the room",
+        "rules" => "change the rules",
+        "link" => "create an invite link",
+        "revoke" => "revoke an invite link",
+        "remove" => "remove a message",
+        "ban a tab" => "ban a browser",
+        "lift" => "lift a ban",
+        other => other,
+    }
 }

@@ -35,6 +35,7 @@ pub(crate) fn page(own: &Own<'_>, back: &str) -> Markup {
                 }
                 p.foot { a href=(back) { "Back to the room" } }
             }
+            (layout::fresh())
         },
     )
 }
@@ -58,6 +59,7 @@ pub(crate) fn list(all: &[Own<'_>], back: &str) -> Markup {
                 }
                 p.foot { a href=(back) { "Back to the room" } }
             }
+            (layout::fresh())
         },
     )
 }
@@ -79,18 +81,11 @@ fn forms(own: &Own<'_>) -> Markup {
             }
         }
         @if *remove {
-            (removal(message, &html! { button.secondary { "Remove for everyone" } }))
-        }
-    }
-}
-
-/// The form that removes a message, with its button.
-pub(super) fn removal(message: &Message, button: &Markup) -> Markup {
-    html! {
-        form method="post" action={ (paths::message(&message.room, &message.id)) "/remove" } {
-            // Text browsers send a form without fields as a GET.
-            input type="hidden" name="remove" value="1";
-            (button)
+            form method="post" action={ (address) "/remove" } {
+                // Text browsers send a form without fields as a GET.
+                input type="hidden" name="remove" value="1";
+                button.danger { "Remove for everyone" }
+            }
         }
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
         true,
         &html! {
             (layout::Reserve(PAGE_BYTES_BESIDE_MESSAGES + messages.0.len()))
-            main.room data-name=(name) data-mark=[name.mark()] {
+            main.room data-name=(name) data-mark=[name.mark()] data-moderates[tab.moderates] {
                 header {
                     h1 translate="no" title={ "#" (room) } { "#" (room) }
                     p #connection role="status" {}
@@ -142,6 +142,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                     }
                 }
             }
+            @if cursor.is_none() { (layout::fresh()) }
         },
     )
 }
@@ -181,7 +182,7 @@ static AGAIN: LazyLock<Scripted> = LazyLock::new(|| {
         form id="again" method="post" action=(SLOT) hidden {
             input type="hidden" name="username" value=(SLOT);
             input type="hidden" name="again" value=(SLOT);
-            p role="status" {
+            p role="status" tabindex="-1" {
                 "This tab is no longer in the room. What you were writing is kept."
             }
             button { "Join again as " span translate="no" { (SLOT) } }

@@ -42,21 +42,28 @@ pub(crate) fn page(rooms: &[Room], entered: &str, problem: Option<&str>) -> Mark
                         }
                     }
                 }
-                form method="post" action=(paths::ROOMS) {
-                    label for="room" { "Open another room" }
-                    input id="room" name="room" value=(entered) required autocomplete="off"
-                        autocapitalize="none" spellcheck="false" placeholder="kitchen"
-                        aria-invalid=[problem.map(|_| "true")]
-                        aria-describedby=[problem.map(|_| "room-problem")];
-                    @if let Some(problem) = problem {
-                        small id="room-problem" role="alert" { (problem) }
+                section {
+                    h2 { "Open another room" }
+                    form.fields method="post" action=(paths::ROOMS) {
+                        div {
+                            label for="room" { "Its name" }
+                            input id="room" name="room" value=(entered) required autocomplete="off"
+                                autocapitalize="none" spellcheck="false" placeholder="kitchen"
+                                aria-invalid=[problem.map(|_| "true")]
+                                aria-describedby=[problem.map(|_| "room-problem")];
+                            @if let Some(problem) = problem {
+                                small id="room-problem" role="alert" { (problem) }
+                            }
+                        }
+                        div {
+                            label for="private" { "Who can come in" }
+                            select id="private" name="private" {
+                                option value="no" selected { "Everybody" }
+                                option value="yes" { "Invited people only (private)" }
+                            }
+                        }
+                        button { "Open" }
                     }
-                    label for="private" { "For whom" }
-                    select id="private" name="private" {
-                        option value="no" selected { "everybody" }
-                        option value="yes" { "who has a link" }
-                    }
-                    button { "Open" }
                 }
                 p.foot { "From a terminal or a program: the " a href=(paths::API) { "API" } "." }
             }

@@ -1,5 +1,6 @@
 //! One error for every handler, shown in the form that the one who asked can read.
 
+mod refusal;
 mod wording;
 
 use std::{sync::Arc, time::Duration};
@@ -12,11 +13,7 @@ use axum::{
 use tower_http::csrf::ProtectionError;
 
 use super::negotiate::{NoSuchFormat, NotAcceptable};
-use crate::{
-    journal::AppendError,
-    message::Text,
-    rooms::{Denied, Refusal},
-};
+use crate::message::Text;
 
 pub(super) use wording::{Wording, present};
 
@@ -121,12 +118,11 @@ impl Error {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::NotFound | Self::NoMessage | Self::Nothing(_) => StatusCode::NOT_FOUND,
-            Self::Denied(_, Some(_)) => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotJoined
             | Self::NotSignedIn(_)
             | Self::Foreign
-            | Self::Denied(..)
+            | Self::Denied(_, None)
             | Self::NotAuthor
             | Self::TooLate => StatusCode::FORBIDDEN,
             Self::BadToken => StatusCode::UNAUTHORIZED,
@@ -138,7 +134,9 @@ impl Error {
             Self::NotAForm | Self::NotABody | Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::KeyReused | Self::NameTaken | Self::Conflict(_) => StatusCode::CONFLICT,
-            Self::TooMany(_) | Self::Behind => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany(_) | Self::Behind | Self::Denied(_, Some(_)) => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Unavailable(_) | Self::Unsure(_) | Self::Apart(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -246,7 +244,10 @@ impl Error {
             }
             Self::MethodNotAllowed => "This address does not answer to that method.",
             Self::NotJoined => "This tab has not joined the room, or left it. Join to send.",
-            Self::BadToken => "That is not the token. It stands in a file beside the data.",
+            Self::BadToken => {
+                "That is not the token. The operator's stands in a file beside the data, a room's in a \
+                 link that its host gives."
+            }
             Self::NotAuthor => {
                 "Only the tab that sent a message can change it, or a program with the key that it was \
                  sent under, if that has 16 characters or more."
@@ -342,87 +343,6 @@ impl IntoResponse for Error {
         response.extensions_mut().insert(self);
         response
     }
-}
-
-impl From<Refusal> for Error {
-    fn from(why: Refusal) -> Self {
-        match why {
-            Refusal::TooMany(wait) => Self::TooMany(wait),
-            Refusal::Full(wait) => Self::Full(wait),
-            Refusal::NameTaken(_) => Self::NameTaken,
-            Refusal::Behind => Self::Behind,
-            Refusal::Apart(why) => Self::Apart(why.to_string().into()),
-            Refusal::Lapsed(_) => Self::NotJoined,
-            Refusal::Denied(why) => denied(&why),
-            Refusal::Exists => {
-                Self::Conflict("There is such a room already. Choose another name.".to_owned())
-            }
-            Refusal::TooManyLinks => Self::Conflict(
-                "This room has 100 links. Take one back before you give another.".to_owned(),
-            ),
-            Refusal::NoSuchLink => {
-                Self::Nothing("This room has no such link; it may have been taken back.".to_owned())
-            }
-            Refusal::NoSuchBan => Self::Nothing("There is no such ban; it may be over.".to_owned()),
-            Refusal::NotProven => Self::Conflict(
-                "This name is not proven: anybody can take another. Ban the browser or the address."
-                    .to_owned(),
-            ),
-            Refusal::NotKnown => Self::Conflict(
-                "Who sent this cannot be told any more: a program did, or it is too long ago. An \
-                 address can be named instead."
-                    .to_owned(),
-            ),
-            Refusal::NotAuthor => Self::NotAuthor,
-            Refusal::TooLate => Self::TooLate,
-            Refusal::NoMessage => Self::NoMessage,
-            Refusal::Removed => Self::Removed,
-            Refusal::Append(AppendError::KeyReused) => Self::KeyReused,
-            Refusal::NotYet => Self::NotYet,
-            Refusal::Append(why) if why.is_unsure() => Self::Unsure(why.to_string().into()),
-            Refusal::Append(why) => Self::Unavailable(why.to_string().into()),
-            Refusal::Read(why) => Self::internal(&why),
-        }
-    }
-}
-
-/// What a rule forbids, in words for whom it does.
-fn denied(why: &Denied) -> Error {
-    let (sentence, wait) = match why {
-        // As for every address that is none.
-        Denied::Hidden => return Error::NotFound,
-        Denied::NotModerator => {
-            return Error::Denied("Only who moderates this room may do that.".to_owned(), None);
-        }
-        Denied::Banned(ban) => {
-            let until = ban.until.strftime("%Y-%m-%d %H:%M UTC");
-            let place = if ban.room.is_some() { "this room" } else { "all rooms" };
-            let reason = if ban.reason.is_empty() { "no reason was given" } else { &ban.reason };
-            (format!("You are banned from {place} until {until}: {reason}"), None)
-        }
-        Denied::ReadOnly => ("Your link is for reading only.".to_owned(), None),
-        Denied::Locked => ("Only moderators can send here right now.".to_owned(), None),
-        Denied::Slow { wait, every } => (
-            format!(
-                "Slow mode: one message in {} s. You can send again in {} s.",
-                every.as_secs(),
-                wait.as_secs() + 1
-            ),
-            Some(*wait),
-        ),
-        Denied::TooNew { wait, after } => (
-            format!(
-                "Newcomers can send {} min after joining: you in {} min.",
-                after.as_secs() / 60,
-                wait.as_secs() / 60 + 1
-            ),
-            Some(*wait),
-        ),
-        Denied::NotJoined => {
-            ("Newcomers wait here, so only who has joined in a browser can send.".to_owned(), None)
-        }
-    };
-    Error::Denied(sentence, wait)
 }
 
 impl From<NotAcceptable> for Error {

@@ -16,21 +16,32 @@ use crate::{
     server::ConnectionInfo,
 };
 
-/// The room that a URL names; every other shape is a page that does not exist.
+/// The room that a URL names, where whoever asks may know of it. Every address below a room takes its
+/// name by this, [`Visitor`] or [`Named`](super::named::Named): to all others each of them is a page that
+/// does not exist, as is one of another shape.
 pub(super) struct Room(pub RoomName);
 
-impl<S: Send + Sync> FromRequestParts<S> for Room {
+impl FromRequestParts<AppState> for Room {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
+        let AnyRoom(room) = AnyRoom::from_request_parts(parts, state).await?;
+        let caller = Caller::from_request_parts(parts, state).await?;
+        state.rooms.learn(&room).await?;
+        state.rooms.check_read(&caller, &room)?;
+        Ok(Self(room))
+    }
+}
+
+/// The room that a URL names, whoever asks: for what a link leads to, before it has proved anything.
+pub(super) struct AnyRoom(pub RoomName);
+
+impl<S: Send + Sync> FromRequestParts<S> for AnyRoom {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let params = RawPathParams::from_request_parts(parts, state).await;
-        Self::of(&params.map_err(|_| Error::NotFound)?)
-    }
-}
-
-impl Room {
-    /// The room among what a URL names.
-    pub(super) fn of(params: &RawPathParams) -> Result<Self, Error> {
+        let params = params.map_err(|_| Error::NotFound)?;
         let (_, raw) = params.iter().find(|(name, _)| *name == "room").ok_or(Error::NotFound)?;
         RoomName::parse(raw).map(Self).map_err(|_| Error::NotFound)
     }
@@ -40,9 +51,15 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
+        // Asked for by most extractors: what a request proves is looked at once.
+        if let Some(caller) = parts.extensions.get::<Self>() {
+            return Ok(caller.clone());
+        }
         let missing = || Error::internal(&"the server sets what is known of a connection");
         let caller = caller(&parts.extensions, &parts.headers, state).ok_or_else(missing)?;
-        credentials::add(caller, &parts.headers, state)
+        let caller = credentials::add(caller, &parts.headers, state)?;
+        parts.extensions.insert(caller.clone());
+        Ok(caller)
     }
 }
 
@@ -104,15 +121,27 @@ pub(super) struct Visitor {
     pub tab: Option<Tab>,
     /// What proved it: the cookie's value.
     pub proof: String,
+    /// The tab that a cookie names, where it is not joined any more.
+    pub lapsed: Option<Tab>,
+}
+
+impl Visitor {
+    /// The tab; and where it is none any more, why: who was put out is not told to join again.
+    pub(super) fn joined(&self, caller: &Caller, state: &AppState) -> Result<&Tab, Error> {
+        if let Some(lapsed) = &self.lapsed {
+            state.rooms.check_stay(caller, lapsed)?;
+        }
+        self.tab.as_ref().ok_or(Error::NotJoined)
+    }
 }
 
 impl FromRequestParts<AppState> for Visitor {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
+        let Room(room) = Room::from_request_parts(parts, state).await?;
         let params = RawPathParams::from_request_parts(parts, state).await;
         let params = params.map_err(|_| Error::NotFound)?;
-        let Room(room) = Room::of(&params)?;
         let (_, id) = params.iter().find(|(name, _)| *name == "tab").ok_or(Error::NotFound)?;
         let Ok(user) = User::from_request_parts(parts, state).await;
         let proven = session::cookies(&parts.headers).filter_map(|cookie| {
@@ -121,7 +150,7 @@ impl FromRequestParts<AppState> for Visitor {
         });
         // Somebody else may have signed in with the same browser.
         let proven = proven.filter(|(tab, _)| user.may_be(&tab.name));
-        let mut found = None;
+        let (mut found, mut lapsed) = (None, None);
         for (tab, proof) in proven {
             // A cookie proves a name as long as nobody else bears it.
             match state.rooms.receive_tab(&tab).await {
@@ -130,11 +159,12 @@ impl FromRequestParts<AppState> for Visitor {
                     break;
                 }
                 Err(why @ Refusal::Apart(_)) => return Err(why.into()),
-                Err(_) => {}
+                Err(_) => lapsed = Some(tab),
             }
         }
+        let lapsed = lapsed.filter(|_| found.is_none());
         let (tab, proof) = found.unzip();
-        Ok(Self { room, id: id.to_owned(), tab, proof: proof.unwrap_or_default() })
+        Ok(Self { room, id: id.to_owned(), tab, proof: proof.unwrap_or_default(), lapsed })
     }
 }
 
@@ -142,6 +172,11 @@ impl FromRequestParts<AppState> for Tab {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
-        Visitor::from_request_parts(parts, state).await?.tab.ok_or(Error::NotJoined)
+        let visitor = Visitor::from_request_parts(parts, state).await?;
+        if visitor.tab.is_none() {
+            let caller = Caller::from_request_parts(parts, state).await?;
+            visitor.joined(&caller, state)?;
+        }
+        visitor.tab.ok_or(Error::NotJoined)
     }
 }

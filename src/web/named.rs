@@ -27,9 +27,9 @@ impl FromRequestParts<AppState> for Named {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Error> {
+        let Room(room) = Room::from_request_parts(parts, state).await?;
         let params = RawPathParams::from_request_parts(parts, state).await;
         let params = params.map_err(|_| Error::NotFound)?;
-        let Room(room) = Room::of(&params)?;
         let (_, raw) = params.iter().find(|(name, _)| *name == "id").ok_or(Error::NotFound)?;
         let id = raw.parse().map_err(|_| Error::NoMessage)?;
         let tabs = session::tabs_of(&parts.headers, &state.secret, &room);

@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName, header};
 
+use super::authorization;
 use crate::delivery::frame::Representation;
 
 /// There is no representation that the reader takes.
@@ -53,16 +54,7 @@ pub(super) fn document(
 
 /// Whether it is a program that asks, and is to be answered in JSON: it says so, or has a token.
 pub(super) fn wants_json(headers: &HeaderMap) -> bool {
-    prefers_json(headers) || has_token(headers)
-}
-
-/// Whether a request has a token of its own, as no browser's has: a proxy may ask for a name and a
-/// password before us.
-pub(super) fn has_token(headers: &HeaderMap) -> bool {
-    let said = headers.get(header::AUTHORIZATION).and_then(|said| said.to_str().ok());
-    said.is_some_and(|said| {
-        said.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "))
-    })
+    prefers_json(headers) || authorization::token(headers).is_some()
 }
 
 /// The value of `format` in a query, before the query is read: errors are written by it, too.

@@ -27,6 +27,9 @@ pub(super) fn check(caller: &Caller, state: &AppState, token: &str) -> Result<()
 
 /// Whether the browser that asks is the operator's.
 pub(super) fn has_cookie(headers: &HeaderMap, state: &AppState) -> bool {
+    if !session::may_have(headers, COOKIE_NAME) {
+        return false;
+    }
     let ours = session::cookies(headers).filter(|cookie| cookie.name() == COOKIE_NAME);
     let now = Timestamp::now().as_second();
     ours.filter_map(|cookie| state.secret.verify(cookie)).any(|cookie| {

@@ -74,6 +74,13 @@ fn removal(room: &RoomName, id: &str) -> String {
     cookie.to_string()
 }
 
+/// Whether a request may have a cookie of this name: nearly none has one of the rarer ones, and each is
+/// looked for at every page.
+pub(super) fn may_have(headers: &HeaderMap, name: &str) -> bool {
+    let mut lines = headers.get_all(header::COOKIE).iter();
+    lines.any(|line| line.to_str().is_ok_and(|line| line.contains(name)))
+}
+
 /// The cookies of a request, whoever gave them.
 pub(super) fn cookies(headers: &HeaderMap) -> impl Iterator<Item = Cookie<'_>> {
     let lines = headers.get_all(header::COOKIE).iter();

@@ -1,5 +1,7 @@
 //! For everybody: by keyboard, by ear, and by whatever axe-core knows of the rules (WCAG 2.2 AA).
 
+mod moderated;
+
 use std::{fs, path::Path, process::Command, sync::OnceLock};
 
 use serde_json::json;
@@ -40,18 +42,20 @@ pub async fn violations(tab: &Tab) -> Vec<String> {
 
 /// The same, but for some rules.
 async fn violations_but(tab: &Tab, rules: &[&str]) -> Vec<String> {
+    let media = [("prefers-color-scheme", "light"), ("prefers-color-scheme", "dark")];
+    violations_in(tab, &media, rules).await
+}
+
+/// The same in each of these media.
+async fn violations_in(tab: &Tab, media: &[(&str, &str)], rules: &[&str]) -> Vec<String> {
     let off: serde_json::Map<_, _> =
         rules.iter().map(|rule| ((*rule).to_owned(), json!({ "enabled": false }))).collect();
     let mut found = Vec::new();
     if tab.eval::<bool>("typeof axe === 'undefined'").await {
         tab.run(axe()).await;
     }
-    for (feature, scheme) in [
-        ("prefers-color-scheme", "light"),
-        ("forced-colors", "active"),
-        ("prefers-color-scheme", "dark"),
-    ] {
-        let media = json!({ "features": [{ "name": feature, "value": scheme }] });
+    for (name, value) in media {
+        let media = json!({ "features": [{ "name": name, "value": value }] });
         tab.cdp("Emulation.setEmulatedMedia", media).await;
         let script = r"
             const [rules, done] = arguments
@@ -71,7 +75,7 @@ async fn violations_but(tab: &Tab, rules: &[&str]) -> Vec<String> {
         let answer = answer.json();
         assert!(answer["rules"].as_u64() > Some(5), "it looked: {answer}");
         let violations = answer["found"].as_array().expect("a list");
-        found.extend(violations.iter().map(|violation| format!("{scheme}: {violation}")));
+        found.extend(violations.iter().map(|violation| format!("{value}: {violation}")));
     }
     found
 }
@@ -159,15 +163,7 @@ async fn everything_can_be_done_by_keyboard() {
     tab.until("document.querySelector('#messages > .own') != null").await;
     assert_eq!(tab.focus().await, "text");
 
-    let press = async |key: Key, back: bool| {
-        let keys = tab.driver().await.action_chain();
-        let keys = if back {
-            keys.key_down(Key::Shift).send_keys(key + "").key_up(Key::Shift)
-        } else {
-            keys.send_keys(key + "")
-        };
-        keys.perform().await.unwrap();
-    };
+    let press = async |key: Key, back: bool| tab.press(key, back).await;
     let on = async || -> String {
         tab.eval("(({ id, className, textContent }) => id || className || textContent)(document.activeElement)")
             .await
@@ -177,11 +173,17 @@ async fn everything_can_be_done_by_keyboard() {
     assert_eq!(on().await, "⋯");
     press(Key::Tab, true).await;
     assert_eq!(on().await, "scroller");
-    // At once: what scrolls still when the next key comes would go on beyond what that shows.
-    let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
-    tab.cdp("Emulation.setEmulatedMedia", json!({ "features": [still] })).await;
-    press(Key::Up, false).await;
-    press(Key::PageUp, false).await;
+    // What scrolls still when the next key comes would go on beyond what that shows.
+    for key in [Key::Up, Key::PageUp] {
+        tab.run(
+            "window.stands = false
+            const scroller = document.querySelector('.scroller')
+            scroller.addEventListener('scrollend', () => (window.stands = true), { once: true })",
+        )
+        .await;
+        press(key, false).await;
+        tab.until("window.stands").await;
+    }
     tab.until("document.querySelector('.scroller').scrollTop < -100").await;
     post(&app, "bob", "new").await;
     tab.until("!document.getElementById('newest').hidden").await;

@@ -26,8 +26,7 @@ async fn join(chromium: &mut Browser, app: &impl Server, name: &str) -> Tab {
 /// Sends by the form in its frame, with a click, and waits for the fresh one.
 async fn say(tab: &Tab, text: &str) {
     let form = tab.frame(SEND);
-    form.field().await.send_keys(text).await.unwrap();
-    form.element("#send button").await.click().await.unwrap();
+    form.send_by_button(text).await;
     form.until("document.getElementById('text').value === ''").await;
 }
 

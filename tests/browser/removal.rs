@@ -80,8 +80,7 @@ async fn without_scripts_it_is_removed_by_a_form_and_the_document_goes_on_withou
         tab.frame("iframe.live").until("location.search.includes('format=html')").await;
     }
     let form = ann.frame("iframe.send");
-    form.field().await.send_keys(SECRET).await.unwrap();
-    form.element("#send button").await.click().await.unwrap();
+    form.send_by_button(SECRET).await;
     bob.frame("iframe.live").shows(&[SECRET]).await;
     ann.element("a[href$='/messages']").await.click().await.unwrap();
     ann.element("details.menu summary").await.click().await.unwrap();
@@ -93,5 +92,34 @@ async fn without_scripts_it_is_removed_by_a_form_and_the_document_goes_on_withou
             (shown.len() == 1 && shown[0].text == "Message removed").then_some(())
         })
         .await;
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_what_was_said_that_is_gone_back_to_shows_nothing_that_was_removed_meanwhile() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = TestApp::start();
+    let ann = chromium.join(&app.url(""), "ann").await;
+    let bob = chromium.join(&app.url(""), "bob").await;
+    ann.say(SECRET).await;
+    ann.say("after").await;
+    bob.shows(&[SECRET, "after"]).await;
+    let id: Vec<String> = bob
+        .eval("[...document.querySelectorAll('.message')].map(message => message.dataset.key)")
+        .await;
+    let room = bob.eval::<String>("location.href").await;
+    let pages =
+        [app.url(&format!("/rooms/lobby/messages/{}", id[0])), format!("{room}?before={}", id[1])];
+    for page in &pages {
+        bob.goto(page).await;
+        bob.until(&format!("document.body.textContent.includes('{SECRET}')")).await;
+    }
+    bob.goto(&app.url("/api")).await;
+    ann.element(".menu summary").await.click().await.unwrap();
+    ann.element(".menu button").await.click().await.unwrap();
+    is_gone(&ann).await;
+    for _ in &pages {
+        bob.driver().await.back().await.unwrap();
+        is_gone(&bob).await;
     }
 }

@@ -109,6 +109,23 @@ impl Tab {
         keys.perform().await.expect("it takes keys");
     }
 
+    /// Presses a key where the keyboard is, with Shift to go back.
+    pub async fn press(&self, key: Key, back: bool) {
+        let keys = self.driver().await.action_chain();
+        let keys = if back {
+            keys.key_down(Key::Shift).send_keys(key + "").key_up(Key::Shift)
+        } else {
+            keys.send_keys(key + "")
+        };
+        keys.perform().await.expect("it takes keys");
+    }
+
+    /// Types into the field and clicks Send, as it is done where no script is.
+    pub async fn send_by_button(&self, text: &str) {
+        self.field().await.send_keys(text).await.expect("it takes keys");
+        self.element("#send button").await.click().await.expect("it is there");
+    }
+
     /// Types into the field and presses Enter.
     pub async fn send(&self, text: &str) {
         self.field().await.send_keys(text + Key::Enter).await.expect("it takes keys");

@@ -191,12 +191,18 @@ async fn nodes(pebble: &Pebble, nats: &Nats, port: u16) -> (App, App) {
 /// What the nodes have in common.
 async fn record(nats: &Nats) -> Value {
     let client = async_nats::connect(nats.url(0)).await.unwrap();
-    let stream = async_nats::jetstream::new(client).get_stream("hubbub-acme").await;
-    let Ok(stream) = stream else { return Value::Null };
-    let Some(last) = Some(stream.cached_info().state.last_sequence).filter(|last| *last > 0) else {
-        return Value::Null;
-    };
-    serde_json::from_slice(&stream.get_raw_message(last).await.unwrap().payload).unwrap()
+    let context = async_nats::jetstream::new(client);
+    loop {
+        let Ok(stream) = context.get_stream("hubbub-acme").await else { return Value::Null };
+        let last = stream.cached_info().state.last_sequence;
+        if last == 0 {
+            return Value::Null;
+        }
+        // Between the two, another may have come in its place.
+        if let Ok(found) = stream.get_raw_message(last).await {
+            return serde_json::from_slice(&found.payload).unwrap();
+        }
+    }
 }
 
 /// As if the one that orders had been given up long ago.

@@ -43,6 +43,7 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
         rooms,
         removal,
         edit,
+        moderated,
         tab,
     ] = &lines[..]
     else {
@@ -94,6 +95,11 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
         let left: Value = serde_json::from_str(&shell.run(line)).unwrap();
         assert_eq!((&left[change], &left["text"]), (&true.into(), &text.into()), "{line}");
     }
+    let said = shell.run(moderated);
+    let said: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [sent, link, rules] = &said[..] else { panic!("{said:?}") };
+    assert_eq!((&sent["text"], &link["role"]), (&"only us".into(), &"read".into()));
+    assert_eq!((&rules["private"], &rules["slow"]), (&true.into(), &10.into()));
     assert_eq!(shell.run(tab), "");
     let url = app.url("/rooms/lobby/messages?format=json&limit=1");
     let last: Vec<Message> = client().get(url).send().await.unwrap().json().await.unwrap();
@@ -110,14 +116,21 @@ async fn each_url_of_the_api_page_answers_to_the_methods_that_stand_there_and_to
         let path = rest.split_once("</code>").unwrap().0;
         documented.entry(path.to_owned()).or_default().insert(method.to_owned());
     }
-    assert_eq!(documented.len(), 25);
+    assert_eq!(documented.len(), 38);
+    let sent = send(&app, "lobby", "ann", "hi").await;
     for (path, methods) in documented {
         let path = path.replace("{room}", "lobby").replace("{tab}", "1").replace("{file}", "x");
         let asked = client().request(Method::OPTIONS, app.url(&path)).send().await.unwrap();
         assert_eq!(asked.status(), 405, "{path}");
         let allowed = asked.headers()[header::ALLOW].to_str().unwrap().split(',');
-        let allowed: BTreeSet<String> =
+        let mut allowed: BTreeSet<String> =
             allowed.filter(|method| *method != "HEAD").map(str::to_owned).collect();
+        if !methods.contains("GET") && allowed.remove("GET") {
+            // As the page says of all of them.
+            let path = path.replace("{id}", &sent.id);
+            let form = client().get(app.url(&path)).send().await.unwrap();
+            assert_eq!(form.status(), 303, "{path}");
+        }
         assert_eq!(allowed, methods, "{path}");
     }
 }

@@ -12,8 +12,14 @@ use crate::{
     },
 };
 
+/// By how much a clock is wrong that shows some seconds after a time now.
+pub fn with_clock(at: jiff::Timestamp, seconds: i64) -> String {
+    let off = at.as_second() + seconds - jiff::Timestamp::now().as_second();
+    format!("{off:+}s")
+}
+
 /// A hubbub whose clock is wrong, by such as `+10y`; `None` where that cannot be had.
-fn wrong_by(launch: &Launch, by: &str) -> Option<App> {
+pub fn wrong_by(launch: &Launch, by: &str) -> Option<App> {
     let folders =
         ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/usr/lib64"];
     let library = folders.map(|folder| format!("{folder}/faketime/libfaketimeMT.so.1"));

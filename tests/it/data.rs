@@ -26,7 +26,7 @@ fn names(home: &Path) -> BTreeSet<String> {
     files.map(|name| name.into_string().unwrap()).filter(|name| name != "hubbub.log").collect()
 }
 
-fn backup(app: &App, name: &str) -> PathBuf {
+pub fn backup(app: &App, name: &str) -> PathBuf {
     let copy = app.home().path().join(name);
     let (status, said, why) = run(app.home().path(), &["backup".as_ref(), copy.as_os_str()]);
     assert!(status.success() && why.is_empty(), "{why}");

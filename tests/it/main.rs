@@ -101,6 +101,25 @@
 //! | 26 | what nodes share is full, and looks like a fate that nobody knows | `where_nats_says_that_it_is_full_a_send_is_refused_for_certain_and_the_log_says_why` |
 //! | 27 | a stream is deleted, or restored without its newest | `a_stream_that_was_deleted_and_one_that_went_back_are_a_new_epoch` |
 //! | 27 | a password for what nodes share stands in a log | `a_start_that_nats_refuses_is_one_line_without_the_password` |
+//! | 28 | a private room is told from one that does not exist | `to_who_has_no_link_each_address_of_a_private_room_is_one_that_cannot_exist` |
+//! | 28 | a link is taken back, and who came by it reads on | `a_link_that_is_taken_back_ends_all_that_was_opened_by_it_within_two_seconds` |
+//! | 28 | a link is used up, or a room entered, by a preview of it | `to_look_at_a_link_takes_nothing_and_its_form_leads_to_a_clean_address` |
+//! | 28 | a token is guessed, or changed for a better one | `tokens_that_are_changed_cut_doubled_or_anothers_are_refused_and_counted` |
+//! | 28 | a token stands in a log | `a_token_in_an_address_is_refused_and_is_in_no_line_of_the_log` |
+//! | 28 | a secret that leaked is replaced, and what was made by it lives on | `with_another_secret_all_links_tabs_and_the_operators_token_end` |
+//! | 29 | who is kicked is back at once under another name | `who_is_banned_is_put_out_and_comes_back_under_no_other_name_of_the_same_browser` |
+//! | 29 | a ban of one behind a proxy is one of all | `a_banned_address_behind_a_proxy_is_banned_and_others_behind_it_are_not` |
+//! | 29 | addresses pile up on the disk | `a_ban_holds_over_a_restart_and_is_gone_from_the_files_when_it_ended_or_was_lifted` |
+//! | 29 | a retry in slow mode is told to wait, and its message counted as lost | `in_slow_mode_each_sender_waits_a_retry_is_answered_and_who_moderates_does_not_wait` |
+//! | 29 | what moderators do at once undoes each other | `two_who_remove_one_message_an_edit_and_a_retry_at_once_leave_one_tombstone` |
+//! | 29 | what was erased is left in a removed message, an edit, a file | `what_was_said_under_a_name_is_erased_in_a_room_or_in_all_and_the_name_with_it` |
+//! | 29 | a log of what was done says what was said | `the_log_says_who_did_what_where_and_when_and_no_text_address_or_token` |
+//! | 29 | a ban or a link is of one node only | `what_is_ruled_on_one_node_holds_on_the_other_within_a_moment` |
+//! | 29 | who is kept out goes on by editing what was said | `what_is_said_anew_takes_what_a_send_takes` |
+//! | 29 | who holds a room holds more than that | `a_host_holds_a_room_and_no_more` |
+//! | 29 | who moderates is above the operator's word | `the_operators_bans_bind_who_moderates_and_nobody_else_lifts_them` |
+//! | 29 | a rule makes the data look damaged | `data_whose_newest_place_is_a_rules_is_copied_and_opened` |
+//! | 29 | rules are lost with the stream that carried them | `where_the_stream_is_made_anew_the_rules_are_put_there_again` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
@@ -109,8 +128,10 @@ mod support;
 use support::{client, flood, wire};
 
 mod acme;
+mod acts;
 mod api;
 mod audit;
+mod bans;
 mod base;
 mod bodies;
 mod caddy;
@@ -118,6 +139,7 @@ mod clock;
 mod crash;
 mod data;
 mod edit;
+mod erase;
 mod flooded;
 mod framing;
 mod greedy;
@@ -135,13 +157,16 @@ mod nginx;
 mod nodes;
 mod operator;
 mod pages;
+mod powers;
 mod presence;
+mod private;
 mod proxies;
 mod queries;
 mod readme;
 mod removal;
 mod representations;
 mod requests;
+mod rules;
 mod send;
 mod server;
 mod start;

@@ -5,6 +5,7 @@ mod login;
 mod marks;
 mod operator;
 mod refused;
+mod rules;
 
 use std::time::{Duration, Instant};
 

@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use serde_json::Value;
+
 use crate::{
     client::{Message, client, send},
     support::{
         App, Server, TestApp,
+        host::operator,
         shell::{Running, Shell},
         until,
     },
@@ -13,9 +16,14 @@ use crate::{
 
 /// The fenced blocks in a language of what the README says of terminals, for the server at `address`.
 fn blocks(language: &str, address: &str) -> Vec<String> {
+    blocks_of("From a terminal", language, address)
+}
+
+/// Those of one of its chapters.
+fn blocks_of(chapter: &str, language: &str, address: &str) -> Vec<String> {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = fs::read_to_string(readme).unwrap();
-    let (_, section) = readme.split_once("\n## From a terminal\n").expect("the section");
+    let (_, section) = readme.split_once(&format!("\n## {chapter}\n")).expect("the section");
     let readme = section.split("\n## ").next().expect("its end");
     let fence = format!("```{language}\n");
     let blocks = readme.split(&fence).skip(1).map(|rest| rest.split_once("```\n").unwrap().0);
@@ -71,6 +79,27 @@ async fn each_line_of_the_readme_runs_as_it_stands() {
         (run(5) == "{\"count\":0,\"names\":[]}\n").then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_lines_of_the_readme_on_who_may_run_as_they_stand() {
+    let app = TestApp::start();
+    let Some(shell) = Shell::with(&["curl", "grep", "cut"]) else { return };
+    let [lines] = blocks_of("Who may", "sh", app.address()).try_into().expect("one block");
+    let token = operator(&app.data());
+    let said = shell.run(&format!("set -e\necho {token} > hubbub.db.operator\n{lines}"));
+    let said: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [sent, slow, locked, ban, erased, log @ ..] = &*said else { panic!("{said:?}") };
+    assert_eq!((&sent["room"], &sent["text"]), (&"den".into(), &"only us".into()));
+    assert_eq!(
+        (&slow["slow"], &slow["keep"], &slow["private"]),
+        (&10.into(), &48.into(), &true.into())
+    );
+    assert_eq!(locked["locked"], true);
+    assert!(ban["ban"].is_string(), "{ban}");
+    assert_eq!(erased["erased"], 1);
+    let what: Vec<_> = log.iter().map(|line| line["what"].as_str().unwrap()).collect();
+    assert_eq!(what, ["remove", "ban an address", "rules", "rules", "link", "open"]);
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ async fn what_is_refused_with_a_quality_of_zero_is_not_given() {
 async fn an_error_of_ours_has_an_id_in_its_answer_and_in_one_line_of_the_log() {
     // No file may grow past what the journal needs to be made: the disk is full. That is one line
     // for all whom it concerns, and at debug one for each.
-    let app = App::under("ulimit -f 100", &["--log-format", "json", "--log", "hubbub=debug"]);
+    let app = App::under("ulimit -f 120", &["--log-format", "json", "--log", "hubbub=debug"]);
     let refused = until("the disk is full", async || {
         let long = "x".repeat(4000);
         let answer = post(&app, "lobby", &[("username", "ann"), ("text", &long)]).await;

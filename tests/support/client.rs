@@ -129,6 +129,11 @@ impl Events {
         }
     }
 
+    /// Waits until the stream has ended, whatever comes before.
+    pub async fn end(&mut self) {
+        soon("the end of the stream", async { while self.events.next().await.is_some() {} }).await;
+    }
+
     /// The next event of this name; others are passed over.
     pub async fn event(&mut self, name: &str) -> Sse {
         loop {
@@ -163,6 +168,11 @@ impl Events {
         }
         ids
     }
+}
+
+/// Waits until an answer has ended, or was cut.
+pub async fn end_of(mut answer: Response) {
+    soon("the end of the stream", async { while let Ok(Some(_)) = answer.chunk().await {} }).await;
 }
 
 /// A stream read as bytes.

@@ -3,10 +3,12 @@
 //! [`TestApp`] serves in the test's own process, which is what most tests want. [`App`] is the real
 //! binary in a process of its own, for what kills it, limits it, signals to it or measures it.
 
+pub mod browser;
 pub mod caddy;
 pub mod chunks;
 pub mod client;
 pub mod flood;
+pub mod host;
 pub mod nats;
 pub mod nginx;
 pub mod pebble;

@@ -69,8 +69,8 @@ impl Default for Age {
 }
 
 impl Age {
-    /// Whether the clock, which says `now` at `at`, has run evenly for a while.
-    pub(super) fn believes(&mut self, now: Timestamp, at: Instant, ttl: Duration) -> bool {
+    /// Takes a look at the clock, which says `now` at `at`.
+    pub(super) fn look(&mut self, now: Timestamp, at: Instant) {
         if let Some((at_before, before)) = self.looked.replace((at, now)) {
             let passed = at.saturating_duration_since(at_before).as_secs_f64();
             let drift = now.duration_since(before).as_secs_f64() - passed;
@@ -79,6 +79,10 @@ impl Age {
                 self.jumped = Some(at);
             }
         }
+    }
+
+    /// Whether the clock has run evenly for a while, for what is kept for `ttl`.
+    pub(super) fn believes(&self, at: Instant, ttl: Duration) -> bool {
         let settled = SETTLING_TIME.min(ttl);
         self.jumped.is_none_or(|jumped| at.saturating_duration_since(jumped) >= settled)
     }

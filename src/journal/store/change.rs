@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::{
-    digest::digest,
     read::{signed, text, time},
     write::{Batch, TRIMMED},
 };
@@ -61,21 +60,18 @@ impl Batch<'_> {
         let found = self
             .transaction
             .prepare_cached(
-                "SELECT kind, name, body, sent_at, key, first FROM entries
+                "SELECT kind, name, body, sent_at, key FROM entries
                  WHERE seq = ?1 AND room = ?2",
             )?
             .query_row(params![signed(target.get()), room_id], |row| {
                 let columns =
                     Columns { kind: row.get(0)?, name: text(row, 1)?, body: text(row, 2)? };
-                let first: Option<String> = row.get(5)?;
                 Ok((
                     columns.kind,
                     Name::stored(columns.name),
                     time(row.get(3)?),
-                    First {
-                        key: Key::stored(text(row, 4)?),
-                        digest: first.unwrap_or_else(|| digest(columns.name, columns.body)),
-                    },
+                    // What it was is not to be found again by trying: its key alone tells a retry.
+                    First { key: Key::stored(text(row, 4)?), digest: String::new() },
                 ))
             })
             .optional()?;
@@ -126,7 +122,7 @@ impl Batch<'_> {
         }
         match (&revision, first) {
             (Revision::Remove | Revision::Erase, Some(first)) => {
-                self.note_erasure(target, &first.key)?
+                self.note_erasure(target, &first.key)?;
             }
             // Its text came too late to be anybody's.
             (Revision::Edit(_), _) if changed == Changed::Removed => {
@@ -142,6 +138,13 @@ impl Batch<'_> {
         self.rooms.change();
         let known = self.rooms.get(&self.transaction, room)?;
         let room_id = known.create(&self.transaction)?;
+        if known.dropped == 0 && target.get() <= known.dropped_seq {
+            // Nothing was trimmed here: the hole that the erased message left was taken for what is
+            // not known, and now it is.
+            known.dropped_seq = target.get() - 1;
+            known.emptied_seq = known.emptied_seq.min(known.dropped_seq);
+            known.save(&self.transaction)?;
+        }
         let (n, dropped_seq) = (known.sent, known.dropped_seq);
         if known.last_sent_at < changed_at.as_millisecond() {
             known.last_sent_at = changed_at.as_millisecond();

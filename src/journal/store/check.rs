@@ -138,13 +138,17 @@ fn content(
 }
 
 /// What must not be, found by indexes. The newest message is removed only with its room, which is
-/// noted: else its tombstone stays. What a node follows has places without a message.
+/// noted: else its tombstone stays. A rule that is put has its place in the log of what was done. What a
+/// node follows has places without either.
 const RULES: [(&str, &str); 3] = [
     ("SELECT count(*) <> 1 FROM journal", "it has no highest seq"),
     (
         "SELECT CASE WHEN EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'node')
              THEN last < coalesce((SELECT max(seq) FROM entries), 0)
-             ELSE last NOT IN (coalesce((SELECT max(seq) FROM entries), 0), forgotten_seq) END
+             ELSE last NOT IN (
+                 max(coalesce((SELECT max(seq) FROM entries), 0),
+                     coalesce((SELECT max(seq) FROM acts), 0)),
+                 forgotten_seq) END
          FROM journal",
         "its newest message and its highest seq differ",
     ),

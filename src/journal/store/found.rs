@@ -1,15 +1,18 @@
 //! What stands under a key that comes again.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     super::Appended,
+    ReadError,
     digest::digest,
-    read::{text, time},
+    read::{Reader, text, time},
     write::TRIMMED,
 };
-use crate::message::{Columns, EDITED, Key, Message, MessageId, REMOVED, Seq, State, Text};
+use crate::message::{
+    Columns, Draft, EDITED, Entry, Key, Message, MessageId, REMOVED, Seq, State, Text, now,
+};
 
 /// What stands under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +36,25 @@ impl Found {
         let id = MessageId::new(sent.id.epoch().clone(), seq);
         let message = Message { id, text, sent_at, state, ..sent };
         Some(Appended { message, fresh: false })
+    }
+}
+
+impl Reader<'_> {
+    /// What a draft is that was sent before, and be it trimmed by now; `None` where it was not, or
+    /// something else was sent under its key.
+    pub(crate) fn sent_before(&self, draft: &Draft) -> Result<Option<Appended>, ReadError> {
+        let Some(room) = self.room(&draft.room)? else { return Ok(None) };
+        let message = Message {
+            id: MessageId::new(self.epoch.clone(), Seq::ZERO),
+            room: draft.room.clone(),
+            name: draft.name.clone(),
+            text: draft.text.clone(),
+            sent_at: now(),
+            state: State::Sent,
+        };
+        let entry = Entry::Message(message.clone());
+        let found = find(&self.moment, room.id, &draft.key, entry.columns()).optional()?;
+        Ok(found.and_then(|found| found.answer(message)))
     }
 }
 
@@ -61,7 +83,10 @@ pub(super) fn find(
                 sent_at: time(row.get(1)?),
                 same: match kind {
                     TRIMMED => body.is_empty() || is_first(body),
-                    EDITED | REMOVED => row.get_ref(5)?.as_str_or_null()?.is_some_and(is_first),
+                    EDITED | REMOVED => {
+                        let first = row.get_ref(5)?.as_str_or_null()?;
+                        first.is_some_and(|first| first.is_empty() || is_first(first))
+                    }
                     _ => sent == Columns { kind, name, body },
                 },
                 changed,

@@ -98,8 +98,7 @@ const STEPS: [&str; 6] = [
     CREATE INDEX rooms_by_silence ON rooms (last_sent_at) WHERE sent = dropped;
     ",
     // Messages can be changed. `author` is who may, as far as the key does not prove it; `first` is
-    // the digest of what was sent first, once it is something else (kinds 4 and 5), by which a retry is
-    // known. A change is an entry (kinds 2 and 3) whose body is the seq and the time of its message,
+    // not NULL once it is something else (kinds 4 and 5): a retry is known by its key then. A change is an entry (kinds 2 and 3) whose body is the seq and the time of its message,
     // and whose key is a space and that seq: there is one of a message at most, the last.
     //
     // `erased` counts the times that something was to be gone from the disk: the log holds it until
@@ -110,7 +109,7 @@ const STEPS: [&str; 6] = [
     ALTER TABLE journal ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;
     ",
     // Rules, by what they are about; `until` is when one ends by itself. What was done, for the
-    // operator, in the order of its doing: `line` counts.
+    // operator: `line` counts them as they come, which on a node that has to catch up may be late.
     "
     CREATE TABLE rules (
         key TEXT PRIMARY KEY,
@@ -128,6 +127,8 @@ const STEPS: [&str; 6] = [
         room TEXT,
         target TEXT
     ) STRICT;
+    CREATE UNIQUE INDEX acts_by_seq ON acts (seq);
+    UPDATE entries SET first = '' WHERE first IS NOT NULL;
     ",
 ];
 

@@ -100,12 +100,18 @@ impl Writer {
         self.connection.execute("UPDATE rules SET seq = 0", []).map(|_| ())
     }
 
-    /// Forgets all there is, but for rules that are to be put again, and begins before the first place of a stream that goes up to `filled`.
-    pub(crate) fn begin_anew(&mut self, filled: Seq) -> Result<(), WriteError> {
+    /// Forgets all there is, but for rules that are to be put again, and begins before the first place
+    /// of a stream that goes up to `filled`. Where the stream is the `same` as before, what was done
+    /// stays noted: it has not all of it any more.
+    pub(crate) fn begin_anew(&mut self, filled: Seq, same: bool) -> Result<(), WriteError> {
         let transaction = self.connection.transaction()?;
         transaction.execute_batch(
-            "DELETE FROM entries; DELETE FROM rooms; DELETE FROM erasures; UPDATE rules SET seq = 0; DELETE FROM acts; UPDATE journal SET last = 0, forgotten_seq = 0;",
+            "DELETE FROM entries; DELETE FROM rooms; DELETE FROM erasures;
+             UPDATE rules SET seq = 0; UPDATE journal SET last = 0, forgotten_seq = 0;",
         )?;
+        if !same {
+            transaction.execute("DELETE FROM acts", [])?;
+        }
         set_standing(&transaction, Standing { filled, ..Standing::default() })?;
         transaction.commit()?;
         self.forgot();

@@ -61,12 +61,13 @@ impl Batch<'_> {
         note.execute([]).map(|_| ())
     }
 
-    /// Notes what was done.
+    /// Notes what was done, unless it is noted: a stream may bring it again.
     pub(super) fn log(&self, seq: Seq, at: Timestamp, act: &Act) -> Result<(), rusqlite::Error> {
         let Act { by, what, room, target } = act;
         self.transaction
             .prepare_cached(
-                "INSERT INTO acts (seq, at, by, what, room, target) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT OR IGNORE INTO acts (seq, at, by, what, room, target)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![
                 signed(seq.get()),
@@ -76,10 +77,9 @@ impl Batch<'_> {
                 room.as_ref().map(RoomName::as_str),
                 target
             ])?;
-        let line = self.transaction.last_insert_rowid();
         self.transaction
-            .prepare_cached("DELETE FROM acts WHERE line <= ?1")?
-            .execute([line - MAX_LOGGED])
+            .prepare_cached("DELETE FROM acts WHERE line <= (SELECT max(line) FROM acts) - ?1")?
+            .execute([MAX_LOGGED])
             .map(|_| ())
     }
 
@@ -124,7 +124,7 @@ impl Reader<'_> {
     pub(crate) fn log(&self, before: Option<Seq>, limit: usize) -> Result<Vec<Logged>, ReadError> {
         let mut statement = self.moment.prepare_cached(
             "SELECT seq, at, by, what, room, target FROM acts WHERE seq < ?1
-             ORDER BY line DESC LIMIT ?2",
+             ORDER BY seq DESC LIMIT ?2",
         )?;
         let before = before.map_or(i64::MAX, |seq| signed(seq.get()));
         let found = statement.query_map(params![before, limit], |row| {

@@ -9,8 +9,8 @@ use super::{
     read::{COLUMNS, IS_MESSAGE, NEWEST_BYTES, Reader, signed, text, time},
 };
 use crate::message::{
-    Author, Change, Columns, Entry, First, Key, Message, MessageId, Name, REMOVAL, RoomName, Seq,
-    State, Text,
+    Author, Change, Columns, ERASED_NAME, Entry, First, Key, Message, MessageId, Name, REMOVAL,
+    RoomName, Seq, State, Text,
 };
 
 /// A message with what proves who sent it.
@@ -27,6 +27,8 @@ pub(crate) struct Signed {
 /// Which messages are meant: those of a room, of an author, and under a name, where these are said.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chosen {
+    /// Those that are removed as well, whose names are there still.
+    pub removed: bool,
     /// The room; `None` for all.
     pub room: Option<RoomName>,
     /// Who sent them.
@@ -82,8 +84,7 @@ impl Reader<'_> {
         Ok(messages.collect())
     }
 
-    /// The places of up to `limit` messages after one that are not removed, and their rooms: of one room
-    /// or of all, and of one author or under one name; oldest first.
+    /// The places of up to `limit` messages after one that are chosen, and their rooms; oldest first.
     pub(crate) fn places(
         &self,
         of: &Chosen,
@@ -92,19 +93,22 @@ impl Reader<'_> {
     ) -> Result<Vec<(RoomName, Seq)>, ReadError> {
         let mut statement = self.moment.prepare_cached(
             "SELECT r.name, e.seq FROM entries e JOIN rooms r ON r.id = e.room
-             WHERE e.seq > ?1 AND e.seq > r.dropped_seq AND e.kind IN (1, 4)
+             WHERE e.seq > ?1 AND e.seq > r.dropped_seq
+             AND (e.kind IN (1, 4) OR (?6 AND e.kind = 5 AND e.name <> ?7))
              AND (?2 IS NULL OR e.room = (SELECT id FROM rooms WHERE name = ?2))
              AND (?3 IS NULL OR e.author = ?3) AND (?4 IS NULL OR e.name = ?4
                  OR substr(e.name, 1, length(?4) + 1) = ?4 || char(31))
              ORDER BY e.seq LIMIT ?5",
         )?;
-        let Chosen { room, author, name } = of;
+        let Chosen { removed, room, author, name } = of;
         let params = params![
             signed(after.get()),
             room.as_ref().map(RoomName::as_str),
             author.as_ref().map(Author::as_bytes),
             name.as_ref().map(Name::as_str),
-            limit
+            limit,
+            removed,
+            ERASED_NAME
         ];
         let found = statement.query_map(params, |row| {
             Ok((RoomName::stored(text(row, 0)?), Seq::new(row.get(1)?)))

@@ -2,7 +2,8 @@
 //! place.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
     time::{Duration, Instant},
 };
 
@@ -21,12 +22,31 @@ pub(in crate::journal) struct Special {
     /// Whether the rules of the file were looked at.
     loaded: bool,
     /// For how long messages are kept.
-    short: HashMap<RoomName, Duration>,
+    short: BTreeMap<RoomName, Duration>,
+    /// The last of these that was looked at, while they are gone through, and since when they are.
+    passed: Option<(RoomName, Instant)>,
+    /// When they are gone through again.
+    again_at: Option<Instant>,
     /// Up to where nothing is kept, until that is done.
     emptied: HashMap<RoomName, u64>,
 }
 
 impl Special {
+    /// The next room that is to be looked at; `None` after the last, and then not again before nine times
+    /// as long has passed as they took together.
+    fn next(&mut self) -> Option<(RoomName, Duration)> {
+        let begun = self.passed.as_ref().map_or_else(Instant::now, |(_, begun)| *begun);
+        let after = self.passed.take();
+        let after = after.as_ref().map_or(Bound::Unbounded, |(room, _)| Bound::Excluded(room));
+        let next = self.short.range((after, Bound::Unbounded)).next();
+        let next = next.map(|(room, keep)| (room.clone(), *keep));
+        match &next {
+            Some((room, _)) => self.passed = Some((room.clone(), begun)),
+            None => self.again_at = Some(Instant::now() + 9 * begun.elapsed()),
+        }
+        next
+    }
+
     /// Takes in the rules of a room.
     pub(super) fn note(&mut self, room: &RoomName, rules: &RoomRules) {
         match rules.keep() {
@@ -41,27 +61,44 @@ impl Special {
 
 impl Batch<'_> {
     /// Trims what the rules of rooms say; answers whether it came further.
-    pub(super) fn trim_special(&mut self, now: i64) -> Result<bool, rusqlite::Error> {
+    pub(super) fn trim_special(&mut self, now: i64, at: Instant) -> Result<bool, rusqlite::Error> {
         if !self.chores.special.loaded {
             self.load_special()?;
         }
-        let until = Instant::now() + STEP_TIME;
+        let came_further = self.trim_emptied(now)?;
+        Ok(self.trim_short(now, at)? || came_further)
+    }
+
+    /// Trims what is too old by a room's own rule, in some of those rooms.
+    fn trim_short(&mut self, now: i64, at: Instant) -> Result<bool, rusqlite::Error> {
+        let begun = Instant::now();
+        if self.chores.special.again_at.is_some_and(|again_at| begun < again_at) {
+            return Ok(false);
+        }
         let mut came_further = false;
-        let short: Vec<_> = self.chores.special.short.clone().into_iter().collect();
-        for (name, keep) in short {
-            if Instant::now() > until {
-                return Ok(true);
-            }
-            let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
-            let cutoff = now.saturating_sub(keep);
+        while let Some((name, keep)) = self.chores.special.next() {
+            let keep_ms = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+            let cutoff = now.saturating_sub(keep_ms);
             let room = Room::load(&self.transaction, &name)?;
-            if room.id.is_some() && room.oldest_sent_at.is_some_and(|oldest| oldest < cutoff) {
+            if room.id.is_some()
+                && room.oldest_sent_at.is_some_and(|oldest| oldest < cutoff)
+                && self.chores.age.believes(at, keep)
+            {
                 let (_, dropped) = self.drop_old(room, now, |connection, room| {
                     count_old(connection, room, cutoff, now)
                 })?;
                 came_further |= dropped > 0;
             }
+            if begun.elapsed() > STEP_TIME {
+                return Ok(true);
+            }
         }
+        Ok(came_further)
+    }
+
+    /// Trims what is to be gone of rooms that were emptied.
+    fn trim_emptied(&mut self, now: i64) -> Result<bool, rusqlite::Error> {
+        let mut came_further = false;
         let emptied: Vec<_> = self.chores.special.emptied.clone().into_iter().collect();
         for (name, upto) in emptied {
             let room = Room::load(&self.transaction, &name)?;

@@ -123,14 +123,15 @@ impl Writer {
         let ttl = self.retention.ttl;
         let mut batch = self.batch()?;
         let mut came_further = batch.do_due()?;
+        batch.chores.age.look(now, at);
         if let Some(ttl) = ttl
-            && batch.chores.age.believes(now, at, ttl)
+            && batch.chores.age.believes(at, ttl)
         {
             came_further |= batch.trim_by_age(now.as_millisecond(), ttl)?;
             came_further |= batch.forget_rooms(now.as_millisecond(), ttl)?;
         }
         came_further |= batch.forget_rules(now.as_millisecond())?;
-        came_further |= batch.trim_special(now.as_millisecond())?;
+        came_further |= batch.trim_special(now.as_millisecond(), at)?;
         let noted = batch.sweep()?;
         if came_further {
             batch.commit_without_seq()?;

@@ -119,6 +119,11 @@ impl Room {
         tabs.filter(|(_, skeleton)| self.holds(skeleton, 1))
     }
 
+    /// The tabs here, and whom each posts as.
+    pub(super) fn tabs(&self) -> impl Iterator<Item = (&TabId, &Name)> {
+        self.tabs.iter().map(|(id, tab)| (id, &tab.name))
+    }
+
     fn count_of(&self, one: &Arc<str>) -> u32 {
         self.skeletons.get(&self.hasher.hash_one(one)).copied().unwrap_or(0)
     }

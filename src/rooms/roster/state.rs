@@ -104,6 +104,12 @@ impl State {
         self.tab(key).is_some()
     }
 
+    /// The tabs of a room that are on this node, and whom each posts as.
+    pub(super) fn tabs(&self, room: &RoomName) -> Vec<(TabId, Name)> {
+        let tabs = self.rooms.get(room).into_iter().flat_map(Room::tabs);
+        tabs.map(|(id, name)| (id.clone(), name.clone())).collect()
+    }
+
     pub(super) fn presence(&self, key: &Key) -> Presence {
         match self.tab(key).map(Tab::is_idle) {
             None => Presence::Gone,

@@ -23,7 +23,7 @@ async fn where_a_rooms_readers_are_behind_a_send_is_refused_and_other_rooms_take
     let (lobby, hall) = (room(), RoomName::parse("hall").unwrap());
     let caller = Caller::default();
     let _readers = (model::reader(&rooms, &lobby), model::reader(&rooms, &hall));
-    let send = async |room: &RoomName, text| rooms.send_as(&caller, draft(room, text)).await;
+    let send = async |room: &RoomName, text| rooms.send_as(&caller, None, draft(room, text)).await;
 
     model::publish(&rooms, 0, UNSERVED);
     assert!(send(&lobby, "at the limit").await.is_ok());
@@ -53,6 +53,7 @@ async fn where_the_last_reader_leaves_a_send_that_waits_goes_on() {
     let reader = model::reader(&rooms, &room());
     model::publish(&rooms, 0, UNSERVED + 1);
     let caller = Caller::default();
-    let (sent, ()) = join!(rooms.send_as(&caller, draft(&room(), "hi")), async { drop(reader) });
+    let (sent, ()) =
+        join!(rooms.send_as(&caller, None, draft(&room(), "hi")), async { drop(reader) });
     assert!(sent.is_ok());
 }

@@ -52,7 +52,8 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
                 dd {
                     "Makes the send safe to repeat: 1 to " (Key::MAX_CHARS) " visible ASCII characters "
                     "that are this message's own. A send that comes again under its key is stored "
-                    "once, and gets the same answer; another message under that key is a 409. A room "
+                    "once, and gets the same answer; another message under that key is a 409, until the first is "
+                    "removed or edited: then whatever comes is answered with what it is by now. A room "
                     "remembers a key as long as its message is kept, and "
                     @match api.limits.remembered {
                         Remembered::Messages(count) => {

@@ -48,6 +48,7 @@ pub(crate) async fn show(
 /// go of its stream over HTTP/1.1, and says so once a minute to be here all the same.
 pub(crate) async fn update(
     tab: Tab,
+    caller: Caller,
     State(state): State<AppState>,
     form: PageForm,
 ) -> Result<StatusCode, Error> {
@@ -57,6 +58,6 @@ pub(crate) async fn update(
         // Nothing that is said, too: who forgot the field is not to be told that all is done.
         _ => return Err(Error::Invalid("hidden= takes true or false.".into())),
     };
-    state.rooms.set_hidden(&tab, hidden);
+    state.rooms.set_hidden(&caller, &tab, hidden)?;
     Ok(StatusCode::NO_CONTENT)
 }

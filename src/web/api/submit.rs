@@ -1,8 +1,10 @@
 //! `POST /rooms/{room}/messages`: sending from a script, which says who it is.
 
+use std::convert::Infallible;
+
 use axum::{
-    extract::{FromRequest, Request, State},
-    http::{HeaderMap, HeaderName, StatusCode, header},
+    extract::{FromRequest, FromRequestParts, Request, State},
+    http::{HeaderMap, HeaderName, StatusCode, header, request::Parts},
 };
 
 use super::super::{
@@ -12,6 +14,7 @@ use super::super::{
     extract::Room,
     fields::{Fields, Noun},
     json::Json,
+    session::Browser,
     state::AppState,
     user::User,
 };
@@ -134,12 +137,24 @@ pub(super) fn once<const N: usize>(
     if said.next().is_some() { Err(Noun::Field.doubled(name)) } else { Ok(value) }
 }
 
+/// The browser that asks, where it is one that was here.
+pub(crate) struct Known(Option<String>);
+
+impl FromRequestParts<AppState> for Known {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        Ok(Self(Browser::of(&parts.headers, &state.secret).map(|browser| browser.id)))
+    }
+}
+
 /// Stores it, and answers with the message and where it is.
 pub(crate) async fn create(
     Room(room): Room,
     caller: Caller,
     user: User,
     State(state): State<AppState>,
+    Known(browser): Known,
     said: Submission,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Message>), Error> {
     let missing = || said.noun.missing("username");
@@ -150,7 +165,8 @@ pub(crate) async fn create(
     // the send can be repeated.
     let key = said.key.map_or_else(|| Ok(Key::fresh()), |raw| Key::parse(&raw).map_err(invalid))?;
     let draft = Draft { room, name, text, key, author: None };
-    let message = state.rooms.send_as(&caller, draft).await?.message;
+    let browser = browser.as_deref();
+    let message = state.rooms.send_as(&caller, browser, draft).await?.message;
     let location = format!("{}#m{}", paths::room(&message.room), message.seq());
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(message)))
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{
     super::{
+        authorization,
         json::Json,
         negotiate::{self, Document},
         request_id::RequestId,
@@ -44,7 +45,7 @@ impl Wording {
             Audience::Everybody => {
                 // Of a format that there is not, it is said in one that is accepted.
                 let document = |format| negotiate::document(request.headers(), format);
-                if format.is_none() && negotiate::has_token(request.headers()) {
+                if format.is_none() && authorization::token(request.headers()).is_some() {
                     return Self::Json;
                 }
                 match document(format).or_else(|_| document(None)) {

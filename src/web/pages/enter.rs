@@ -9,7 +9,7 @@ use axum::{
 use super::super::{
     credentials::{Proven, proven},
     error::Error,
-    extract::{OverTls, Room},
+    extract::{AnyRoom, OverTls},
     form::PageForm,
     session::pass,
     state::AppState,
@@ -18,7 +18,7 @@ use crate::{paths, rooms::Caller};
 
 /// `POST /rooms/{room}/enter`: what a link says becomes a cookie, and the address is clean.
 pub(crate) async fn create(
-    Room(room): Room,
+    AnyRoom(room): AnyRoom,
     caller: Caller,
     State(state): State<AppState>,
     OverTls(over_tls): OverTls,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::super::{
     claim,
     error::Error,
-    extract::{OverTls, Params, Room},
+    extract::{AnyRoom, OverTls, Params, Room},
     form::PageForm,
     respond::{never_stored, not_stored},
     session::{self, Browser},
@@ -28,7 +28,7 @@ use crate::{
 /// `GET /rooms/{room}`: the join form. It gives a browser the cookie by which it is known when it
 /// joins, so that its own earlier tab does not stand in its way.
 pub(crate) async fn show(
-    Room(room): Room,
+    AnyRoom(room): AnyRoom,
     user: User,
     State(state): State<AppState>,
     OverTls(over_tls): OverTls,
@@ -40,6 +40,7 @@ pub(crate) async fn show(
         // Whatever the link is worth: to look at it changes nothing, and tells nothing.
         return Ok((never_stored(), view::moderate::enter(&room, &key)).into_response());
     }
+    state.rooms.learn(&room).await?;
     state.rooms.check_read(&caller, &room)?;
     let page = (not_stored(), page(&state, &room, who(&user, ""), None));
     if Browser::of(&headers, &state.secret).is_some() {
@@ -78,9 +79,6 @@ pub(crate) async fn create(
     headers: HeaderMap,
     form: PageForm,
 ) -> Response {
-    if let Err(why) = state.rooms.check_read(&caller, &room) {
-        return Error::from(why).into_response();
-    }
     let known = Browser::of(&headers, &state.secret).or_else(|| {
         // It keeps cookies, and this one is of another secret: it is a browser that was never here.
         Browser::has_cookie(&headers).then(Browser::fresh)

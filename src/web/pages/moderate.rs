@@ -1,6 +1,6 @@
 //! Where a room is moderated: its rules, its links, its bans, and what was said there.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use axum::{
     extract::{RawPathParams, State},
@@ -8,27 +8,37 @@ use axum::{
     response::{IntoResponse as _, Redirect, Response},
 };
 use ipnet::IpNet;
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::{
-    api::messages::PageQuery,
-    cache::PAGE_MESSAGES,
-    error::{Error, invalid},
-    extract::{Params, Room},
-    form::PageForm,
-    json::Json,
-    named::Named,
-    negotiate,
-    respond::never_stored,
-    session::pass,
-    state::AppState,
+use super::{
+    super::{
+        api::messages::PageQuery,
+        cache::PAGE_MESSAGES,
+        error::{Error, invalid},
+        extract::{Params, Room},
+        form::PageForm,
+        json::Json,
+        named::Named,
+        negotiate,
+        origin::Origin,
+        respond::never_stored,
+        session::{self, pass},
+        state::AppState,
+    },
+    own_page_in,
 };
 use crate::{
-    message::{Ban, Link, Name, Role, RoomName, RoomRules},
+    message::{Ban, Link, MessageId, Name, Role, RoomName, RoomRules},
     paths,
-    rooms::{Caller, Culprit, MAX_HOURS, MAX_SLOW_SECONDS, MAX_WAIT_MINUTES, NewBan},
+    rooms::{
+        Caller, Culprit, MAX_HOURS, MAX_SLOW_SECONDS, MAX_WAIT_MINUTES, NewBan, subscriber_net,
+    },
     view::{self, moderate as page},
 };
+
+/// How long a ban holds, where nothing is said of that.
+pub(super) const DEFAULT_BAN_TIME: Duration = Duration::from_hours(1);
 
 /// The most characters of a ban's reason: a sentence or two.
 const MAX_REASON_CHARS: usize = 300;
@@ -59,6 +69,8 @@ pub(crate) async fn show(
         return Ok((never_stored(), Json(answer)).into_response());
     }
     let messages = state.rooms.messages(&caller, &room, before, PAGE_MESSAGES).await?;
+    let before = before.map(|seq| MessageId::new(state.rooms.journal().epoch().clone(), seq));
+    let tabs = session::tabs_of(&headers, &state.secret, &room);
     let page = page::room(&page::Moderated {
         room: &room,
         rules: &rules,
@@ -67,6 +79,8 @@ pub(crate) async fn show(
         bans: &bans,
         messages: &messages.messages,
         older: messages.more,
+        before: before.as_ref(),
+        back: &own_page_in(&state, &room, &tabs),
     });
     Ok((never_stored(), page).into_response())
 }
@@ -83,6 +97,11 @@ pub(super) fn done(headers: &HeaderMap, answer: serde_json::Value, page: &str) -
     } else {
         Redirect::to(page).into_response()
     }
+}
+
+/// A part of the page: where a form was that is done.
+fn section(room: &RoomName, id: &str) -> String {
+    format!("{}#{id}", paths::moderate(room))
 }
 
 /// `POST /rooms/{room}/rules`: what is not said stays as it is.
@@ -107,7 +126,7 @@ pub(crate) async fn rules(
     };
     state.rooms.set_rules(&caller, &room, change).await?;
     let rules = state.rooms.rulebook().room(&room).unwrap_or_default();
-    Ok(done(&headers, rules_object(&rules), &paths::moderate(&room).to_string()))
+    Ok(done(&headers, rules_object(&rules), &section(&room, "rules")))
 }
 
 /// `POST /rooms/{room}/links`: a link into the room, shown this once.
@@ -115,22 +134,22 @@ pub(crate) async fn give_link(
     Room(room): Room,
     caller: Caller,
     State(state): State<AppState>,
+    Origin(origin): Origin,
     headers: HeaderMap,
     form: PageForm,
 ) -> Result<Response, Error> {
     let role = Role::parse(form.field("role")?).ok_or_else(|| {
         Error::Invalid("A link's role is read, write, moderate or host.".to_owned())
     })?;
-    let hours = number(&form, "hours", MAX_HOURS)?.filter(|hours| *hours > 0);
-    let time = hours.map(|hours| Duration::from_hours(hours.into()));
-    let link = state.rooms.give_link(&caller, &room, role, time).await?;
-    Ok(given(&state, &headers, &room, &link))
+    let link = state.rooms.give_link(&caller, &room, role, hours(&form)?).await?;
+    Ok(given(&state, &headers, &origin, &room, &link))
 }
 
 /// A link that was just given: it is shown once, since nobody could have it shown again.
 pub(super) fn given(
     state: &AppState,
     headers: &HeaderMap,
+    origin: &str,
     room: &RoomName,
     link: &Link,
 ) -> Response {
@@ -142,7 +161,9 @@ pub(super) fn given(
         answer["href"] = address.into();
         return (never_stored(), Json(answer)).into_response();
     }
-    (never_stored(), page::link(room, link, &address)).into_response()
+    // To be given on, it is whole. The origin has the base that all paths begin with.
+    let address = format!("{origin}/rooms/{room}?key={token}");
+    (never_stored(), page::link(room, link, &address, &token)).into_response()
 }
 
 /// `POST /rooms/{room}/links/{link}/revoke`.
@@ -155,7 +176,7 @@ pub(crate) async fn take_link(
 ) -> Result<Response, Error> {
     let id = param(&params, "link")?;
     state.rooms.take_link(&caller, &room, id).await?;
-    Ok(done(&headers, json!({"revoked": id}), &paths::moderate(&room).to_string()))
+    Ok(done(&headers, json!({"revoked": id}), &section(&room, "links")))
 }
 
 /// `POST /rooms/{room}/bans`.
@@ -179,17 +200,16 @@ pub(crate) async fn ban(
             ));
         }
     };
-    let hours = number(&form, "hours", MAX_HOURS)?.filter(|hours| *hours > 0).unwrap_or(1);
     let reason = reason(&form)?;
     let new = NewBan {
         culprit,
         room: room.clone(),
         everywhere: choice(&form, "everywhere")?.unwrap_or(false),
-        time: Duration::from_hours(hours.into()),
+        time: hours(&form)?.unwrap_or(DEFAULT_BAN_TIME),
         reason,
     };
     let id = state.rooms.ban(&caller, new).await?;
-    Ok(done(&headers, json!({"ban": id}), &paths::moderate(&room).to_string()))
+    Ok(done(&headers, json!({"ban": id}), &section(&room, "bans")))
 }
 
 /// `POST /rooms/{room}/bans/{ban}/lift`.
@@ -201,9 +221,8 @@ pub(crate) async fn lift(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let id = param(&params, "ban")?;
-    state.rooms.check_role(&caller, &room, Role::Moderate)?;
     state.rooms.lift(&caller, Some(&room), id).await?;
-    Ok(done(&headers, json!({"lifted": id}), &paths::moderate(&room).to_string()))
+    Ok(done(&headers, json!({"lifted": id}), &section(&room, "bans")))
 }
 
 /// `POST /rooms/{room}/messages/{id}/remove-all`: everything that the same tab sent.
@@ -215,7 +234,7 @@ pub(crate) async fn remove_all(
 ) -> Result<Response, Error> {
     let removed = state.rooms.remove_all_of_tab(&caller, &named.room, &named.id).await?;
     state.cache.forget(&named.room);
-    Ok(done(&headers, json!({"removed": removed}), &paths::moderate(&named.room).to_string()))
+    Ok(done(&headers, json!({"removed": removed}), &section(&named.room, "messages")))
 }
 
 /// `POST /rooms/{room}/erase`: everything in the room, or all that was said there under a name.
@@ -242,7 +261,7 @@ pub(crate) async fn erase(
         }
     };
     state.cache.forget(&room);
-    Ok(done(&headers, json!({"erased": erased}), &paths::moderate(&room).to_string()))
+    Ok(done(&headers, json!({"erased": erased}), &section(&room, "messages")))
 }
 
 pub(super) fn param<'a>(params: &'a RawPathParams, name: &str) -> Result<&'a str, Error> {
@@ -260,13 +279,19 @@ fn choice(form: &PageForm, name: &str) -> Result<Option<bool>, Error> {
 }
 
 /// A field that is a number up to `most`; `None` where it did not come.
-pub(super) fn number(form: &PageForm, name: &str, most: u32) -> Result<Option<u32>, Error> {
+fn number(form: &PageForm, name: &str, most: u32) -> Result<Option<u32>, Error> {
     match form.field(name)?.trim() {
         "" => Ok(None),
         raw => raw.parse().ok().filter(|number| *number <= most).map(Some).ok_or_else(|| {
             Error::Invalid(format!("The field {name} is a number from 0 to {most}."))
         }),
     }
+}
+
+/// For how many hours something holds; `None` where that is not said, or 0.
+pub(super) fn hours(form: &PageForm) -> Result<Option<Duration>, Error> {
+    let hours = number(form, "hours", MAX_HOURS)?.filter(|hours| *hours > 0);
+    Ok(hours.map(|hours| Duration::from_hours(hours.into())))
 }
 
 /// Why somebody is banned.
@@ -282,7 +307,13 @@ pub(super) fn reason(form: &PageForm) -> Result<String, Error> {
 /// An address, or several by a network.
 pub(super) fn network(raw: &str) -> Result<IpNet, Error> {
     let raw = raw.trim();
-    let net = raw.parse().or_else(|_| raw.parse::<std::net::IpAddr>().map(IpNet::from));
+    // As callers' addresses are compared: what is written as IPv6 and is IPv4 is that. And of IPv6 one
+    // person has as many as a /64 has.
+    let plain = |net: IpNet| match (net.addr().to_canonical(), net.prefix_len().checked_sub(96)) {
+        (ip @ IpAddr::V4(_), Some(prefix)) if net.addr().is_ipv6() => IpNet::new_assert(ip, prefix),
+        _ => net,
+    };
+    let net = raw.parse().map(subscriber_net).or_else(|_| raw.parse().map(plain));
     let net = net.map_err(|_| {
         Error::Invalid("An address is as 192.0.2.7, 2001:db8::7, or 192.0.2.0/24.".to_owned())
     })?;
@@ -300,7 +331,9 @@ fn rules_object(rules: &RoomRules) -> serde_json::Value {
 }
 
 fn link_object(link: &Link) -> serde_json::Value {
-    let until = (link.until > 0).then(|| view::moderate::time(link.until));
+    let until =
+        (link.until > 0).then(|| Timestamp::from_second(link.until).unwrap_or(Timestamp::MAX));
+    let until = until.map(|until| format!("{until:.0}"));
     json!({"link": link.id, "role": link.role.as_str(), "until": until})
 }
 

@@ -18,7 +18,7 @@ use super::{
         respond::never_stored,
         state::AppState,
     },
-    again,
+    again, own_page_in,
 };
 use crate::{
     journal::Revision,
@@ -71,9 +71,19 @@ pub(crate) async fn remove(
     named: Named,
     caller: Caller,
     State(state): State<AppState>,
+    posted: PageForm,
 ) -> Result<Redirect, Error> {
     named.revise(&state, &caller, None, Revision::Remove).await?;
-    Ok(Redirect::to(&back(&state, &caller, &named)))
+    // Who moderates goes on where they were.
+    let page = match posted.field("page")? {
+        "" => back(&state, &caller, &named),
+        paths::NEWEST => paths::moderated(&named.room, None, &named.id),
+        before => {
+            let before = before.parse().map_err(invalid)?;
+            paths::moderated(&named.room, Some(&before), &named.id)
+        }
+    };
+    Ok(Redirect::to(&page))
 }
 
 /// `POST /rooms/{room}/messages/{id}/edit`: what cannot be taken comes back in the form.
@@ -109,6 +119,5 @@ fn back(state: &AppState, caller: &Caller, named: &Named) -> String {
     if named.tabs.is_empty() && state.rooms.role(caller, room) >= Some(Role::Moderate) {
         return paths::moderate(room).to_string();
     }
-    let here = named.tabs.iter().max_by_key(|id| state.rooms.presence(room, id));
-    here.map_or_else(|| paths::room(room).to_string(), |id| paths::tab(room, id).to_string())
+    own_page_in(state, room, &named.tabs)
 }

@@ -15,6 +15,7 @@ use super::{
         form::PageForm,
         json::Json,
         negotiate::{self, Document},
+        origin::Origin,
         respond::not_stored,
         state::AppState,
     },
@@ -74,6 +75,7 @@ pub(crate) async fn list(
 pub(crate) async fn open(
     caller: Caller,
     State(state): State<AppState>,
+    Origin(origin): Origin,
     headers: HeaderMap,
     form: PageForm,
 ) -> Result<Response, Error> {
@@ -81,7 +83,7 @@ pub(crate) async fn open(
     match room {
         Ok(room) if form.field("private")? == "yes" => {
             match state.rooms.open_private(&caller, &room).await {
-                Ok(link) => Ok(given(&state, &headers, &room, &link)),
+                Ok(link) => Ok(given(&state, &headers, &origin, &room, &link)),
                 Err(why) => refused(&state, &caller, &form, &why.into()).await,
             }
         }

@@ -41,12 +41,14 @@ pub(crate) struct Place {
 /// where a form was posted that was refused, entered again: a 303 to the page that has the form.
 pub(crate) async fn frame(
     visitor: Visitor,
+    caller: Caller,
+    State(state): State<AppState>,
     Params(Place { frame }): Params<Place>,
 ) -> Result<Response, Error> {
     if frame.is_none() {
         return Ok(tab::form(visitor).await.into_response());
     }
-    let tab = visitor.tab.ok_or(Error::NotJoined)?;
+    let tab = visitor.joined(&caller, &state)?;
     let path = paths::tab(&tab.room, &tab.id);
     let form = SendForm { path, key: &Key::fresh(), text: "", problem: None, framed: true };
     Ok((never_stored(), send_frame(&form)).into_response())
@@ -63,11 +65,11 @@ pub(crate) async fn create(
     headers: HeaderMap,
     posted: PageForm,
 ) -> Result<Response, Error> {
-    let tab = visitor.tab.ok_or(Error::NotJoined)?;
+    let tab = visitor.joined(&caller, &state)?;
     let by_htmx = headers.contains_key("hx-request");
     let framed = frame.is_some() && !by_htmx;
     let path = paths::tab(&tab.room, &tab.id);
-    match send(&state, &caller, &tab, &posted).await {
+    match send(&state, &caller, tab, &posted).await {
         Ok(appended) if by_htmx => {
             let key = Key::fresh();
             let form = SendForm { path, key: &key, text: "", problem: None, framed };
@@ -80,7 +82,7 @@ pub(crate) async fn create(
         }
         Ok(appended) => {
             let shared = state.rooms.journal().is_shared();
-            let sent = shared.then(|| session::sent::give(&tab, &appended.message.id));
+            let sent = shared.then(|| session::sent::give(tab, &appended.message.id));
             let cookies = AppendHeaders(sent.map(|cookie| (header::SET_COOKIE, cookie)));
             Ok((cookies, Redirect::to(&path.to_string())).into_response())
         }
@@ -101,7 +103,7 @@ pub(crate) async fn create(
             } else if framed {
                 again(why.status(), send_frame(&form))
             } else {
-                let known = (&tab, visitor.proof.as_str());
+                let known = (tab, visitor.proof.as_str());
                 let page = tab::page(&state, &caller, &headers, known, None, (&form, None)).await?;
                 again(why.status(), page)
             };

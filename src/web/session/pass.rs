@@ -11,7 +11,7 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-use super::{Secret, cookies};
+use super::{Secret, cookies, may_have};
 use crate::{
     message::{Link, Role, RoomName},
     paths,
@@ -56,6 +56,9 @@ pub(in crate::web) fn read(secret: &Secret, token: &str) -> Option<Pass> {
 
 /// What a request's cookie says.
 pub(in crate::web) fn of(headers: &HeaderMap, secret: &Secret) -> Option<Pass> {
+    if !may_have(headers, COOKIE_NAME) {
+        return None;
+    }
     let mut ours = cookies(headers).filter(|cookie| cookie.name() == COOKIE_NAME);
     ours.find_map(|cookie| read(secret, cookie.value()))
 }

@@ -18,6 +18,9 @@ use super::{
 const MIN_CHARS: usize = 16;
 const MAX_CHARS: usize = 256;
 
+/// How a token begins that follows from the signing secret, and goes with it.
+const DERIVED: &str = "hubbub-";
+
 /// What proves the operator.
 pub(crate) struct Operator {
     /// Of the token, which is kept nowhere else but in its file.
@@ -25,6 +28,8 @@ pub(crate) struct Operator {
     mark: String,
     path: PathBuf,
     made: bool,
+    /// The token, where its file has one that followed from another secret.
+    renewed: Option<String>,
 }
 
 /// The token's file cannot be used.
@@ -49,7 +54,7 @@ pub enum TokenError {
 impl Operator {
     /// Reads the token from `file`; where none is named, from the one that belongs to the journal at
     /// `data`, which is made where there is none. It follows from `secret`, so that all nodes have the
-    /// same.
+    /// same; and where it followed from another, it is made anew: who had that secret knew it.
     ///
     /// # Errors
     ///
@@ -65,29 +70,54 @@ impl Operator {
             None => PrivateFile::beside(data, ".operator", what.0, what.1),
         };
         let io = |(path, why)| TokenError::Io { path, why };
-        let mut made = false;
+        let derived = || format!("{DERIVED}{}", hex(&secret.derive("operator")));
+        let write = |token: &str| file.make(format!("{token}\n").as_bytes()).map_err(io);
+        let (mut made, mut stale) = (false, false);
         // One more for the end of the line.
         let token = match file.read(MAX_CHARS as u64 + 1).map_err(io)? {
             Found::Bytes(bytes, opened) => {
                 let token =
                     parse(&bytes).ok_or_else(|| TokenError::NotAToken(file.path.clone()))?;
                 file.guard(&opened).map_err(io)?;
-                token
+                if named.is_none() && token.starts_with(DERIVED) && token != derived() {
+                    stale = true;
+                    derived()
+                } else {
+                    token
+                }
             }
             Found::NoFile => return Err(TokenError::NotAToken(file.path)),
             Found::Nothing if named.is_some() => {
                 return Err(io((file.path, io::ErrorKind::NotFound.into())));
             }
             Found::Nothing => {
-                let token: String = hex(&secret.derive("operator"));
-                file.make(format!("{token}\n").as_bytes()).map_err(io)?;
+                write(&derived())?;
                 made = true;
-                token
+                derived()
             }
         };
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         let mark = hex(&digest[..8]);
-        Ok(Self { digest, mark, path: file.path, made })
+        let renewed = stale.then_some(token);
+        Ok(Self { digest, mark, path: file.path, made, renewed })
+    }
+
+    /// Puts a token that is another now into its file, and says so: once the start has come to
+    /// something.
+    pub(crate) fn renew(&mut self, data: &Path) {
+        let Some(token) = self.renewed.take() else { return };
+        let file = PrivateFile::at(self.path.clone(), data, "", "");
+        let path = self.path.display();
+        match file.make(format!("{token}\n").as_bytes()) {
+            Ok(()) => tracing::warn!(
+                file = %path,
+                "the operator's token followed from another signing secret; it is another now"
+            ),
+            Err((_, why)) => tracing::error!(
+                file = %path, %why,
+                "the operator's token is another now, and cannot be written"
+            ),
+        }
     }
 
     /// Where the token is.
@@ -142,11 +172,21 @@ mod tests {
         let operator = Operator::load(&data, &secret, None).unwrap();
         let written = fs::read_to_string(home.path().join("hubbub.db.operator")).unwrap();
         let token = written.strip_suffix('\n').unwrap();
-        assert_eq!(token.len(), 64);
+        assert_eq!(token.len(), DERIVED.len() + 64);
         assert!(operator.has(token) && !operator.has(&token[..63]) && !operator.has(""));
         assert!(Operator::load(&data, &secret, None).unwrap().has(token));
         fs::remove_file(home.path().join("hubbub.db.operator")).unwrap();
         assert!(Operator::load(&data, &secret, None).unwrap().has(token), "as on another node");
+
+        fs::remove_file(home.path().join("hubbub.db.secret")).unwrap();
+        let other = Secret::load(&data).unwrap();
+        let mut operator = Operator::load(&data, &other, None).unwrap();
+        operator.renew(&data);
+        let rewritten = fs::read_to_string(home.path().join("hubbub.db.operator")).unwrap();
+        assert!(operator.has(rewritten.trim()) && !operator.has(token), "it ends with its secret");
+        fs::write(home.path().join("hubbub.db.operator"), "correct-horse-battery\n").unwrap();
+        let own = Operator::load(&data, &secret, None).unwrap();
+        assert!(own.has("correct-horse-battery"), "one of one's own stays");
     }
 
     #[test]

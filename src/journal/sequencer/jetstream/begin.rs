@@ -63,7 +63,7 @@ pub(crate) async fn prepare(
                     "what is here is of another journal than the stream; it is put aside"
                 );
             }
-            let begun = writer.begin_anew(opened.last);
+            let begun = writer.begin_anew(opened.last, same);
             begun.map_err(|why| match why {
                 WriteError::Sqlite(why) => sqlite(why),
                 why @ WriteError::Displaced(_) => OpenError::io(&path, std::io::Error::other(why)),

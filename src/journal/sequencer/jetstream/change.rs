@@ -15,7 +15,7 @@ use crate::{
         AppendError,
         store::{Applied, Changed, Lane, Revision, key_of},
     },
-    message::{self, Change, Entry, Key, Message, MessageId, RoomName, Seq, State, Text},
+    message::{self, Change, Entry, First, Key, Message, MessageId, RoomName, Seq, State, Text},
 };
 
 impl Inner {
@@ -40,7 +40,8 @@ impl Inner {
         };
         let (state, text, first) = match &revision {
             Revision::Remove | Revision::Erase => {
-                (State::Removed, Text::stored(""), Some(found.first))
+                let first = First { digest: String::new(), ..found.first };
+                (State::Removed, Text::stored(""), Some(first))
             }
             Revision::Edit(text) => (State::Edited, text.clone(), None),
         };
@@ -70,11 +71,12 @@ impl Inner {
         let mut pending = self.begin(&room, &key)?;
         let told = pending.told.as_mut().expect("it waits until it is dropped");
         let end = Instant::now() + APPEND_TIMEOUT;
-        let post =
-            Post { room: &room, id: &once, author: None, payload: entry.encode(&key).into() };
+        let post = Post::new(self.subject(&room), &once, entry.encode(&key));
         match self.put_until_known(&post, told, end).await? {
             Came::Told(told) => Ok(changed(told)),
             Came::Acked(ack) => self.came_of(&room, target, Seq::new(ack.seq), told, end).await,
+            // It is put nowhere in particular.
+            Came::Second => Err(AppendError::Unknown),
         }
     }
 
@@ -88,12 +90,10 @@ impl Inner {
         told: &mut oneshot::Receiver<Told>,
         end: Instant,
     ) -> Result<Changed, AppendError> {
-        let mut committed = self.committed.clone();
-        let applied = async { committed.wait_for(|last| *last >= seq).await.is_ok() };
         tokio::select! {
             biased;
             Ok(told) = &mut *told => return Ok(changed(told)),
-            applied = timeout_at(end, applied) => if applied != Ok(true) {
+            applied = self.applied(seq, end) => if !applied {
                 return Err(AppendError::Unknown);
             },
         }

@@ -31,7 +31,7 @@ pub(in crate::journal) const APPEND_TIMEOUT: Duration = Duration::from_secs(15);
 pub(super) const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Between two tries.
-pub(super) const MAX_RETRY_INTERVAL: Duration = Duration::from_millis(500);
+const MAX_RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Up to which age one of our own keys is not looked for in the store: the engine knows it for longer.
 const FRESH: Duration = Duration::from_secs(DUPLICATE_WINDOW.as_secs() - 20);
@@ -39,14 +39,20 @@ const FRESH: Duration = Duration::from_secs(DUPLICATE_WINDOW.as_secs() - 20);
 /// The header that says who sent a message, beside the message: an earlier hubbub passes over it.
 pub(super) const AUTHOR: &str = "Hubbub-Author";
 
-/// What is published: a message, or a change of one.
-pub(super) struct Post<'a> {
-    pub room: &'a RoomName,
-    /// Under which the stream takes it once.
-    pub id: &'a str,
-    /// Who sent it, in digits.
-    pub author: Option<&'a str>,
+/// What is published: a message, a change of one, or a ruling.
+pub(super) struct Post {
+    pub subject: String,
+    /// Its id, under which the stream takes it once, and what else the stream is to know.
+    pub headers: HeaderMap,
     pub payload: Bytes,
+}
+
+impl Post {
+    pub(super) fn new(subject: String, id: &str, payload: Vec<u8>) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, id);
+        Self { subject, headers, payload: payload.into() }
+    }
 }
 
 /// What came of publishing.
@@ -56,6 +62,8 @@ pub(super) enum Came {
     Told(Told),
     /// The stream has it.
     Acked(Ack),
+    /// Something else stands where it was to be put.
+    Second,
 }
 
 /// Dropped, also where nobody waits for the answer any more, it tidies up.
@@ -95,12 +103,8 @@ impl Inner {
         self.send(&draft, &entry, told).await
     }
 
-    /// Takes a place among those who wait.
-    pub(super) fn begin<'a>(
-        &'a self,
-        room: &'a RoomName,
-        key: &'a Key,
-    ) -> Result<Pending<'a>, AppendError> {
+    /// Whether anything could be stored now.
+    pub(super) fn check_takes(&self) -> Result<(), AppendError> {
         if self.closed.is_cancelled() || self.end.is_cancelled() {
             return Err(AppendError::Closed);
         }
@@ -110,6 +114,28 @@ impl Inner {
         if self.engine.is_gone() {
             return Err(AppendError::Unreachable);
         }
+        Ok(())
+    }
+
+    /// Where a room's messages are published.
+    pub(super) fn subject(&self, room: &RoomName) -> String {
+        format!("{}{room}", stream::messages(&self.identity.link))
+    }
+
+    /// Waits until this node has everything up to `seq`; whether it has by then.
+    pub(super) async fn applied(&self, seq: Seq, end: Instant) -> bool {
+        let mut committed = self.committed.clone();
+        let applied = async { committed.wait_for(|last| *last >= seq).await.is_ok() };
+        timeout_at(end, applied).await == Ok(true)
+    }
+
+    /// Takes a place among those who wait.
+    pub(super) fn begin<'a>(
+        &'a self,
+        room: &'a RoomName,
+        key: &'a Key,
+    ) -> Result<Pending<'a>, AppendError> {
+        self.check_takes()?;
         let mut full = false;
         self.pending.send_modify(|count| {
             full = *count >= super::MAX_PENDING;
@@ -136,16 +162,15 @@ impl Inner {
     ) -> Result<Appended, AppendError> {
         let end = Instant::now() + APPEND_TIMEOUT;
         let id = format!("{}:{}", draft.room, draft.key.as_str());
-        let author = draft.author.map(Author::to_hex);
-        let post = Post {
-            room: &draft.room,
-            id: &id,
-            author: author.as_deref(),
-            payload: entry.encode(&draft.key).into(),
-        };
+        let mut post = Post::new(self.subject(&draft.room), &id, entry.encode(&draft.key));
+        if let Some(author) = draft.author.map(Author::to_hex) {
+            post.headers.insert(AUTHOR, author.as_str());
+        }
         match self.put_until_known(&post, told, end).await? {
             Came::Told(told) => self.conclude(draft, entry, told).await,
             Came::Acked(ack) => self.acknowledged(draft, entry, ack, told, end).await,
+            // It is put nowhere in particular.
+            Came::Second => Err(AppendError::Unknown),
         }
     }
 
@@ -157,7 +182,7 @@ impl Inner {
     /// [`AppendError::Unknown`].
     pub(super) async fn put_until_known(
         &self,
-        post: &Post<'_>,
+        post: &Post,
         told: &mut oneshot::Receiver<Told>,
         end: Instant,
     ) -> Result<Came, AppendError> {
@@ -183,6 +208,7 @@ impl Inner {
                         self.engine.heard(Seq::new(ack.seq));
                         return Ok(Came::Acked(ack));
                     }
+                    Err(why) if why.came_second() => return Ok(Came::Second),
                     Err(why) if why.is_final() => {
                         self.engine.refuses(&why);
                         refused = true;
@@ -207,15 +233,11 @@ impl Inner {
         }
     }
 
-    async fn try_once(&self, post: &Post<'_>) -> Result<Ack, Refused> {
+    async fn try_once(&self, post: &Post) -> Result<Ack, Refused> {
         let link = &self.identity.link;
-        let mut headers = HeaderMap::new();
-        headers.insert(async_nats::header::NATS_MESSAGE_ID, post.id);
-        if let Some(author) = post.author {
-            headers.insert(AUTHOR, author);
-        }
-        let subject = format!("{}{}", stream::messages(link), post.room);
-        link.put(&link.options().stream, subject, headers, post.payload.clone()).await
+        let Post { subject, headers, payload } = post;
+        let name = &link.options().stream;
+        link.put(name, subject.clone(), headers.clone(), payload.clone()).await
     }
 
     /// The stream has it: the answer comes with what this node applies.
@@ -235,11 +257,10 @@ impl Inner {
             };
         }
         // The first may have come before we waited for it.
-        let mut committed = self.committed.clone();
-        let applied = async { committed.wait_for(|last| *last >= seq).await.is_ok() };
-        match timeout_at(end, applied).await {
-            Ok(true) => self.find(draft, entry).await,
-            _ => Err(AppendError::Unknown),
+        if self.applied(seq, end).await {
+            self.find(draft, entry).await
+        } else {
+            Err(AppendError::Unknown)
         }
     }
 

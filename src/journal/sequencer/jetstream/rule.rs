@@ -2,13 +2,14 @@
 
 use std::{sync::Weak, time::Duration};
 
-use async_nats::HeaderMap;
-use bytes::Bytes;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep},
+};
 
 use super::{
     Inner,
-    publish::{APPEND_TIMEOUT, MAX_RETRY_INTERVAL, RETRY_INTERVAL},
+    publish::{APPEND_TIMEOUT, Came, Post},
     stream,
 };
 use crate::{
@@ -28,68 +29,25 @@ impl Inner {
         ruling: &Ruling,
         expected: Option<Seq>,
     ) -> Result<Ruled, AppendError> {
-        if self.closed.is_cancelled() || self.end.is_cancelled() {
-            return Err(AppendError::Closed);
-        }
-        if !self.health.is_good() || self.engine.is_refusing() {
-            return Err(AppendError::NotWritable);
-        }
-        if self.engine.is_gone() {
-            return Err(AppendError::Unreachable);
-        }
+        self.check_takes()?;
         let end = Instant::now() + APPEND_TIMEOUT;
-        let link = &self.identity.link;
-        let subject = stream::rule_subject(link, &ruling.key);
-        let payload = Bytes::from(ruling.encode());
+        let subject = stream::rule_subject(&self.identity.link, &ruling.key);
         // A try that comes to the stream twice is one.
         let once = format!("rule {:032x}", rand::random::<u128>());
-        let mut pause = RETRY_INTERVAL;
-        let mut unsure = false;
-        loop {
-            let mut headers = HeaderMap::new();
-            headers.insert(async_nats::header::NATS_MESSAGE_ID, once.as_str());
-            headers.insert("Nats-TTL", ttl(ruling).as_str());
-            if let Some(expected) = expected {
-                let expected = expected.get().to_string();
-                headers.insert("Nats-Expected-Last-Subject-Sequence", expected.as_str());
-            }
-            let name = &link.options().stream;
-            let putting = link.put(name, subject.clone(), headers, payload.clone());
-            tokio::select! {
-                acked = putting => match acked {
-                    Ok(ack) => {
-                        self.engine.heard(Seq::new(ack.seq));
-                        return self.holds(Seq::new(ack.seq), end).await;
-                    }
-                    Err(why) if why.came_second() => return Ok(Ruled::Conflict),
-                    Err(why) if why.is_final() => {
-                        self.engine.refuses(&why);
-                        if !unsure {
-                            return Err(AppendError::NotWritable);
-                        }
-                    }
-                    Err(why) => {
-                        unsure = true;
-                        tracing::debug!(%why, "not acknowledged");
-                    }
-                },
-                () = sleep_until(end) => return Err(AppendError::Unknown),
-            }
-            tokio::select! {
-                () = sleep(pause) => pause = (pause * 2).min(MAX_RETRY_INTERVAL),
-                () = self.end.cancelled() => return Err(AppendError::Unknown),
-                () = sleep_until(end) => return Err(AppendError::Unknown),
-            }
+        let mut post = Post::new(subject, &once, ruling.encode());
+        post.headers.insert("Nats-TTL", ttl(ruling).as_str());
+        if let Some(expected) = expected {
+            let expected = expected.get().to_string();
+            post.headers.insert("Nats-Expected-Last-Subject-Sequence", expected.as_str());
         }
-    }
-
-    /// Waits until it holds on this node.
-    async fn holds(&self, seq: Seq, end: Instant) -> Result<Ruled, AppendError> {
-        let mut committed = self.committed.clone();
-        let applied = async { committed.wait_for(|last| *last >= seq).await.is_ok() };
-        match timeout_at(end, applied).await {
-            Ok(true) => Ok(Ruled::Stored(seq)),
-            _ => Err(AppendError::Unknown),
+        // What comes back is no entry, and nobody is told of it.
+        let (_tell, mut told) = oneshot::channel();
+        match self.put_until_known(&post, &mut told, end).await? {
+            Came::Acked(ack) if self.applied(Seq::new(ack.seq), end).await => {
+                Ok(Ruled::Stored(Seq::new(ack.seq)))
+            }
+            Came::Second => Ok(Ruled::Conflict),
+            Came::Acked(_) | Came::Told(_) => Err(AppendError::Unknown),
         }
     }
 }

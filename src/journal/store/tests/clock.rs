@@ -74,7 +74,9 @@ fn by_a_clock_that_has_just_jumped_nothing_is_trimmed() {
     let begun = Instant::now();
     let mut believes = |clock_s: i64, passed_s: u64| {
         let now = at(NOW + clock_s * 1000);
-        age.believes(now, begun + Duration::from_secs(passed_s), ttl)
+        let at = begun + Duration::from_secs(passed_s);
+        age.look(now, at);
+        age.believes(at, ttl)
     };
     assert!(believes(0, 0), "a start believes what it finds");
     assert!(believes(61, 60) && believes(120, 120), "it may be slewed");

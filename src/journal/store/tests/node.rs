@@ -1,9 +1,12 @@
 //! A node's store: what a stream brings is decided alike on every node.
 
 use super::*;
-use crate::journal::{
-    Gap,
-    store::{Applied, Erasure, Standing, found::Found},
+use crate::{
+    journal::{
+        Gap,
+        store::{Applied, Erasure, Standing, found::Found},
+    },
+    message::{Act, RuleKey, Ruling},
 };
 
 impl Bench {
@@ -98,7 +101,7 @@ fn it_begins_anew_with_nothing_and_keeps_how_it_stands() {
     bench.writer.follow().unwrap();
     assert_eq!(bench.writer.standing().unwrap(), None, "it was never a node's");
     bench.apply(1, "k", "hi", NOW);
-    bench.writer.begin_anew(Seq::new(7)).unwrap();
+    bench.writer.begin_anew(Seq::new(7), true).unwrap();
     let standing = Standing { filled: Seq::new(7), anew: false };
     assert_eq!(bench.writer.standing().unwrap(), Some(standing));
     assert_eq!((bench.writer.last().unwrap(), bench.writer.count()), (Seq::ZERO, 0));
@@ -110,6 +113,35 @@ fn it_begins_anew_with_nothing_and_keeps_how_it_stands() {
     let batch = bench.writer.batch().unwrap();
     batch.commit_standing(Standing { anew: true, ..standing }).unwrap();
     assert!(bench.writer.standing().unwrap().unwrap().anew);
+}
+
+#[test]
+fn what_was_done_stays_noted_once_where_the_stream_brings_a_part_of_it_again() {
+    let mut bench = Bench::new(Retention { keep: 100, ttl: None });
+    bench.writer.follow().unwrap();
+    let lift = |bench: &mut Bench, seq: u64| {
+        let act = Act { by: "operator".into(), what: seq.to_string(), room: None, target: None };
+        let ruling = Ruling { key: RuleKey::Ban("1".into()), rule: None, act };
+        let mut batch = bench.writer.batch().unwrap();
+        batch.apply_rule(Seq::new(seq), Timestamp::from_second(1).unwrap(), &ruling).unwrap();
+        batch.commit(Seq::new(seq)).unwrap();
+    };
+    let noted = |bench: &Bench| -> Vec<String> {
+        let sql = "SELECT what FROM acts ORDER BY seq";
+        let mut statement = bench.writer.connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    };
+    for seq in [1, 3] {
+        lift(&mut bench, seq);
+    }
+    bench.writer.begin_anew(Seq::new(7), true).unwrap();
+    for seq in [2, 3] {
+        lift(&mut bench, seq);
+    }
+    assert_eq!(noted(&bench), ["1", "2", "3"]);
+    bench.writer.begin_anew(Seq::new(7), false).unwrap();
+    assert_eq!(noted(&bench), [""; 0], "seqs of another stream mean something else");
 }
 
 #[test]

@@ -63,7 +63,7 @@ impl Peers {
             left.mark(&mut peer.map, &mut shifts);
         }
         apply(&self.roster, &shifts);
-        if self.left.iter().all(|one| one.id != id) {
+        if self.left.iter().all(|one| (one.id, &one.room) != (id, room)) {
             if self.left.len() >= MAX_LEFT {
                 self.left.pop_front();
             }

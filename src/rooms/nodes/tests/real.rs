@@ -183,7 +183,7 @@ async fn a_crowd_is_known_everywhere_and_to_a_node_that_comes_later_and_goes_wit
     };
     let begun = Instant::now();
     for tab in &crowd {
-        one.rooms.set_hidden(tab, true);
+        one.rooms.set_hidden(&Caller::default(), tab, true).unwrap();
     }
     let came = begun.elapsed();
     soon("they are known", || all(&other)).await;

@@ -45,6 +45,7 @@ async fn where_a_rooms_readers_are_behind_the_draft_and_its_key_stay_in_the_form
             id: tab.id.clone(),
             tab: Some(tab.clone()),
             proof: "signed".to_owned(),
+            lapsed: None,
         };
         let answer = create(visitor, caller, state, place, headers, fields).await;
         let answer = answer.unwrap_or_else(|why| panic!("{}", why.sentence()));
