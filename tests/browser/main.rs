@@ -28,6 +28,7 @@ mod fold;
 mod hidden;
 mod history;
 mod looks;
+mod mention;
 mod moderate;
 mod names;
 mod nodes;
