@@ -34,6 +34,7 @@ mod names;
 mod nodes;
 mod noscript;
 mod outage;
+mod pictures;
 mod presence;
 mod private;
 mod removal;
