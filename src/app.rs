@@ -26,6 +26,7 @@ use crate::{
     nats::LinkError,
     paths,
     rooms::{LeftTabs, Limits, Rooms, Roster},
+    search::{self, Search},
     server,
     shutdown::Shutdown,
     web::{self, AppState, Operator, PageCache, Parts, Secret, SecretError, Served, TokenError},
@@ -192,8 +193,9 @@ impl Hubbub {
             Openers::Operator => Some(opened(&journal).await),
         };
         let left = LeftTabs::open(journal.path());
+        let search = Search::new(journal.path());
         let rooms =
-            Rooms::new(nodes, source, roster.clone(), left, limits, metrics.clone(), opened);
+            Rooms::new(nodes, (source, search.clone()), roster.clone(), left, limits, metrics.clone(), opened);
         let state = AppState::new(Parts {
             rooms: rooms.clone(),
             cache: PageCache::default(),
@@ -225,7 +227,9 @@ impl Hubbub {
             );
         }
         let fed = feed::run(journal.clone(), hub.clone(), published);
-        spawn_feed(&mut tasks, fed, &journal, &shutdown);
+        spawn_follower(&mut tasks, FEED, fed, &journal, &shutdown);
+        let indexed = search::run(search.clone(), journal.clone());
+        spawn_follower(&mut tasks, SEARCH, indexed, &journal, &shutdown);
         tasks.spawn("announcements", ends(announcements::run(roster.changes(), hub.clone())));
         if let Some(meeting) = rooms.meet_nodes() {
             tasks.spawn("nodes", ends(meeting));
@@ -247,13 +251,14 @@ impl Hubbub {
         tasks.watch().await;
         manager::stopping();
         journal.stop_waiting();
+        search.stop();
         // First: a server ends when its connections have, and streams end by this.
         hub.end();
         tasks.join(&[SERVER, ADMIN_SERVER, REDIRECT_SERVER]).await;
         rooms.leave_nodes().await;
         let closed = timeout(CLOSE_TIMEOUT, async {
             journal.close().await;
-            tasks.join(&[JOURNAL, FEED]).await;
+            tasks.join(&[JOURNAL, FEED, SEARCH]).await;
         });
         if closed.await.is_err() {
             tracing::error!("the journal could not be closed in time; nothing is lost");
@@ -263,20 +268,21 @@ impl Hubbub {
     }
 }
 
-/// Starts what brings the journal's entries to the hub.
-fn spawn_feed(
+/// Starts what follows the journal.
+fn spawn_follower(
     tasks: &mut Supervisor,
-    fed: impl Future<Output = ()> + Send + 'static,
+    name: &'static str,
+    follows: impl Future<Output = ()> + Send + 'static,
     journal: &Journal,
     shutdown: &Shutdown,
 ) {
     let (source, stop) = (journal.clone(), shutdown.clone());
     tasks.spawn(
-        FEED,
+        name,
         ends(async move {
-            fed.await;
+            follows.await;
             if source.is_closed() {
-                stop.begun().await; // It is the journal that ended early, not the feed.
+                stop.begun().await; // It is the journal that ended early, not who follows it.
             }
         }),
     );
@@ -340,6 +346,7 @@ async fn ends(task: impl Future<Output = ()>) -> Outcome {
 /// Names of tasks that are waited for.
 const JOURNAL: &str = "journal";
 const FEED: &str = "feed";
+const SEARCH: &str = "search";
 const SERVER: &str = "server";
 const ADMIN_SERVER: &str = "admin server";
 const REDIRECT_SERVER: &str = "redirecting server";

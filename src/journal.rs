@@ -20,6 +20,7 @@ mod followers;
 mod holds;
 mod rulebook;
 mod rules;
+mod scan;
 mod sequencer;
 mod store;
 mod tail;
@@ -44,13 +45,13 @@ pub(crate) use rulebook::{Rulebook, Seen};
 pub(crate) use sequencer::{AppendError, Ruled};
 pub use store::Totals;
 pub use store::{Changed, Revision};
-pub(crate) use store::{Chosen, Gap, Newest, OpenError, Page, ReadError, Signed};
+pub(crate) use store::{Around, Chosen, Gap, Newest, OpenError, Page, ReadError, Scan, Signed};
 
 use followers::Followers;
 use holds::Holds;
 use sequencer::{Local, Sequencer};
 pub(crate) use sequencer::{Reach, Readiness};
-pub(crate) use store::PRIVATE;
+pub(crate) use store::{PRIVATE, beside};
 use store::{Lane, Store, Writer};
 use tail::Tail;
 
