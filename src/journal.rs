@@ -45,7 +45,7 @@ pub(crate) use rulebook::{Rulebook, Seen};
 pub(crate) use sequencer::{AppendError, Ruled};
 pub use store::Totals;
 pub use store::{Changed, Revision};
-pub(crate) use store::{Around, Chosen, Gap, Newest, OpenError, Page, ReadError, Scan, Signed};
+pub(crate) use store::{Around, Chosen, Gap, Newest, OpenError, Page, ReadError, Signed};
 
 use followers::Followers;
 use holds::Holds;

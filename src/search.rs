@@ -35,9 +35,9 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::{journal::beside, message::Seq};
 
-pub(crate) use find::{Asked, Behind, Found, SearchError, Within};
+pub(crate) use find::{Asked, Found, Hit, SearchError, Within};
 pub(crate) use follow::run;
-pub use query::{InvalidQuery, Query};
+pub(crate) use query::Query;
 
 /// What the file's name ends with, behind the data's.
 const ENDING: &str = ".search";

@@ -6,7 +6,7 @@ use super::token::{self, Kind};
 
 /// What is looked for: each of these phrases, in any order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Query(Vec<Phrase>);
+pub(crate) struct Query(Vec<Phrase>);
 
 /// Tokens that stand one behind the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ struct Phrase {
 
 /// Why something cannot be looked for; the text is the sentence that stands beside the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidQuery {
+pub(crate) enum InvalidQuery {
     /// More than [`Query::MAX_CHARS`].
     #[error("A search takes at most {} characters.", Query::MAX_CHARS)]
     TooLong,
@@ -37,10 +37,10 @@ const MIN_PREFIX_CHARS: usize = 2;
 
 impl Query {
     /// The most characters of a query: two sentences.
-    pub const MAX_CHARS: usize = 200;
+    pub(crate) const MAX_CHARS: usize = 200;
 
     /// The most words, or quoted phrases: each is a list that is gone through.
-    pub const MAX_WORDS: usize = 16;
+    pub(crate) const MAX_WORDS: usize = 16;
 
     /// Takes what somebody typed. What stands in quotation marks is a phrase, and the last word may be
     /// the beginning of one, where no space follows. No other character means anything.
@@ -48,7 +48,7 @@ impl Query {
     /// # Errors
     ///
     /// [`InvalidQuery`] says why it cannot be looked for.
-    pub fn parse(raw: &str) -> Result<Self, InvalidQuery> {
+    pub(crate) fn parse(raw: &str) -> Result<Self, InvalidQuery> {
         if raw.chars().count() > Self::MAX_CHARS {
             return Err(InvalidQuery::TooLong);
         }
