@@ -194,8 +194,15 @@ impl Hubbub {
         };
         let left = LeftTabs::open(journal.path());
         let search = Search::new(journal.path());
-        let rooms =
-            Rooms::new(nodes, (source, search.clone()), roster.clone(), left, limits, metrics.clone(), opened);
+        let rooms = Rooms::new(
+            nodes,
+            (source, search.clone()),
+            roster.clone(),
+            left,
+            limits,
+            metrics.clone(),
+            opened,
+        );
         let state = AppState::new(Parts {
             rooms: rooms.clone(),
             cache: PageCache::default(),

@@ -151,9 +151,13 @@ pub(crate) fn message(room: &RoomName, id: &MessageId) -> String {
 
 /// Where words are looked for in a room, or in all; with what is looked for, where there is anything.
 pub(crate) fn search(room: Option<&RoomName>, words: &str, before: Option<&MessageId>) -> String {
-    let mut address = room.map_or_else(|| format!("{}/search", base()), |room| format!("{}/search", self::room(room)));
+    let mut address = room.map_or_else(
+        || format!("{}/search", base()),
+        |room| format!("{}/search", self::room(room)),
+    );
     if !words.is_empty() {
-        write!(address, "?q={}", utf8_percent_encode(words, NON_ALPHANUMERIC)).expect("a string takes all");
+        write!(address, "?q={}", utf8_percent_encode(words, NON_ALPHANUMERIC))
+            .expect("a string takes all");
         if let Some(before) = before {
             write!(address, "&before={before}").expect("a string takes all");
         }

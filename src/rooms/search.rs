@@ -44,9 +44,8 @@ impl Rooms {
             Within::Room(room.clone())
         } else {
             let rules = self.0.access.rulebook().rooms().into_iter();
-            let hidden = rules.filter(|(room, rules)| {
-                rules.private && self.check_read(caller, room).is_err()
-            });
+            let hidden = rules
+                .filter(|(room, rules)| rules.private && self.check_read(caller, room).is_err());
             Within::All { without: hidden.map(|(room, _)| room).take(MAX_WITHOUT).collect() }
         };
         let permit = self.0.limits.reading(caller.ip).await;

@@ -5,10 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{
-    task::spawn_blocking,
-    time::timeout,
-};
+use tokio::{task::spawn_blocking, time::timeout};
 
 /// Files that were opened, so that a connection to an earlier one is told from others.
 static FILES: AtomicU64 = AtomicU64::new(1);
@@ -39,7 +36,7 @@ const GATHER_DELAY: Duration = Duration::from_millis(100);
 const CHORE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Between two looks at what is no longer kept: all rooms are gone through.
-const TRIM_INTERVAL: Duration = Duration::from_secs(10);
+const TRIM_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How long what is removed may stand in the file: a few moments, so that what is removed together is
 /// forgotten together.
@@ -138,13 +135,8 @@ async fn keep_up(
 ) -> Result<(), IndexError> {
     let mut advances = journal.advances();
     let now = Instant::now();
-    let mut chores = Chores {
-        looked: now,
-        trimmed: None,
-        forget: None,
-        rest_until: now,
-        log: false,
-    };
+    let mut chores =
+        Chores { looked: now, trimmed: None, forget: None, rest_until: now, log: false };
     while !is_over(search, journal) {
         let last = *advances.borrow_and_update();
         if upto < last {
@@ -162,7 +154,7 @@ async fn keep_up(
                         progress.at = at.or(progress.at);
                     });
                 }
-                Err(_) if journal.is_closed() => return close(index).await,
+                Err(_) if journal.is_closed() => return close(search, index).await,
                 Err(why) => {
                     tracing::error!(%why, "the search cannot read, and will try again");
                     rest(journal, READ_RETRY_DELAY).await;
@@ -170,7 +162,7 @@ async fn keep_up(
             }
         } else if let Ok(changed) = timeout(CHORE_INTERVAL, advances.changed()).await {
             if changed.is_err() {
-                return close(index).await;
+                return close(search, index).await;
             }
         }
         if chores.looked.elapsed() >= CHORE_INTERVAL {
@@ -178,11 +170,13 @@ async fn keep_up(
             chores.looked = Instant::now();
         }
     }
-    close(index).await
+    close(search, index).await
 }
 
-/// Closes the file, for which the log is folded into it.
-async fn close(index: Index) -> Result<(), IndexError> {
+/// Closes the file; the log is folded into it where nobody else has it open.
+async fn close(search: &Search, index: Index) -> Result<(), IndexError> {
+    search.0.progress.send_modify(|progress| *progress = Progress::default());
+    search.readers().clear();
     blocking(move || {
         drop(index);
         Ok(())

@@ -9,6 +9,8 @@
 //! is forgotten by writing a chunk anew and not all there is; and of a chunk whose messages are no
 //! longer kept the table is dropped. Room `room` is a token `r{room}`.
 
+mod batch;
+
 use std::{
     collections::HashMap,
     fs, io,
@@ -19,11 +21,12 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{Halt, token};
+use super::Halt;
 use crate::{
     journal::{PRIVATE, beside},
-    message::{Entry, Epoch, Message, RoomName, Seq, State},
+    message::{Entry, Epoch, RoomName, Seq, State},
 };
+use batch::{Batch, delete};
 
 /// Places of one table: of so many messages FTS5 writes a table anew in some tenths of a second, and
 /// a million messages are 16 tables to look into.
@@ -136,13 +139,16 @@ impl Index {
         let mode: String =
             connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
         if mode != "wal" {
-            return Err(io::Error::other(format!("write-ahead logging is not possible ({mode})")).into());
+            return Err(
+                io::Error::other(format!("write-ahead logging is not possible ({mode})")).into()
+            );
         }
         // What a power cut takes is read again.
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
         connection.set_prepared_statement_cache_capacity(MAX_STATEMENTS);
-        let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+        let number =
+            |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
         match (number("application_id")?, number("user_version")?) {
             (APPLICATION, VERSION) => {}
             (0, 0) if known.len() == 0 => lay_out(&mut connection, epoch)?,
@@ -199,7 +205,8 @@ impl Index {
             // What is not taken in yet is looked at again when it is.
             floors.iter().map(|(room, floor)| (room.as_str(), (*floor).min(upto).get())).collect();
         let behind: Vec<(i64, u64, Option<u64>)> = {
-            let mut rooms = self.connection.prepare_cached("SELECT id, name, dropped FROM rooms")?;
+            let mut rooms =
+                self.connection.prepare_cached("SELECT id, name, dropped FROM rooms")?;
             let mut rows = rooms.query([])?;
             let mut behind = Vec::new();
             while let Some(row) = rows.next()? {
@@ -224,7 +231,9 @@ impl Index {
                     .execute(params![room, floor])?,
                 None => {
                     self.rooms.clear();
-                    transaction.prepare_cached("DELETE FROM rooms WHERE id = ?1")?.execute([room])?
+                    transaction
+                        .prepare_cached("DELETE FROM rooms WHERE id = ?1")?
+                        .execute([room])?
                 }
             };
         }
@@ -307,112 +316,4 @@ fn lay_out(connection: &mut Connection, epoch: &Epoch) -> Result<(), rusqlite::E
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
-}
-
-/// Entries that are taken in together.
-struct Batch<'a> {
-    connection: &'a Connection,
-    rooms: &'a mut HashMap<RoomName, i64>,
-    newest: Option<u64>,
-    tokens: &'a mut String,
-}
-
-impl Batch<'_> {
-    fn add(&mut self, message: &Message) -> Result<(), rusqlite::Error> {
-        let chunk = message.seq().get() / CHUNK;
-        if self.newest.is_none_or(|newest| newest < chunk) {
-            self.connection.execute_batch(&create(&table(chunk)))?;
-            self.connection.execute("INSERT INTO chunks (id, need) VALUES (?1, 0)", [chunk])?;
-            if let Some(complete) = self.newest.replace(chunk) {
-                note(self.connection, complete, Need::Tidy)?;
-            }
-        }
-        self.put(message)
-    }
-
-    /// Puts a message's words there, which has none yet.
-    fn put(&mut self, message: &Message) -> Result<(), rusqlite::Error> {
-        let seq = message.seq().get();
-        let table = table(seq / CHUNK);
-        let room = format!("r{}", self.room(&message.room)?);
-        self.tokens.clear();
-        token::write(message.text.as_str(), self.tokens);
-        self.connection
-            .prepare_cached(&format!(
-                "INSERT INTO {table} (rowid, room, text) VALUES (?1, ?2, ?3)"
-            ))?
-            .execute(params![seq, room, &*self.tokens])?;
-        Ok(())
-    }
-
-    /// A message is another by now: it has other words, or none.
-    fn change(&mut self, message: &Message) -> Result<(), rusqlite::Error> {
-        let seq = message.seq().get();
-        let chunk = seq / CHUNK;
-        let name = table(chunk);
-        // What is not in it was trimmed, or its chunk dropped.
-        let exists: bool = self
-            .connection
-            .prepare_cached("SELECT EXISTS (SELECT 1 FROM chunks WHERE id = ?1)")?
-            .query_row([chunk], |row| row.get(0))?;
-        if !exists {
-            return Ok(());
-        }
-        let gone = self
-            .connection
-            .prepare_cached(&format!("DELETE FROM {name} WHERE rowid = ?1"))?
-            .execute([seq])?;
-        if gone == 0 {
-            return Ok(());
-        }
-        note(self.connection, chunk, Need::Forget)?;
-        if message.state == State::Removed { Ok(()) } else { self.put(message) }
-    }
-
-    fn room(&mut self, name: &RoomName) -> Result<i64, rusqlite::Error> {
-        if let Some(id) = self.rooms.get(name) {
-            return Ok(*id);
-        }
-        self.connection
-            .prepare_cached("INSERT OR IGNORE INTO rooms (name, dropped) VALUES (?1, 0)")?
-            .execute([name.as_str()])?;
-        let id = self
-            .connection
-            .prepare_cached("SELECT id FROM rooms WHERE name = ?1")?
-            .query_row([name.as_str()], |row| row.get(0))?;
-        if self.rooms.len() >= MAX_ROOMS {
-            self.rooms.clear();
-        }
-        self.rooms.insert(name.clone(), id);
-        Ok(id)
-    }
-}
-
-fn note(connection: &Connection, chunk: u64, need: Need) -> Result<(), rusqlite::Error> {
-    connection
-        .prepare_cached("UPDATE chunks SET need = max(need, ?2) WHERE id = ?1")?
-        .execute(params![chunk, need as i64])?;
-    Ok(())
-}
-
-/// Takes a room's messages out of all chunks, those after `from` and up to `upto`.
-fn delete(connection: &Connection, room: i64, from: u64, upto: u64) -> Result<(), rusqlite::Error> {
-    let chunks: Vec<u64> = connection
-        .prepare_cached("SELECT id FROM chunks WHERE id >= ?1 AND id <= ?2")?
-        .query_map([from / CHUNK, upto / CHUNK], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    for chunk in chunks {
-        let table = table(chunk);
-        let gone = connection
-            .prepare_cached(&format!(
-                "DELETE FROM {table} WHERE rowid IN (
-                     SELECT rowid FROM {table} WHERE {table} MATCH ?1 AND rowid > ?2 AND rowid <= ?3
-                 )"
-            ))?
-            .execute(params![format!("room : \"r{room}\""), from, upto])?;
-        if gone > 0 {
-            note(connection, chunk, Need::Tidy)?;
-        }
-    }
-    Ok(())
 }

@@ -112,9 +112,7 @@ impl Phrase {
             last = Some(kind);
         });
         let prefix = match last? {
-            Kind::Word | Kind::Pair => {
-                open && tokens.last()?.chars().count() >= MIN_PREFIX_CHARS
-            }
+            Kind::Word | Kind::Pair => open && tokens.last()?.chars().count() >= MIN_PREFIX_CHARS,
             // A run may go on in what is found, and its last character is in the pair before.
             Kind::Last { alone: false } => {
                 tokens.pop();
@@ -179,7 +177,10 @@ mod tests {
             ("東", "text : (\"東\" *)"),
             ("\"東京 tower\"", "text : (\"東京 京 tower\")"),
             ("\"open", "text : (\"open\" *)"),
-            ("a AND NOT b* OR text:c", "text : (\"a\" AND \"and\" AND \"not\" AND \"b\" AND \"or\" AND \"text c\")"),
+            (
+                "a AND NOT b* OR text:c",
+                "text : (\"a\" AND \"and\" AND \"not\" AND \"b\" AND \"or\" AND \"text c\")",
+            ),
             ("- * boat ()", "text : (\"boat\")"),
         ] {
             assert_eq!(query(raw).expression(), expected, "{raw}");
@@ -211,7 +212,8 @@ mod tests {
             let marked: Vec<&str> = marks.into_iter().map(|mark| &text[mark]).collect();
             assert_eq!(marked, expected, "{raw} in {text}");
         }
-        for (raw, text) in [("boat ", "boats"), ("\"a b\"", "b a"), ("a b", "a"), ("京東", "東京")] {
+        for (raw, text) in [("boat ", "boats"), ("\"a b\"", "b a"), ("a b", "a"), ("京東", "東京")]
+        {
             assert_eq!(query(raw).marks(text), None, "{raw} in {text}");
         }
     }

@@ -89,7 +89,8 @@ fn look(
     // One moment: a chunk that is dropped meanwhile is there to the end.
     let moment = connection.transaction()?;
     let Some(expression) = expression(&moment, wanted)? else { return Ok(places) };
-    let mut chunks = moment.prepare_cached("SELECT id FROM chunks WHERE id <= ?1 ORDER BY id DESC")?;
+    let mut chunks =
+        moment.prepare_cached("SELECT id FROM chunks WHERE id <= ?1 ORDER BY id DESC")?;
     let mut chunks = chunks.query([(before - 1) / CHUNK])?;
     let mut reached = before;
     while let Some(row) = chunks.next()? {
@@ -125,10 +126,7 @@ fn look(
 }
 
 /// The whole expression; `None` where the index has nothing of the room.
-fn expression(
-    connection: &Connection,
-    wanted: &Wanted,
-) -> Result<Option<String>, rusqlite::Error> {
+fn expression(connection: &Connection, wanted: &Wanted) -> Result<Option<String>, rusqlite::Error> {
     let mut id = connection.prepare_cached("SELECT id FROM rooms WHERE name = ?1")?;
     let mut token = |room: &RoomName| -> Result<Option<String>, rusqlite::Error> {
         let id = id.query_row([room.as_str()], |row| row.get::<_, i64>(0)).optional()?;

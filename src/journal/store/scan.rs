@@ -83,9 +83,8 @@ impl Reader<'_> {
     /// Up to where each room's messages are no longer kept.
     pub(crate) fn floors(&self) -> Result<Vec<(RoomName, Seq)>, ReadError> {
         let mut statement = self.moment.prepare_cached("SELECT name, dropped_seq FROM rooms")?;
-        let rows = statement.query_map([], |row| {
-            Ok((RoomName::stored(text(row, 0)?), Seq::new(row.get(1)?)))
-        })?;
+        let rows = statement
+            .query_map([], |row| Ok((RoomName::stored(text(row, 0)?), Seq::new(row.get(1)?))))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -98,14 +97,20 @@ impl Reader<'_> {
     ) -> Result<Around, ReadError> {
         let before = self.before(name, Some(seq), count)?;
         let Some(room) = self.room(name)? else {
-            return Ok(Around { before: before.messages, older: false, after: Vec::new(), newer: false });
+            return Ok(Around {
+                before: before.messages,
+                older: false,
+                after: Vec::new(),
+                newer: false,
+            });
         };
         let sql = format!(
             "SELECT {COLUMNS} FROM entries e WHERE room = ?1 AND seq > ?2 AND {IS_MESSAGE}
              ORDER BY seq LIMIT ?3"
         );
         let from = seq.get().max(room.dropped_seq);
-        let rows = self.rows(name, &sql, params![room.id, signed(from), count + 1], NEWEST_BYTES)?;
+        let rows =
+            self.rows(name, &sql, params![room.id, signed(from), count + 1], NEWEST_BYTES)?;
         let (all, messages) = (rows.all, rows.entries.into_iter());
         let mut after: Vec<Message> = messages
             .filter_map(|entry| match entry {
