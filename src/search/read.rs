@@ -61,7 +61,7 @@ impl Search {
         connection.progress_handler(HALT_OPS, Some(move || halt.is_given()))?;
         let places = look(&mut connection, wanted, before, limit)?;
         let mut readers = self.readers();
-        if readers.len() < MAX_IDLE {
+        if readers.len() < MAX_IDLE && self.progress().file == file {
             readers.push((file, connection));
         }
         Ok(places)
