@@ -14,6 +14,8 @@ pub(crate) mod presence;
 pub(crate) mod room;
 pub(crate) mod rooms;
 pub(crate) mod search;
+mod text;
+mod tile;
 
 use crate::{
     assets,

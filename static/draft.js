@@ -13,20 +13,29 @@
     if (typeof kept === 'string' && !field.value) field.value = kept
     document.addEventListener('input', keep)
 
-    // As high as what is written, where the style sheet cannot say so.
+    // As high as what is written: the style sheet shows it once more, unseen, and the field fills that.
+    // How much may still be written is told where that is little.
+    const NEAR = 200 // Characters.
+    const left = $('send-left')
     const grow = () => {
-        if (window.CSS?.supports('field-sizing', 'content')) return
-        field.style.height = 'auto'
-        field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`
+        field.parentElement.dataset.text = field.value
+        const number = field.value.length < left.dataset.limit - NEAR ? NEAR + 1 : left.dataset.limit - [...plain(field.value)].length
+        left.textContent = number > NEAR ? '' : number < 0 ? `${-number} too many` : `${number} left`
+        left.classList.toggle('over', number < 0)
     }
     document.addEventListener('input', grow)
     grow()
 
     // Where there is room for lines, Enter is a key of the text: here it sends, as in every chat. The
-    // one that ends an input method's composition is not ours; WebKit marks it by its code alone.
+    // one that ends an input method's composition is not ours; WebKit marks it by its code alone. The
+    // keyboard of a touch screen has no Shift to break a line with: there the button sends.
+    const touch = window.matchMedia?.('(pointer: coarse)')
+    const tell = () => (field.enterKeyHint = touch?.matches ? 'enter' : 'send')
+    touch?.addEventListener?.('change', tell)
+    tell()
     document.addEventListener('keydown', (event) => {
         const composes = event.isComposing || event.keyCode === 229
-        if (event.target !== field || event.key !== 'Enter' || event.shiftKey || composes) return
+        if (event.target !== field || event.key !== 'Enter' || event.shiftKey || composes || touch?.matches) return
         event.preventDefault()
         form.requestSubmit()
     })

@@ -53,7 +53,11 @@ mod tests {
         let [other, reader] = &mut readers;
         let Next::Notice(told) = next(reader).await else { panic!("a notice") };
         for (representation, end) in [
-            (Representation::EventStream, "1 here: <bdi>ann</bdi></p>\n\n"),
+            (
+                Representation::EventStream,
+                "1 here: <bdi>ann</bdi></p>\
+                 <span id=\"here\" hx-swap-oob=\"true\">1 here</span>\n\n",
+            ),
             (
                 Representation::EventStreamJson,
                 "event: PresenceChanged\ndata: {\"count\":1,\"names\":[\"ann\"]}\n\n",

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{href, message};
+use super::{href, layout, message};
 use crate::message::{Message, MessageId, RoomName};
 
 /// WebKit paints nothing of a document that still loads before it has some 512 visible
@@ -55,7 +55,7 @@ pub(crate) fn newest(room: &RoomName, messages: &[Message], next: Option<&str>) 
 fn head(room: &RoomName) -> Markup {
     html! {
         meta charset="utf-8";
-        meta name="viewport" content="width=device-width, initial-scale=1";
+        meta name="viewport" content=(layout::VIEWPORT);
         meta name="color-scheme" content="light dark";
         // Links in messages open in the page around the frame.
         base target="_top";

@@ -6,11 +6,15 @@ use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
 use super::href;
 
+/// The page gives way to a phone's keyboard, so that what is written stays above it.
+pub(super) const VIEWPORT: &str =
+    "width=device-width, initial-scale=1, interactive-widget=resizes-content";
+
 /// What is in the head of every page. Rendered once, as [`SCRIPTS`] are: only a build changes them.
 static HEAD: LazyLock<Markup> = LazyLock::new(|| {
     html! {
         meta charset="utf-8";
-        meta name="viewport" content="width=device-width, initial-scale=1";
+        meta name="viewport" content=(VIEWPORT);
         meta name="color-scheme" content="light dark";
         link rel="icon" type="image/svg+xml" href=(href("favicon.svg"));
         link rel="stylesheet" href=(href("pico.css"));
@@ -29,6 +33,9 @@ static SCRIPTS: LazyLock<Markup> = LazyLock::new(|| {
         script src=(href("swap.js")) {}
         script src=(href("stream.js")) {}
         script src=(href("app.js")) {}
+        script src=(href("notify.js")) {}
+        script src=(href("fold.js")) {}
+        script src=(href("bar.js")) {}
         script src=(href("keys.js")) {}
         script src=(href("draft.js")) {}
     }
@@ -91,7 +98,10 @@ pub(crate) fn page(title: &str, scripted: bool, body: &Markup) -> Markup {
             head {
                 (*HEAD)
                 title { (title) }
-                @if scripted { script src=(href("list.js")) {} }
+                @if scripted {
+                    script src=(href("list.js")) {}
+                    script src=(href("unread.js")) {}
+                }
             }
             body {
                 (body)

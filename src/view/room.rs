@@ -7,9 +7,9 @@ use maud::{Markup, html};
 use super::{
     href,
     layout::{self, SLOT, Scripted},
-    mark, message,
+    mark, message, presence,
 };
-use crate::message::{Key, Message, MessageId, Name, RoomName};
+use crate::message::{Key, Message, MessageId, Name, RoomName, Text};
 use crate::paths::{self, Path};
 
 /// What the joined page of a tab shows.
@@ -24,8 +24,12 @@ pub(crate) struct Tab<'a> {
     pub proof: &'a str,
     /// The messages' fragments, oldest first.
     pub messages: &'a Markup,
+    /// Where a terminal finds the server, where anybody may send to the room.
+    pub origin: Option<&'a str>,
     /// Who is here.
     pub people: &'a Markup,
+    /// And how many that are.
+    pub here: usize,
     /// The oldest of them, where there are older ones.
     pub older: Option<&'a MessageId>,
     /// Where its stream goes on from: everything up to here that was due is on the page. `None`
@@ -56,7 +60,7 @@ const MAX_RECONNECT_DELAY_MS: u32 = 8_000;
 /// The joined page.
 #[must_use]
 pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
-    let Tab { room, path, name, proof, messages, people, older, cursor, form, .. } = tab;
+    let Tab { room, path, name, proof, messages, people, here, older, cursor, form, .. } = tab;
     let stream = cursor.map(|cursor| html! { (path.events()) "?after=" (cursor) });
     layout::page(
         &format!("#{room}"),
@@ -65,16 +69,26 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
             (layout::Reserve(PAGE_BYTES_BESIDE_MESSAGES + messages.0.len()))
             main.room data-name=(name) data-mark=[name.mark()] data-moderates[tab.moderates] {
                 header {
-                    h1 translate="no" { "#" (room) }
-                    p.me translate="no" { "Posting as " strong { (name) } (mark::of(name)) }
+                    h1 translate="no" title={ "#" (room) } { "#" (room) }
                     p #connection role="status" {}
+                    // One of the two is open at a time. Who is here stands beside what opens it, and
+                    // not in it: on a wide screen it is seen at all times.
+                    details id="people" name="bar" {
+                        summary title="Who is here" { (presence::number(*here)) }
+                    }
                     (people)
-                    @if tab.moderates { a.rooms href=(paths::moderate(room)) { "Moderate" } }
-                    a.rooms href=(paths::ROOMS) { "Rooms" }
-                    form id="leave" method="post" action=(path.leave()) {
-                        // Text browsers send a form without fields as a GET.
-                        input type="hidden" name="leave" value="1";
-                        button.secondary { "Leave" }
+                    details id="menu" name="bar" {
+                        summary.me translate="no" { "Posting as " strong { (name) } (mark::of(name)) }
+                        div {
+                            @if tab.moderates { a.rooms href=(paths::moderate(room)) { "Moderate" } }
+                            a.rooms href=(paths::ROOMS) { "Rooms" }
+                            (NOTIFY.with(&[]))
+                            form id="leave" method="post" action=(path.leave()) {
+                                // Text browsers send a form without fields as a GET.
+                                input type="hidden" name="leave" value="1";
+                                button.secondary { "Leave" }
+                            }
+                        }
                     }
                 }
                 div.list {
@@ -82,7 +96,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                     // message when it is there, and holds still when scrolled up, without a script.
                     section.scroller tabindex="0" aria-label="Messages" {
                         // What arrives is read out once; what the script puts on it later is not.
-                        div.log role="log" aria-live="polite" aria-relevant="additions" {
+                        div.log role="log" aria-label={ "Messages in #" (room) } aria-live="polite" aria-relevant="additions" {
                             div id="messages" hx-sse:connect=[&stream] hx-swap="beforeend"
                                 hx-config={ "sse.reconnectMaxDelay:" (MAX_RECONNECT_DELAY_MS) } {
                                 // Stands there for good, and is shown while nothing stands beside
@@ -93,6 +107,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                                 }
                                 (messages)
                             }
+                            @if messages.0.is_empty() && stream.is_some() { (start(room, tab.origin)) }
                             // Who sent it need not hear of it twice.
                             div id="outbox" aria-live="off" {}
                             @if stream.is_none() {
@@ -132,6 +147,36 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
         },
     )
 }
+
+/// What to do in a room in which nothing was said yet: it goes with the first message.
+fn start(room: &RoomName, origin: Option<&str>) -> Markup {
+    html! {
+        div.start {
+            p {
+                "To see it arrive, open "
+                a href=(paths::room(room)) target="_blank" { "a second tab" }
+                " and join under another name."
+            }
+            @if let Some(origin) = origin {
+                p { "Or send from a terminal:" }
+                pre {
+                    code translate="no" {
+                        "curl -d username=me -d text=hello " (origin) "/rooms/" (room) "/messages"
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Of what a tab that is not looked at tells: asked for by a press, and never when the page loads.
+static NOTIFY: LazyLock<Scripted> = LazyLock::new(|| {
+    Scripted::of(&html! {
+        button type="button" data-notify="mentions" aria-pressed="false" { "Notify me of mentions" }
+        button type="button" data-notify="all" aria-pressed="false" { "Notify me of all messages" }
+        small id="notify-note" role="status" {}
+    })
+});
 
 /// The ways to the newest message and to older ones.
 static WAYS: LazyLock<Scripted> = LazyLock::new(|| {
@@ -191,23 +236,26 @@ pub(crate) fn send_form(form: &SendForm<'_>) -> Markup {
             label for="text" { "Message" }
             // Browsers bring fields back as they were, and a used key with them: not this one.
             input id="key" type="hidden" name="key" value=(key) autocomplete="off";
-            fieldset role="group" {
+            div.composer {
                 // One line where no script makes Enter send.
                 @if *framed {
                     input id="text" name="text" value=(text) dir="auto" required autofocus autocomplete="off"
                         placeholder="Write a message" enterkeyhint="send"
-                        aria-invalid=[problem.map(|_| "true")] aria-describedby="send-note";
+                        aria-invalid=[problem.map(|_| "true")] aria-describedby="send-note send-left";
                 } @else {
                     // A line break right after the tag is not part of the text.
                     textarea id="text" name="text" rows="1" dir="auto" required autofocus autocomplete="off"
                         placeholder="Write a message" enterkeyhint="send"
-                        aria-invalid=[problem.map(|_| "true")] aria-describedby="send-note" {
+                        aria-invalid=[problem.map(|_| "true")] aria-describedby="send-note send-left" {
                         "\n" (text)
                     }
                 }
                 button { "Send" }
             }
-            small id="send-note" role="status" { @if let Some(problem) = problem { (problem) } }
+            div.under {
+                small id="send-note" role="status" { @if let Some(problem) = problem { (problem) } }
+                small id="send-left" data-limit=(Text::MAX_CHARS) {}
+            }
         }
     }
 }

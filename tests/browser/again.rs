@@ -100,7 +100,7 @@ pub async fn a_tab_whose_cookie_is_gone_says_so_and_joins_again_under_its_name_w
         ann.caught_up().await;
         assert_eq!(proxy.seen(), seen + 1, "it knocked no more where it had not joined");
         ann.say("").await;
-        ann.element("#leave button").await.click().await.unwrap();
+        ann.leave().await;
         ann.element("#username").await;
     }
 }
@@ -116,7 +116,7 @@ pub async fn back_after_leave_offers_to_join_again_and_no_composer_and_so_does_a
     let twin = browser.open().await;
     twin.goto(&url).await;
     twin.caught_up().await;
-    ann.element("#leave button").await.click().await.unwrap();
+    ann.leave().await;
     ann.element("#username").await;
     twin.until("!document.getElementById('again').hidden").await;
     ann.run("window.before = true").await;

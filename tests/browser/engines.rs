@@ -26,6 +26,8 @@ in_every_engine! {
         what_one_tab_sends_appears_in_both_once_and_in_one_order_without_a_reload;
     scroll:
         who_scrolled_up_stays_there_and_is_told_of_new_messages_to_jump_to;
+    room:
+        the_field_grows_to_six_lines_and_its_button_is_in_it;
     history:
         scrolling_up_brings_older_messages_and_the_place_holds_still,
         who_was_away_for_longer_than_is_kept_is_told_and_gets_all_that_is_kept;

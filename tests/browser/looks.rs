@@ -66,19 +66,24 @@ async fn times_and_days_are_the_readers_and_runs_of_one_person_and_own_messages_
     let days = days.map(|day| day.replacen(", ", " ", 1));
     let expected = [
         &*days[0],
-        "bob: late 23:30",
+        "bob late 20 Nov, 23:30",
         &*days[1],
-        "bob: past midnight 00:01",
+        "bob past midnight 21 Nov, 00:01",
         "… soon after 00:02",
-        "eve: another 00:02",
-        "bob: again 00:03",
-        "bob: after a pause 00:08",
+        "eve another 21 Nov, 00:02",
+        "bob again 21 Nov, 00:03",
+        "bob after a pause 21 Nov, 00:08",
     ];
     let shown: Vec<_> =
         lines(&tab).await.iter().map(|line| line.replacen("day, ", "day ", 1)).collect();
     assert_eq!(shown, expected);
 
-    // What arrives, and what one says oneself, is arranged alike.
+    // The whole of it is there for who points at it.
+    let titles = "[...document.querySelectorAll('.message time')].map(({ title }) => title)";
+    let titles: Vec<String> = tab.eval(titles).await;
+    assert_eq!(titles[0].replacen(", ", " ", 1), format!("{} at 23:30:00", days[0]));
+
+    // What arrives, and what one says oneself, is arranged alike, and today's has no day.
     tab.say("mine").await;
     tab.say("and mine").await;
     post(&app, "bob", "yours").await;
@@ -86,9 +91,9 @@ async fn times_and_days_are_the_readers_and_runs_of_one_person_and_own_messages_
     let shown = lines(&tab).await;
     let parts: Vec<_> = shown[8..].iter().map(|line| line.split(' ').collect::<Vec<_>>()).collect();
     assert_eq!(parts.len(), 4, "{shown:?}");
-    assert_eq!((parts[1][0], parts[1][1], parts[1].last()), ("ann:", "mine", Some(&"own")));
+    assert_eq!((parts[1][0], parts[1][1], parts[1].last()), ("ann", "mine", Some(&"own")));
     assert_eq!((parts[2][0], parts[2].last()), ("…", Some(&"own")));
-    assert_eq!((parts[3][0], parts[3][1], parts[3].len()), ("bob:", "yours", 3));
+    assert_eq!((parts[3][0], parts[3][1], parts[3].len()), ("bob", "yours", 3));
     // The bytes are the server's for everybody; only this page shows them so.
     let fragment = reqwest::get(app.url("/rooms/lobby/messages?limit=1")).await.unwrap();
     assert!(fragment.text().await.unwrap().contains("class=\"message\""));
@@ -185,7 +190,17 @@ async fn at_every_width_and_zoom_all_is_in_reach_and_nothing_scrolls_sideways() 
             )
             .await;
         assert_eq!(wide, <[String; 0]>::default(), "at {width}");
-        for css in ["#leave button", "a.rooms", "#text", "#send button", "#presence", ".me"] {
+        tab.run(
+            "document.getElementById('people').open = document.getElementById('menu').open = false",
+        )
+        .await;
+        for css in ["#text", "#send button", ".me", "#presence", "#leave button", "a.rooms"] {
+            // On a wide screen it is there at all times.
+            if css == "#presence" && width < 1000 {
+                tab.open("#people").await;
+            } else if css == "#leave button" {
+                tab.open("#menu").await;
+            }
             let seen: bool = tab
                 .eval(&format!(
                     "(() => {{
@@ -242,7 +257,7 @@ async fn on_paper_there_is_every_message_and_no_form() {
     }
     let tab = chromium.join(&app.url(""), "ann").await;
     tab.cdp("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
-    for gone in ["#send", "#leave", "a.rooms", "#newest"] {
+    for gone in ["#send", "#leave", "a.rooms", "#newest", "#presence"] {
         assert!(!tab.element(gone).await.is_displayed().await.unwrap(), "{gone}");
     }
     let whole = "document.querySelector('main').scrollHeight >= document.getElementById('messages').scrollHeight

@@ -54,7 +54,7 @@ async fn a_name_is_joined_with_a_secret_and_its_mark_stands_beside_it_on_every_p
     assert_eq!(violations(&bob).await, none, "a message with a mark");
 
     // Somebody without the secret, once she has gone: neither a run of hers nor her own.
-    ann.element("#leave button").await.click().await.unwrap();
+    ann.leave().await;
     ann.element("#join").await;
     post(&app, "ann", "me too").await;
     bob.shows(&["hi", "me too"]).await;

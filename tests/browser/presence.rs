@@ -23,7 +23,7 @@ async fn who_comes_and_goes_is_seen_without_a_reload() {
     let eve = chromium.join(&app.url(""), "<i>eve</i>").await;
     here(&ann, "3 here: <i>eve</i>, ann, bob").await;
 
-    bob.element("#leave button").await.click().await.unwrap();
+    bob.leave().await;
     bob.element("#username").await;
     here(&ann, "2 here: <i>eve</i>, ann").await;
     eve.goto("about:blank").await; // Without a word: after a while it is seen.
@@ -65,7 +65,7 @@ async fn a_name_that_is_here_is_refused_beside_its_field() {
     assert_eq!(entered, "Ann", "what was entered is still there");
     assert_eq!(other.focus().await, "username");
 
-    ann.element("#leave button").await.click().await.unwrap();
+    ann.leave().await;
     ann.element("#username").await;
     other.element("#join button").await.click().await.unwrap();
     let header = other.element("main.room > header").await.text().await.unwrap();

@@ -62,6 +62,20 @@ impl Tab {
         self.mark().await;
     }
 
+    /// Leaves, by the menu in the header.
+    pub async fn leave(&self) {
+        self.open("#menu").await;
+        self.element("#leave button").await.click().await.expect("it can be clicked");
+    }
+
+    /// Opens what a click on its summary opens.
+    pub async fn open(&self, details: &str) {
+        if !self.eval::<bool>(&format!("document.querySelector('{details}').open")).await {
+            let summary = self.element(&format!("{details} summary")).await;
+            summary.click().await.expect("it can be clicked");
+        }
+    }
+
     /// Marks this load of the page, and keeps an eye on it: see [`Tab::is_marked`], [`Tab::twice`].
     pub async fn mark(&self) {
         let script = r"
@@ -194,9 +208,14 @@ impl Tab {
             .await;
     }
 
+    /// What DevTools know it by.
+    pub fn id(&self) -> String {
+        self.window.to_string()
+    }
+
     /// Closes it without turning to it.
     pub async fn close_unseen(self) {
-        let id = json!({ "targetId": self.window.to_string() });
+        let id = json!({ "targetId": self.id() });
         let cdp = self.driver.cdp();
         cdp.send_raw("Target.closeTarget", id).await.expect("it closes");
     }

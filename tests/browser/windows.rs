@@ -85,7 +85,7 @@ async fn below_a_path_behind_nginx_the_page_joins_sends_and_is_live() {
     ann.say("and back").await;
     bob.shows(&["hello", "and back"]).await;
     assert!(ann.is_marked().await && bob.is_marked().await);
-    bob.element("#leave").await.click().await.unwrap();
+    bob.leave().await;
     bob.until("location.pathname === '/chat/rooms/lobby'").await;
     assert_eq!(chromium.complaints().await, <[String; 0]>::default());
 }

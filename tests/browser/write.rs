@@ -29,7 +29,11 @@ pub async fn enter_sends_and_shift_enter_breaks_the_line(engine: Engine) {
         tab.shows(&["one\ntwo"]).await;
     }
     ann.until(&format!("{height} === {one}")).await;
-    let lines = "[...document.querySelectorAll('.message span')].map((text) => new Set([...text.getClientRects()].map(({ top }) => top)).size)";
+    let lines = "[...document.querySelectorAll('.message span')].map((text) => {
+        const words = document.createRange()
+        words.selectNodeContents(text)
+        return new Set([...words.getClientRects()].map(({ top }) => top)).size
+    })";
     assert_eq!(bob.eval::<Vec<u32>>(lines).await, [2], "shown in two lines");
 }
 

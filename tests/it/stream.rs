@@ -32,7 +32,7 @@ async fn a_message_arrives_as_the_contract_says() {
         event,
         format!(
             "id: {id}\nevent: NewMessage\n\
-             data: <p id=\"m{seq}\" data-key=\"{id}\" class=\"message\" data-name=\"ann\"><strong>ann:</strong> <span>hi\n\
+             data: <p id=\"m{seq}\" data-key=\"{id}\" class=\"message\" data-name=\"ann\" data-hue=\"1\" data-initial=\"A\"><strong>ann:</strong> <span>hi\n\
              data: you</span> <time datetime=\"{at}\">{clock}</time></p>\n\n"
         )
     );

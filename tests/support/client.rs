@@ -213,6 +213,15 @@ const FOLD: &str =
 /// What stands behind the time of a message that was edited.
 const EDITED: &str = " <small class=\"edited\">edited</small>";
 
+/// What stands around code in a text, and around what marks it.
+const CODE: [&str; 5] = [
+    "<code class=\"block\" tabindex=\"0\" translate=\"no\">",
+    "<code translate=\"no\">",
+    "</code>",
+    "<i>",
+    "</i>",
+];
+
 /// The text inside a message's fragment, read as a browser reads it; the fragment must have
 /// exactly the contract's shape.
 pub fn text_of(html: &str) -> String {
@@ -226,6 +235,9 @@ pub fn text_of(html: &str) -> String {
     for (place, part) in text.split("<a href=\"").enumerate() {
         let part = if place == 0 { part } else { part.split_once('>').expect("a whole tag").1 };
         plain.push_str(&part.replace("</a>", ""));
+    }
+    for tag in CODE {
+        plain = plain.replace(tag, "");
     }
     assert!(!plain.contains('<'), "no tag of the text's own: {text:?}");
     unescape(&plain)

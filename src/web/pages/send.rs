@@ -104,7 +104,7 @@ pub(crate) async fn create(
                 again(why.status(), send_frame(&form))
             } else {
                 let known = (tab, visitor.proof.as_str());
-                let page = tab::page(&state, &caller, &headers, known, None, &form).await?;
+                let page = tab::page(&state, &caller, &headers, known, None, (&form, None)).await?;
                 again(why.status(), page)
             };
             Ok(why.told_by(answer))

@@ -15,6 +15,7 @@ use super::super::{
     cache::{PAGE_MESSAGES, Past},
     error::Error,
     extract::{OverTls, Params, Visitor},
+    origin::Origin,
     respond::not_stored,
     session::{self, Browser},
     state::AppState,
@@ -35,6 +36,7 @@ pub(crate) async fn show(
     Visitor { room, tab, proof, .. }: Visitor,
     caller: Caller,
     State(state): State<AppState>,
+    Origin(origin): Origin,
     headers: HeaderMap,
     Params(query): Params<PageQuery>,
 ) -> Result<Response, Error> {
@@ -45,7 +47,8 @@ pub(crate) async fn show(
     let before = query.before(&state)?;
     let path = paths::tab(&tab.room, &tab.id);
     let form = SendForm { path, key: &Key::fresh(), text: "", problem: None, framed: false };
-    let page = page(&state, &caller, &headers, (&tab, &proof), before, &form).await?;
+    let known = (&tab, proof.as_str());
+    let page = page(&state, &caller, &headers, known, before, (&form, Some(&origin))).await?;
     Ok((not_stored(), page).into_response())
 }
 
@@ -95,25 +98,26 @@ pub(crate) async fn form(Visitor { room, id, .. }: Visitor) -> Redirect {
 }
 
 /// The joined page as it is now, with a draft in its form. What proved the tab stands in the page,
-/// which joins again with it where the cookie is gone.
+/// which joins again with it where the cookie is gone. `origin` is where a terminal finds the server.
 pub(crate) async fn page(
     state: &AppState,
     caller: &Caller,
     headers: &HeaderMap,
     (tab, proof): (&Tab, &str),
     before: Option<Seq>,
-    form: &SendForm<'_>,
+    (form, origin): (&SendForm<'_>, Option<&str>),
 ) -> Result<Markup, Error> {
     let past = match before {
         None => state.cache.newest(&state.rooms, caller, &tab.room).await?,
         Some(_) => Arc::new(Past::read(&state.rooms, caller, &tab.room, before).await?),
     };
     let people = state.rooms.people(caller, &tab.room)?;
-    let list = match with_own_name(&people, tab) {
-        Some(people) => Arc::new(view::presence::list(&people, false)),
-        None => state.cache.people(&tab.room, &people),
+    let (list, here) = match with_own_name(&people, tab) {
+        Some(people) => (Arc::new(view::presence::list(&people, false)), people.count),
+        None => (state.cache.people(&tab.room, &people), people.count),
     };
     let rules = state.rooms.rulebook().room(&tab.room);
+    let is_private = rules.as_ref().is_some_and(|rules| rules.private);
     let rules = rules.and_then(|rules| view::moderate::rules(&rules));
     let cursor = MessageId::new(state.rooms.journal().epoch().clone(), past.upto);
     let for_text = is_text_browser(headers).then(|| view::message::with_breaks(&past.messages));
@@ -124,7 +128,9 @@ pub(crate) async fn page(
         proof,
         messages: for_text.as_ref().unwrap_or(&past.messages),
         older: past.older.as_ref(),
+        origin: origin.filter(|_| !is_private),
         people: &list,
+        here,
         cursor: before.is_none().then_some(&cursor),
         form,
         rules: rules.as_ref(),
