@@ -18,6 +18,7 @@ mod index;
 mod query;
 mod read;
 mod token;
+mod worker;
 
 use std::{
     path::{Path, PathBuf},

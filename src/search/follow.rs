@@ -13,6 +13,7 @@ static FILES: AtomicU64 = AtomicU64::new(1);
 use super::{
     Progress, Search,
     index::{self, Index, IndexError, Need},
+    worker::Worker,
 };
 use crate::{
     journal::Journal,
@@ -65,7 +66,7 @@ pub(crate) async fn run(search: Search, journal: Journal) {
     while !is_over(&search, &journal) {
         let begun = Instant::now();
         let outcome = match open(&search, &journal).await {
-            Ok((index, upto)) => keep_up(&search, &journal, index, upto).await,
+            Ok((writer, upto)) => keep_up(&search, &journal, writer, upto).await,
             Err(why) => Err(why),
         };
         search.0.progress.send_modify(|progress| *progress = Progress::default());
@@ -102,17 +103,21 @@ async fn rest(journal: &Journal, wait: Duration) {
     let _ = timeout(wait, closed).await;
 }
 
-async fn open(search: &Search, journal: &Journal) -> Result<(Index, Seq), IndexError> {
+async fn open(search: &Search, journal: &Journal) -> Result<(Writer, Seq), IndexError> {
     let (path, halt) = (search.0.path.clone(), search.halt(None));
     let (epoch, last) = (journal.epoch().clone(), journal.last());
-    let opened = blocking(move || Index::open(&path, &epoch, last, halt)).await?;
-    // What a start before has left in the log.
-    let (index, upto) = opened;
-    let (index, ()) = with(index, |index| index.empty_log().map(|_| ())).await?;
+    let worker = Worker::start()?;
+    let open = move || {
+        let (index, upto) = Index::open(&path, &epoch, last, halt)?;
+        // What a start before has left there.
+        index.empty_log()?;
+        Ok((index, upto))
+    };
+    let (index, upto) = worker.run(open).await.unwrap_or(Err(IndexError::Panicked))?;
     let file = FILES.fetch_add(1, Ordering::Relaxed);
     search.0.suspect.store(false, Ordering::Relaxed);
     search.0.progress.send_modify(|progress| *progress = Progress { file, upto, at: None });
-    Ok((index, upto))
+    Ok((Writer { worker, index: Some(index) }, upto))
 }
 
 /// What was done beside, and is to be done.
@@ -130,7 +135,7 @@ struct Chores {
 async fn keep_up(
     search: &Search,
     journal: &Journal,
-    mut index: Index,
+    mut writer: Writer,
     mut upto: Seq,
 ) -> Result<(), IndexError> {
     let mut advances = journal.advances();
@@ -147,14 +152,13 @@ async fn keep_up(
                 Ok(scan) => {
                     let at = scan.entries.last().map(Entry::sent_at);
                     upto = scan.upto;
-                    let take_in = move |index: &mut Index| index.take_in(&scan.entries, upto);
-                    (index, ()) = with(index, take_in).await?;
+                    writer.run(move |index| index.take_in(&scan.entries, upto)).await?;
                     search.0.progress.send_modify(|progress| {
                         progress.upto = upto;
                         progress.at = at.or(progress.at);
                     });
                 }
-                Err(_) if journal.is_closed() => return close(search, index).await,
+                Err(_) if journal.is_closed() => return close(search, writer).await,
                 Err(why) => {
                     tracing::error!(%why, "the search cannot read, and will try again");
                     rest(journal, READ_RETRY_DELAY).await;
@@ -162,51 +166,47 @@ async fn keep_up(
             }
         } else if let Ok(changed) = timeout(CHORE_INTERVAL, advances.changed()).await {
             if changed.is_err() {
-                return close(search, index).await;
+                return close(search, writer).await;
             }
         }
         if chores.looked.elapsed() >= CHORE_INTERVAL {
-            index = do_chores(search, journal, index, upto, &mut chores).await?;
+            do_chores(search, journal, &mut writer, upto, &mut chores).await?;
             chores.looked = Instant::now();
         }
     }
-    close(search, index).await
+    close(search, writer).await
 }
 
 /// Closes the file; the log is folded into it where nobody else has it open.
-async fn close(search: &Search, index: Index) -> Result<(), IndexError> {
+async fn close(search: &Search, mut writer: Writer) -> Result<(), IndexError> {
     search.0.progress.send_modify(|progress| *progress = Progress::default());
     search.readers().clear();
-    blocking(move || {
-        drop(index);
-        Ok(())
-    })
-    .await
+    let index = writer.index.take();
+    writer.worker.run(move || drop(index)).await.ok_or(IndexError::Panicked)
 }
 
 /// Does what is due, one thing of a kind.
 async fn do_chores(
     search: &Search,
     journal: &Journal,
-    mut index: Index,
+    writer: &mut Writer,
     upto: Seq,
     chores: &mut Chores,
-) -> Result<Index, IndexError> {
+) -> Result<(), IndexError> {
     if search.0.suspect.swap(false, Ordering::Relaxed) {
         return Err(IndexError::Damaged);
     }
     if chores.trimmed.is_none_or(|trimmed| trimmed.elapsed() >= TRIM_INTERVAL)
         && let Ok(floors) = journal.floors().await
     {
-        (index, ()) = with(index, move |index| index.trim(&floors, upto)).await?;
+        writer.run(move |index| index.trim(&floors, upto)).await?;
         chores.trimmed = Some(Instant::now());
     }
-    let needy;
-    (index, needy) = with(index, |index| {
+    let look = |index: &mut Index| {
         index.look()?;
         index.needy()
-    })
-    .await?;
+    };
+    let needy = writer.run(look).await?;
     let due = match needy {
         Some((_, Need::Forget)) => {
             chores.forget.get_or_insert_with(Instant::now).elapsed() >= FORGET_DELAY
@@ -221,29 +221,37 @@ async fn do_chores(
         && Instant::now() >= chores.rest_until
     {
         let begun = Instant::now();
-        (index, ()) = with(index, move |index| index.renew(chunk)).await?;
+        writer.run(move |index| index.renew(chunk)).await?;
         let share = if need == Need::Forget { FORGET_SHARE } else { TIDY_SHARE };
         chores.rest_until = Instant::now() + share * begun.elapsed();
         chores.log = true;
     }
     if chores.log {
-        let emptied;
-        (index, emptied) = with(index, |index| index.empty_log()).await?;
-        chores.log = !emptied;
+        chores.log = !writer.run(|index| index.empty_log()).await?;
     }
-    Ok(index)
+    Ok(())
 }
 
-/// Runs something with the index on a thread that may block.
-async fn with<T: Send + 'static>(
-    mut index: Index,
-    run: impl FnOnce(&mut Index) -> Result<T, IndexError> + Send + 'static,
-) -> Result<(Index, T), IndexError> {
-    blocking(move || run(&mut index).map(|done| (index, done))).await
+/// The index, and the thread that writes it.
+struct Writer {
+    worker: Worker,
+    /// Not there while it is written.
+    index: Option<Index>,
 }
 
-async fn blocking<T: Send + 'static>(
-    run: impl FnOnce() -> Result<T, IndexError> + Send + 'static,
-) -> Result<T, IndexError> {
-    spawn_blocking(run).await.unwrap_or(Err(IndexError::Panicked))
+impl Writer {
+    /// Runs something with the index on its thread.
+    async fn run<T: Send + 'static>(
+        &mut self,
+        run: impl FnOnce(&mut Index) -> Result<T, IndexError> + Send + 'static,
+    ) -> Result<T, IndexError> {
+        let mut index = self.index.take().ok_or(IndexError::Panicked)?;
+        let job = move || {
+            let done = run(&mut index);
+            (index, done)
+        };
+        let (index, done) = self.worker.run(job).await.ok_or(IndexError::Panicked)?;
+        self.index = Some(index);
+        done
+    }
 }
