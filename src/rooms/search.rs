@@ -43,10 +43,9 @@ impl Rooms {
             self.check_read(caller, room)?;
             Within::Room(room.clone())
         } else {
-            let rules = self.0.access.rulebook().rooms().into_iter();
-            let hidden = rules
-                .filter(|(room, rules)| rules.private && self.check_read(caller, room).is_err());
-            Within::All { without: hidden.map(|(room, _)| room).take(MAX_WITHOUT).collect() }
+            let mut without = self.0.access.rulebook().private(MAX_WITHOUT);
+            without.retain(|room| self.check_read(caller, room).is_err());
+            Within::All { without }
         };
         let permit = self.0.limits.reading(caller.ip).await;
         let sees = |room: &RoomName| {

@@ -39,6 +39,9 @@ const CHORE_INTERVAL: Duration = Duration::from_millis(500);
 /// Between two looks at what is no longer kept: all rooms are gone through.
 const TRIM_INTERVAL: Duration = Duration::from_secs(5);
 
+/// And how many times as long as it takes, where there are very many.
+const TRIM_SHARE: u32 = 100;
+
 /// How long what is removed may stand in the file: a few moments, so that what is removed together is
 /// forgotten together.
 const FORGET_DELAY: Duration = Duration::from_secs(2);
@@ -123,7 +126,8 @@ async fn open(search: &Search, journal: &Journal) -> Result<(Writer, Seq), Index
 /// What was done beside, and is to be done.
 struct Chores {
     looked: Instant,
-    trimmed: Option<Instant>,
+    /// Before that it is not looked for what is no longer kept.
+    trim_at: Instant,
     /// Since when something is to be forgotten.
     forget: Option<Instant>,
     /// Before that no chunk is written anew.
@@ -141,7 +145,7 @@ async fn keep_up(
     let mut advances = journal.advances();
     let now = Instant::now();
     let mut chores =
-        Chores { looked: now, trimmed: None, forget: None, rest_until: now, log: false };
+        Chores { looked: now, trim_at: now, forget: None, rest_until: now, log: false };
     while !is_over(search, journal) {
         let last = *advances.borrow_and_update();
         if upto < last {
@@ -196,11 +200,12 @@ async fn do_chores(
     if search.0.suspect.swap(false, Ordering::Relaxed) {
         return Err(IndexError::Damaged);
     }
-    if chores.trimmed.is_none_or(|trimmed| trimmed.elapsed() >= TRIM_INTERVAL)
+    let begun = Instant::now();
+    if begun >= chores.trim_at
         && let Ok(floors) = journal.floors().await
     {
         writer.run(move |index| index.trim(&floors, upto)).await?;
-        chores.trimmed = Some(Instant::now());
+        chores.trim_at = Instant::now() + TRIM_INTERVAL.max(TRIM_SHARE * begun.elapsed());
     }
     let look = |index: &mut Index| {
         index.look()?;
