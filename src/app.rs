@@ -185,24 +185,18 @@ impl Hubbub {
             keep_alive_interval: KEEP_ALIVE_INTERVAL,
         };
         log_start(&journal, &operator, &config, max_connections).await;
+        let search = Search::new(journal.path());
         let source =
             Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
+        let source = (source, search.clone());
         let limits = Limits::new(allowed);
         let opened = match config.rooms {
             Openers::Anyone => None,
             Openers::Operator => Some(opened(&journal).await),
         };
         let left = LeftTabs::open(journal.path());
-        let search = Search::new(journal.path());
-        let rooms = Rooms::new(
-            nodes,
-            (source, search.clone()),
-            roster.clone(),
-            left,
-            limits,
-            metrics.clone(),
-            opened,
-        );
+        let rooms =
+            Rooms::new(nodes, source, roster.clone(), left, limits, metrics.clone(), opened);
         let state = AppState::new(Parts {
             rooms: rooms.clone(),
             cache: PageCache::default(),
@@ -222,16 +216,7 @@ impl Hubbub {
         tasks.spawn(JOURNAL, ends(async move { sequencer.ended().await }));
         let renewed = Arc::new(AtomicBool::new(false));
         if journal.is_shared() {
-            let (journal, renewed, stop) =
-                (journal.clone(), Arc::clone(&renewed), shutdown.clone());
-            tasks.spawn(
-                "renewal",
-                ends(async move {
-                    journal.renewed().await;
-                    renewed.store(true, Ordering::Relaxed);
-                    stop.begin();
-                }),
-            );
+            spawn_renewal(&mut tasks, &journal, &renewed, &shutdown);
         }
         let fed = feed::run(journal.clone(), hub.clone(), published);
         spawn_follower(&mut tasks, FEED, fed, &journal, &shutdown);
@@ -273,6 +258,24 @@ impl Hubbub {
         let end = if renewed.load(Ordering::Relaxed) { End::Renewed } else { End::Stopped };
         tasks.finish().map(|()| end)
     }
+}
+
+/// Starts what ends this when the journal is to be opened anew.
+fn spawn_renewal(
+    tasks: &mut Supervisor,
+    journal: &Journal,
+    renewed: &Arc<AtomicBool>,
+    shutdown: &Shutdown,
+) {
+    let (journal, renewed, stop) = (journal.clone(), Arc::clone(renewed), shutdown.clone());
+    tasks.spawn(
+        "renewal",
+        ends(async move {
+            journal.renewed().await;
+            renewed.store(true, Ordering::Relaxed);
+            stop.begin();
+        }),
+    );
 }
 
 /// Starts what follows the journal.

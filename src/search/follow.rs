@@ -168,10 +168,8 @@ async fn keep_up(
                     rest(journal, READ_RETRY_DELAY).await;
                 }
             }
-        } else if let Ok(changed) = timeout(CHORE_INTERVAL, advances.changed()).await {
-            if changed.is_err() {
-                return close(search, writer).await;
-            }
+        } else if let Ok(Err(_)) = timeout(CHORE_INTERVAL, advances.changed()).await {
+            return close(search, writer).await;
         }
         if chores.looked.elapsed() >= CHORE_INTERVAL {
             do_chores(search, journal, &mut writer, upto, &mut chores).await?;

@@ -230,17 +230,14 @@ impl Index {
         let transaction = self.connection.transaction()?;
         for (room, dropped, floor) in behind {
             delete(&transaction, room, dropped, floor.unwrap_or(upto.get()))?;
-            match floor {
-                Some(floor) => transaction
-                    .prepare_cached("UPDATE rooms SET dropped = ?2 WHERE id = ?1")?
-                    .execute(params![room, floor])?,
-                None => {
-                    self.rooms.clear();
-                    transaction
-                        .prepare_cached("DELETE FROM rooms WHERE id = ?1")?
-                        .execute([room])?
-                }
-            };
+            if let Some(floor) = floor {
+                let mut moved =
+                    transaction.prepare_cached("UPDATE rooms SET dropped = ?2 WHERE id = ?1")?;
+                moved.execute(params![room, floor])?;
+            } else {
+                self.rooms.clear();
+                transaction.prepare_cached("DELETE FROM rooms WHERE id = ?1")?.execute([room])?;
+            }
         }
         Ok(transaction.commit()?)
     }

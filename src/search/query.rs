@@ -137,7 +137,7 @@ fn parts(raw: &str) -> Vec<(&str, bool)> {
     let is_quote = |c: char| matches!(c, '"' | '\u{201c}' | '\u{201d}' | '\u{201e}');
     let mut pieces: Vec<&str> = raw.split(is_quote).collect();
     // An even number of marks leaves an odd number of pieces.
-    let rest = if pieces.len() % 2 == 0 { pieces.pop() } else { None };
+    let rest = if pieces.len().is_multiple_of(2) { pieces.pop() } else { None };
     let mut parts = Vec::new();
     for (place, piece) in pieces.into_iter().enumerate() {
         if place % 2 == 1 {

@@ -30,7 +30,9 @@ impl Worker {
             {
                 tracing::debug!(%why, "the search has the priority of all else");
             }
-            given.into_iter().for_each(|job| job());
+            for job in given {
+                job();
+            }
         })?;
         Ok(Self(jobs))
     }

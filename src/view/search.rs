@@ -33,8 +33,10 @@ pub(crate) struct Found<'a> {
     pub older: Option<&'a MessageId>,
     /// Whether newer ones were shown before.
     pub goes_on: bool,
-    /// Where the index is behind: when the last was said that it has, where it has anything.
-    pub behind: Option<Option<Timestamp>>,
+    /// Whether all that was sent can be found.
+    pub complete: bool,
+    /// Where it cannot: when the last was said that can, where anything can.
+    pub upto: Option<Timestamp>,
 }
 
 /// A message, and where in its text is what was looked for.
@@ -96,16 +98,16 @@ fn form(page: &Page<'_>) -> Markup {
 
 fn results(found: &Found<'_>, room: Option<&RoomName>, words: &str) -> Markup {
     html! {
-        @match found.behind {
-            Some(Some(upto)) => p.behind role="status" {
+        @match found.upto {
+            _ if found.complete => {}
+            Some(upto) => p.behind role="status" {
                 "The index is being built, and reaches up to "
                 time datetime={ (format!("{upto:.3}")) } { (upto.strftime("%Y-%m-%d %H:%M UTC")) }
                 ": what was said later cannot be found yet."
             }
-            Some(None) => p.behind role="status" {
+            None => p.behind role="status" {
                 "The index is being built: not everything can be found yet."
             }
-            None => {}
         }
         @if found.hits.is_empty() {
             p.empty {
@@ -182,6 +184,8 @@ fn shown(text: &str, first: usize) -> Range<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -200,12 +204,12 @@ mod tests {
     #[test]
     fn of_a_long_text_what_stands_around_the_first_mark_is_shown() {
         let text = format!("{}boat{}", "é".repeat(1000), "ß".repeat(1000));
-        let shown = marked(&text, &[2000..2004]).into_string();
+        let shown = marked(&text, slice::from_ref(&(2000..2004))).into_string();
         let (before, rest) = shown.split_once("<mark>boat</mark>").unwrap();
         assert_eq!((before.chars().count(), rest.chars().count()), (1 + 100, 296 + 1));
         assert!(before.starts_with('…') && rest.ends_with('…'));
         let end = "x".repeat(1000) + "boat";
-        let shown = marked(&end, &[1000..1004]).into_string();
+        let shown = marked(&end, slice::from_ref(&(1000..1004))).into_string();
         assert_eq!(shown, format!("…{}<mark>boat</mark>", "x".repeat(396)));
     }
 

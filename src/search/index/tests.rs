@@ -99,7 +99,7 @@ fn what_a_full_disk_does_not_take_is_not_taken_in_by_half() {
     };
     let pages = index.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     limit(&index, pages);
-    let long: String = (0..20_000).map(|number| format!("w{number} ")).collect();
+    let long: String = (0..20_000).map(|number| format!("w{number}")).collect::<Vec<_>>().join(" ");
     let full = index.take_in(&[entry(2, &long)], Seq::new(2)).unwrap_err();
     let IndexError::Sqlite(why) = full else { panic!("{full}") };
     assert_eq!(why.sqlite_error_code(), Some(ErrorCode::DiskFull));

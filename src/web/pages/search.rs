@@ -97,7 +97,8 @@ async fn show(
                 hits: hits.collect(),
                 older: older.as_ref(),
                 goes_on: before.is_some(),
-                behind: found.behind.map(|behind| behind.upto),
+                complete: found.behind.is_none(),
+                upto: found.behind.and_then(|behind| behind.upto),
             };
             (not_stored(), vary, form(None, Some(shown))).into_response()
         }
