@@ -13,6 +13,7 @@ pub(crate) mod own;
 pub(crate) mod presence;
 pub(crate) mod room;
 pub(crate) mod rooms;
+pub(crate) mod search;
 mod text;
 mod tile;
 

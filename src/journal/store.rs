@@ -20,6 +20,7 @@ mod open;
 mod read;
 mod rooms;
 mod rules;
+mod scan;
 mod signed;
 mod special;
 mod tend;
@@ -55,6 +56,7 @@ pub use read::Totals;
 pub(crate) use read::{Gap, Newest, Page, Reader};
 #[cfg(feature = "nats")]
 pub(crate) use rules::ERASED_RULE;
+pub(crate) use scan::{Around, Scan};
 pub(crate) use signed::{Chosen, Signed};
 pub(crate) use watch::Displaced;
 pub(crate) use write::Writer;

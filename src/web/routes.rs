@@ -16,7 +16,7 @@ use super::{
     assets,
     base::Based,
     error::{self, Error},
-    pages::{api, enter, join, moderate, operator, own, rooms, send, tab},
+    pages::{api, enter, join, moderate, operator, own, rooms, search, send, tab},
     respond::{self, Respond},
     route::{Audience, ParamNames, Route, Routes},
     state::AppState,
@@ -26,6 +26,7 @@ use crate::server::HttpService;
 /// Every URL that hubbub answers, what each takes behind the `?`, and nothing else. The page at
 /// `/api` documents it, and is held to it by the tests below.
 fn table() -> Vec<Entry> {
+    const SEARCH: &[&str] = &["q", "before", "format"];
     const STREAM: &[&str] = &["after", "lastEventId", "last", "format"];
     vec![
         page("/", get(rooms::lobby)),
@@ -57,6 +58,8 @@ fn table() -> Vec<Entry> {
             "/rooms/{room}/messages/{id}/remove-all",
             get(own::form).post(moderate::remove_all),
         ),
+        everybody("/search", get(search::all)).on_get(SEARCH),
+        everybody("/rooms/{room}/search", get(search::room)).on_get(SEARCH),
         stream("/rooms/{room}/events", get(events::of_room)).on_get(STREAM),
         script("/rooms/{room}/presence", get(presence::show)).on_get(&["format"]),
         page("/rooms/{room}/tabs/{tab}", get(tab::show)).on_get(&["before"]),

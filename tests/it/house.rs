@@ -14,7 +14,7 @@ const CRATE: Table = &[
         "app",
         &[
             "acme", "config", "delivery", "journal", "message", "metrics", "nats", "paths",
-            "rooms", "server", "shutdown", "web",
+            "rooms", "search", "server", "shutdown", "web",
         ],
     ),
     ("assets", &[]),
@@ -30,7 +30,8 @@ const CRATE: Table = &[
     ("nats", &[]),
     ("paths", &["message"]),
     ("reload", &[]),
-    ("rooms", &["delivery", "journal", "message", "metrics", "nats", "subscriber"]),
+    ("rooms", &["delivery", "journal", "message", "metrics", "nats", "search", "subscriber"]),
+    ("search", &["journal", "message"]),
     ("server", &["metrics", "shutdown", "sink", "subscriber"]),
     ("shutdown", &[]),
     ("sink", &[]),
@@ -40,8 +41,8 @@ const CRATE: Table = &[
     (
         "web",
         &[
-            "assets", "delivery", "journal", "message", "metrics", "paths", "rooms", "server",
-            "shutdown", "sink", "view",
+            "assets", "delivery", "journal", "message", "metrics", "paths", "rooms", "search",
+            "server", "shutdown", "sink", "view",
         ],
     ),
 ];
