@@ -13,8 +13,10 @@ pub(crate) mod own;
 pub(crate) mod presence;
 pub(crate) mod room;
 pub(crate) mod rooms;
+mod said;
 mod text;
 mod tile;
+pub(crate) mod when;
 
 use crate::{
     assets,

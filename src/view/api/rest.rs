@@ -45,11 +45,17 @@ pub(super) fn read(api: &Api<'_>) -> Markup {
                 "are first, then where somebody spoke last."
             }
             (shell(&format!("curl '{origin}/rooms?format=json'")))
+            (shell(&format!("curl '{origin}/rooms?format=json&q=lob'")))
             (answer(
                 "[{\"room\":\"lobby\",\"here\":2,\"last_sent_at\":\"2026-11-24T04:15:07.000Z\"},\
                  {\"room\":\"attic\",\"here\":1,\"last_sent_at\":null}]",
             ))
             dl {
+                dt { (name("q")) }
+                dd {
+                    "Only those that have it in their names. Of very many rooms that is looked for in the \
+                     ones that were spoken in last, and otherwise at the beginning of a name."
+                }
                 dt { (name("format")) }
                 dd { (either()) }
             }
