@@ -27,14 +27,16 @@ pub(crate) fn page(problem: &Problem<'_>) -> Markup {
         title,
         false,
         &html! {
-            main.narrow.problem {
-                h1 { (title) }
+            (layout::bar(&html! { (title) }, &html! {}))
+            main.narrow {
                 p { (sentence) }
                 @if let Some(request) = request { p { small { "Request " (request) } } }
                 @if *not_found { (rooms::find_form("")) }
-                nav aria-label="Where to go" {
-                    @if let Some(back) = back { a.action href=(back) target="_top" { "Back to where you were" } }
-                    a href=(paths::ROOMS) target="_top" { "All rooms" }
+                p.ways {
+                    @if let Some(back) = back {
+                        a.action href=(back) target="_top" { "Back to where you were" } " "
+                    }
+                    a href=(paths::ROOMS) target="_top" { "All rooms" } " "
                     a href=(paths::FRONT) target="_top" { "Go to the lobby" }
                 }
             }

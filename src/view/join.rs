@@ -69,9 +69,13 @@ pub(crate) fn page(door: &Door<'_>) -> Markup {
         &format!("Join #{room}"),
         false,
         &html! {
-            main.narrow.wide.door {
-                h1 translate="no" { "#" (room) }
-                p { "A room to talk in: what you send appears at once for everyone here." }
+            (layout::bar(
+                &html! { span translate="no" { "#" (room) } },
+                &html! { a href=(paths::ROOMS) { "Rooms" } },
+            ))
+            main.narrow.door {
+                @if let Some(own) = own { p.ways { (rooms::here_as(own)) } }
+                p.what { "A room to talk in: what you send appears at once for everyone here." }
                 @if let Some(rules) = rules { (rules) }
                 p id="cookies" role="alert" data-blocked=(COOKIES_BLOCKED) hidden {}
                 form.open id="join" method="post" action=(paths::join(room)) {
@@ -82,12 +86,8 @@ pub(crate) fn page(door: &Door<'_>) -> Markup {
                     }
                     button { "Join" }
                 }
-                @if let Some(own) = own { p.here { (rooms::here_as(own)) } }
                 @if let Some(seen) = seen { (self::seen(seen, *me)) }
-                p.foot {
-                    "There are other " a href=(paths::ROOMS) { "rooms" } ", and an "
-                    a href=(paths::API) { "API" } " for programs."
-                }
+                p.foot { "From a terminal or a program: the " a href=(paths::API) { "API" } "." }
             }
             script src=(href("door.js")) {}
         },
@@ -142,7 +142,7 @@ fn known(name: &Name, problem: Option<&str>) -> Markup {
 fn seen(seen: &Seen, me: Option<Me<'_>>) -> Markup {
     let Seen { people, messages, others, now } = seen;
     html! {
-        section {
+        section.people {
             h2 { @if people.count == 0 { "Nobody is here right now" } @else { (people.count) " here" } }
             @if people.count > 0 { (self::people(people)) }
         }
@@ -155,7 +155,7 @@ fn seen(seen: &Seen, me: Option<Me<'_>>) -> Markup {
             }
         }
         @if !others.is_empty() {
-            section {
+            section.others {
                 h2 { "Other rooms" }
                 (rooms::rows(others, me, *now))
                 p { a href=(paths::ROOMS) { "All rooms" } }
@@ -167,7 +167,7 @@ fn seen(seen: &Seen, me: Option<Me<'_>>) -> Markup {
 fn people(people: &People) -> Markup {
     let named = &people.names[..people.names.len().min(MAX_NAMED)];
     html! {
-        ul.people translate="no" {
+        ul translate="no" {
             @for Person { name, away } in named {
                 li data-hue=(tile::hue(name)) data-initial=(tile::initial(name)) {
                     bdi { (name) } (mark::of(name))

@@ -26,8 +26,8 @@ pub(crate) fn page(own: &Own<'_>, back: &str) -> Markup {
         "A message",
         false,
         &html! {
+            (layout::bar(&html! { "A message" }, &html! {}))
             main.narrow {
-                h1 { "A message" }
                 (message::fragment(own.message))
                 (forms(own))
                 @if !own.remove && !own.edit {
@@ -47,8 +47,8 @@ pub(crate) fn list(all: &[Own<'_>], back: &str) -> Markup {
         "Your messages",
         false,
         &html! {
+            (layout::bar(&html! { "Your messages" }, &html! {}))
             main.narrow {
-                h1 { "Your messages" }
                 @if all.is_empty() { p { "This tab has sent nothing that is still there." } }
                 @for own in all {
                     (message::fragment(own.message))

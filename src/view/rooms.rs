@@ -63,16 +63,13 @@ pub(crate) fn page(list: &List<'_>) -> Markup {
         "Rooms",
         false,
         &html! {
+            (layout::bar(&html! { "Rooms" }, &html! { a href=(paths::API) { "API" } }))
             main.narrow.wide {
-                h1 { "Rooms" }
                 (open_form(list))
-                section.list-of-rooms {
-                    header.bar {
-                        h2 { @if part.is_empty() { "Open now" } @else { "Found" } }
-                        (find_form(entered))
-                    }
+                section {
+                    (find_form(entered))
                     @if let Some(Me { name, .. }) = me && !rooms.is_empty() {
-                        p.me translate="no" { "You join as " strong { (name) } (mark::of(name)) }
+                        p.me { "One click joins you as " strong translate="no" { (name) (mark::of(name)) } }
                     }
                     @if rooms.is_empty() { (none(entered, part)) }
                     (rows(rooms, *me, *now))
@@ -84,7 +81,6 @@ pub(crate) fn page(list: &List<'_>) -> Markup {
                         p { a href=(paths::ROOMS) { "All rooms" } }
                     }
                 }
-                p.foot { "From a terminal or a program: the " a href=(paths::API) { "API" } "." }
             }
         },
     )

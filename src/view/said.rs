@@ -13,7 +13,7 @@ use crate::message::Message;
 const RUN_PAUSE: Duration = Duration::from_mins(5);
 
 /// The lines, oldest first: each the fragment that it is everywhere, but for its time, which is told as
-/// people say it.
+/// people say it, and the colon, which only those see who read without styles.
 pub(super) fn lines(messages: &[Message], now: Timestamp) -> Markup {
     html! {
         @for (place, message) in messages.iter().enumerate() {
@@ -27,11 +27,12 @@ fn line(message: &Message, before: Option<&Message>, now: Timestamp) -> Markup {
     // No text opens a tag: the first class is the fragment's own, and the last time.
     let speaks_on = before.is_some_and(|before| {
         before.name == message.name
-            && message.sent_at.duration_since(before.sent_at).unsigned_abs() <= RUN_PAUSE
+            && message.sent_at.duration_since(before.sent_at).unsigned_abs() < RUN_PAUSE
     });
     if speaks_on {
         line = line.replacen("class=\"message\"", "class=\"message run\"", 1);
     }
+    line = line.replacen(":</strong>", "<i>:</i></strong>", 1);
     if let Some(start) = line.rfind("<time ")
         && let Some(length) = line[start..].find("</time>")
     {
@@ -59,7 +60,7 @@ mod tests {
         };
         let messages = [
             said(1, "ann", "class=\"message\" <time x</time>", 0),
-            said(2, "ann", "and", 300),
+            said(2, "ann", "and", 299),
             said(3, "ann", "later", 601),
             said(4, "bob", "me", 602),
         ];
@@ -68,9 +69,16 @@ mod tests {
             shown.match_indices("class=\"message").map(|(at, _)| &shown[at + 7..at + 18]).collect();
         assert_eq!(classes.iter().filter(|class| class.starts_with("message run")).count(), 1);
         assert!(shown.contains("id=\"m2\" data-key=\"e-2\" class=\"message run\""), "{shown}");
-        assert!(shown.contains("class=&quot;message&quot; &lt;time x&lt;/time&gt;</span>"), "{shown}");
-        let times: Vec<_> =
-            shown.split("UTC\">").skip(1).map(|rest| rest.split("</time>").next().unwrap()).collect();
+        assert!(
+            shown.contains("class=&quot;message&quot; &lt;time x&lt;/time&gt;</span>"),
+            "{shown}"
+        );
+        assert!(shown.contains("<strong>bob<i>:</i></strong> <span>me</span>"), "{shown}");
+        let times: Vec<_> = shown
+            .split("UTC\">")
+            .skip(1)
+            .map(|rest| rest.split("</time>").next().unwrap())
+            .collect();
         assert_eq!(times, ["20 min ago", "15 min ago", "9 min ago", "9 min ago"]);
     }
 }

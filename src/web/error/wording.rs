@@ -97,16 +97,14 @@ pub(in crate::web) fn present(
         (Wording::Json, Some(request)) => {
             Json(json!({ "error": sentence, "request": request })).into_response()
         }
-        (Wording::Html, request) => {
-            view::error::page(&Problem {
-                title: error.title(),
-                sentence: &error.in_full(),
-                back,
-                not_found: matches!(error, Error::NotFound),
-                request: request.as_deref(),
-            })
-            .into_response()
-        }
+        (Wording::Html, request) => view::error::page(&Problem {
+            title: error.title(),
+            sentence: &error.in_full(),
+            back,
+            not_found: matches!(error, Error::NotFound),
+            request: request.as_deref(),
+        })
+        .into_response(),
     };
     let (described, body) = body.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);

@@ -201,13 +201,9 @@ mod tests {
 
     #[test]
     fn what_is_looked_for_is_written_as_rooms_names_are() {
-        for (q, part) in [
-            ("", ""),
-            (" #Tea Kitchen ", "tea-kitchen"),
-            ("kit", "kit"),
-            ("##", ""),
-            ("É", "é"),
-        ] {
+        for (q, part) in
+            [("", ""), (" #Tea Kitchen ", "tea-kitchen"), ("kit", "kit"), ("##", ""), ("É", "é")]
+        {
             assert_eq!(part_of_name(q), part, "{q:?}");
         }
     }
