@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_line_is_the_fragment_with_its_time_in_words_and_who_speaks_on_is_told_apart() {
-        let at = |second| Timestamp::from_second(1_795_493_707 + second).unwrap();
+        let at = |second: i64| Timestamp::from_second(1_795_493_707 + second).unwrap();
         let said = |seq: u64, name: &str, text: &str, second| Message {
             id: format!("e-{seq}").parse().unwrap(),
             room: RoomName::parse("lobby").unwrap(),
