@@ -18,7 +18,7 @@ async fn enters_by_a_link(
     let ann = chromium.open().await;
     ann.goto(&app.url("/rooms")).await;
     ann.element("#room").await.send_keys("attic").await.unwrap();
-    ann.element("#private option[value='yes']").await.click().await.unwrap();
+    ann.element("#private").await.click().await.unwrap();
     ann.element("main form button").await.click().await.unwrap();
     let hosts = ann.element(".invite").await.text().await.unwrap();
     assert!(hosts.starts_with(&app.url("/rooms/attic?key=attic.host.")), "{hosts}");
