@@ -29,6 +29,8 @@ const FILES: &[(&str, &str, &str)] = &[
     ("fold.js", "static/fold.js", "text/javascript; charset=utf-8"),
     ("draft.js", "static/draft.js", "text/javascript; charset=utf-8"),
     ("bar.js", "static/bar.js", "text/javascript; charset=utf-8"),
+    ("unread.js", "static/unread.js", "text/javascript; charset=utf-8"),
+    ("notify.js", "static/notify.js", "text/javascript; charset=utf-8"),
     ("app.js", "static/app.js", "text/javascript; charset=utf-8"),
     ("favicon.svg", "static/favicon.svg", "image/svg+xml"),
 ];

@@ -33,6 +33,7 @@ static SCRIPTS: LazyLock<Markup> = LazyLock::new(|| {
         script src=(href("swap.js")) {}
         script src=(href("stream.js")) {}
         script src=(href("app.js")) {}
+        script src=(href("notify.js")) {}
         script src=(href("fold.js")) {}
         script src=(href("bar.js")) {}
         script src=(href("keys.js")) {}
@@ -107,7 +108,10 @@ pub(crate) fn page(title: &str, scripted: bool, body: &Markup) -> Markup {
             head {
                 (*HEAD)
                 title { (title) }
-                @if scripted { script src=(href("list.js")) {} }
+                @if scripted {
+                    script src=(href("list.js")) {}
+                    script src=(href("unread.js")) {}
+                }
             }
             body {
                 (body)

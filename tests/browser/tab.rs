@@ -221,9 +221,14 @@ impl Tab {
             .await;
     }
 
+    /// What DevTools know it by.
+    pub fn id(&self) -> String {
+        self.window.to_string()
+    }
+
     /// Closes it without turning to it.
     pub async fn close_unseen(self) {
-        let id = json!({ "targetId": self.window.to_string() });
+        let id = json!({ "targetId": self.id() });
         let cdp = self.driver.cdp();
         cdp.send_raw("Target.closeTarget", id).await.expect("it closes");
     }
