@@ -90,6 +90,7 @@ pub(crate) fn page(door: &Door<'_>) -> Markup {
                 p.foot { "From a terminal or a program: the " a href=(paths::API) { "API" } "." }
             }
             script src=(href("door.js")) {}
+            @if seen.is_some_and(|seen| !seen.messages.is_empty()) { (layout::fresh()) }
         },
     )
 }

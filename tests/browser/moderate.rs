@@ -148,6 +148,7 @@ async fn without_scripts_one_moderates_by_the_header_and_the_others_document_goe
     let form = bob.frame(FORM);
     form.send_by_button("quicksilver").await;
     ann.frame(LIVE).shows(&["quicksilver"]).await;
+    ann.open("#menu").await;
     ann.element("header a[href$='/moderate']").await.click().await.unwrap();
     ann.element(".acts button.danger").await.click().await.unwrap();
     ann.until("document.querySelector('.message[data-removed]:target') != null").await;

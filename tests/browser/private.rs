@@ -25,6 +25,7 @@ async fn enters_by_a_link(
     ann.element("main form button").await.click().await.unwrap();
     ann.join_here("ann").await;
 
+    ann.open("#menu").await;
     ann.element("a[href$='/moderate']").await.click().await.unwrap();
     ann.element("#links summary").await.click().await.unwrap();
     ann.element("#links form.fields button").await.click().await.unwrap();

@@ -112,6 +112,21 @@ async fn joins_from_one_address_are_limited_and_the_name_stays_in_the_form() {
 }
 
 #[tokio::test]
+async fn a_page_that_refuses_what_is_too_much_says_when_to_come_back() {
+    let app = TestApp::start();
+    let enter = || client().post(app.url("/rooms/den/enter")).form(&[("key", "x")]).send();
+    for _ in 0..10 {
+        assert_eq!(enter().await.unwrap().status(), 404);
+    }
+    let answer = enter().await.unwrap();
+    let seconds = wait(&answer, StatusCode::TOO_MANY_REQUESTS);
+    let page = answer.text().await.unwrap();
+    let told =
+        format!("<p>That was too much in a minute. You can try again in {seconds} seconds.</p>");
+    assert!(page.contains(&told), "{told}: {page}");
+}
+
+#[tokio::test]
 async fn streams_from_one_address_are_limited_and_places_come_back() {
     let app = TestApp::with(&[&PROXY[..], &["--address-streams", "2"]].concat());
     let one = Events::from(from("203.0.113.7", events(&app, "lobby"))).await;

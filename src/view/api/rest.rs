@@ -97,7 +97,7 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                     "for who has a link, and the answer has its host\u{2019}s."
                 }
                 dt { (url("GET", "/rooms/{room}")) }
-                dd { "The join form; with " (name("key")) " a button to enter by that link." }
+                dd { "The join form, and of an open room who is there and what was said last; with " (name("key")) " a button to enter by that link." }
                 dt { (url("GET", "/rooms/{room}/join")) }
                 dd { "To the join form." }
                 dt { (url("POST", "/rooms/{room}/join")) }
