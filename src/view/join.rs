@@ -69,10 +69,8 @@ pub(crate) fn page(door: &Door<'_>) -> Markup {
         &format!("Join #{room}"),
         false,
         &html! {
-            (layout::bar(
-                &html! { span translate="no" { "#" (room) } },
-                &html! { a href=(paths::ROOMS) { "Rooms" } },
-            ))
+            // Nothing to follow stands before the form: text browsers begin at the first of these.
+            (layout::bar(&html! { span translate="no" { "#" (room) } }, &html! {}))
             main.narrow.door {
                 @if let Some(own) = own { p.ways { (rooms::here_as(own)) } }
                 p.what { "A room to talk in: what you send appears at once for everyone here." }
@@ -87,7 +85,10 @@ pub(crate) fn page(door: &Door<'_>) -> Markup {
                     button { "Join" }
                 }
                 @if let Some(seen) = seen { (self::seen(seen, *me)) }
-                p.foot { "From a terminal or a program: the " a href=(paths::API) { "API" } "." }
+                p.foot {
+                    a href=(paths::ROOMS) { "All rooms" } " · "
+                    a href=(paths::API) { "API for programs" }
+                }
             }
             script src=(href("door.js")) {}
             @if seen.is_some_and(|seen| !seen.messages.is_empty()) { (layout::fresh()) }
@@ -159,7 +160,6 @@ fn seen(seen: &Seen, me: Option<Me<'_>>) -> Markup {
             section.others {
                 h2 { "Other rooms" }
                 (rooms::rows(others, me, *now))
-                p { a href=(paths::ROOMS) { "All rooms" } }
             }
         }
     }

@@ -200,7 +200,7 @@ async fn a_room_locked_while_a_page_is_open_is_told_beside_the_field_and_the_dra
     ann.until("document.getElementById('again').hidden").await;
     assert_eq!((ann.draft().await, ann.focus().await), ("mine".into(), "text".into()));
     let described =
-        "document.getElementById('text').getAttribute('aria-describedby') === 'send-note'
+        "document.getElementById('text').getAttribute('aria-describedby') === 'send-note send-left'
         && document.getElementById('text').getAttribute('aria-invalid') === 'true'";
     assert!(ann.eval::<bool>(described).await);
     // Loaded anew it says so before anybody tries, and the draft is there all the same.
