@@ -8,6 +8,7 @@
     // By what the server says, and never by what is shown: a translation changes that.
     const name = ({ dataset }) => `${dataset.name}\n${dataset.mark ?? ''}`
     const isOwn = (line) => name(line) === name(document.querySelector('main'))
+    const stamp = (line) => line.querySelector('time a') ?? line.querySelector('time')
     const sent = (line) => new Date(line.querySelector('time').dateTime)
     const beside = (line, to) => {
         do line = line[to]
@@ -32,7 +33,7 @@
         line.classList.toggle('run', run)
         // An older one has its day with it, and what follows on it has that from there.
         const short = run || line.dataset.day === calendar.format(new Date())
-        line.querySelector('time').textContent = (short ? clock : dated).format(sent(line))
+        stamp(line).textContent = (short ? clock : dated).format(sent(line))
         const mark = line.previousElementSibling
         if (sameDay && mark?.matches('.day')) mark.remove()
         if (sameDay || mark?.matches('.day')) return
@@ -73,6 +74,8 @@
             if (!line.nextSibling && !$('outbox')) continue // It may be parsed by half.
             line.dataset.day = calendar.format(sent(line))
             line.setAttribute('role', 'article')
+            // Out of the keyboard's way, which would have to pass fifty of them: a search leads there, too.
+            stamp(line).tabIndex = -1
             line.querySelector('time').title = full.format(sent(line))
             // The colon is for who reads the list without styles, and so without this.
             const strong = Object.assign(line.querySelector('strong'), { translate: false })

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use crate::{
+    browser::Browser,
     chromium::Chromium,
+    engine::Engine,
     post,
     proxy::{Proxy, Streams},
     support::{Server, TestApp, until},
@@ -16,9 +18,8 @@ async fn marked(tab: &Tab, class: &str) -> Vec<String> {
     tab.eval(&format!("{all}.map(({{ textContent }}) => textContent)")).await
 }
 
-#[tokio::test]
-async fn a_text_that_names_somebody_is_marked_for_them_and_for_nobody_else() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn a_text_that_names_somebody_is_marked_for_them_and_for_nobody_else(engine: Engine) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     let texts = [
         "hi @ann!",
@@ -34,8 +35,8 @@ async fn a_text_that_names_somebody_is_marked_for_them_and_for_nobody_else() {
     for text in texts {
         post(&app, "eve", text).await;
     }
-    let ann = chromium.join(&app.url(""), "ann").await;
-    let zoe = chromium.join(&app.url(""), "Zoë K.").await;
+    let ann = browser.join(&app.url(""), "ann").await;
+    let zoe = browser.join(&app.url(""), "Zoë K.").await;
     ann.say("@ann is me").await;
     for tab in [&ann, &zoe] {
         tab.until("document.querySelectorAll('#messages > .message[data-day]').length === 10")
@@ -45,22 +46,21 @@ async fn a_text_that_names_somebody_is_marked_for_them_and_for_nobody_else() {
     assert_eq!(marked(&zoe, "mention").await, [texts[8]]);
     let heard: String = ann.eval("document.getElementById('m1').innerText").await;
     assert!(heard.contains("(mentions you)"), "{heard}");
-    assert_eq!(chromium.complaints().await, <[String; 0]>::default());
+    assert_eq!(browser.complaints().await, <[String; 0]>::default());
 }
 
-#[tokio::test]
-async fn a_line_stands_where_one_left_off_and_the_title_counts_what_names_one() {
-    let Some(mut chromium) = Chromium::with_one_window().await else { return };
+pub async fn a_line_stands_where_one_left_off_and_the_title_counts_what_names_one(engine: Engine) {
+    let Some(mut browser) = Browser::with_one_window(engine).await else { return };
     let app = TestApp::start();
-    let ann = chromium.join(&app.url(""), "ann").await;
+    let ann = browser.join(&app.url(""), "ann").await;
     ann.say("before").await;
     ann.caught_up().await;
-    chromium.hide(&ann).await;
+    browser.hide(&ann).await;
     let lines = "x\n".repeat(40);
     for text in ["first", &format!("{lines}@ann"), &lines, &lines] {
         post(&app, "bob", text).await;
     }
-    chromium.show(&ann).await;
+    browser.show(&ann).await;
     ann.caught_up().await;
     ann.until("document.title === '(4, @1) #lobby'").await;
     assert_eq!(marked(&ann, "unread").await, ["first"]);

@@ -1,5 +1,8 @@
 //! Pages, files and their headers.
 
+use std::io::Write as _;
+
+use flate2::{Compression, write::GzEncoder};
 use reqwest::{Method, header};
 
 use crate::{
@@ -167,6 +170,10 @@ async fn every_file_that_a_page_names_is_there_for_good_and_compressed() {
     let page = tab.page().await;
     let files: Vec<_> = page.split('"').filter(|part| part.starts_with("/static/")).collect();
     assert!(files.len() >= 5, "{files:?}");
+    // What a page weighs beside its messages, as a proxy in front compresses it.
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(page.as_bytes()).unwrap();
+    let mut weight = packed.finish().unwrap().len();
     for file in files {
         let ask = async |encoding: &str| {
             let request = client().get(app.url(file)).header(header::ACCEPT_ENCODING, encoding);
@@ -187,7 +194,9 @@ async fn every_file_that_a_page_names_is_there_for_good_and_compressed() {
         assert!(by_brotli <= by_gzip && by_gzip < length, "{file}");
         let (refused, _) = ask("br;q=0").await;
         assert_eq!(refused, None);
+        weight += by_brotli;
     }
+    assert!(weight <= 45 * 1024, "{weight} bytes");
     let old = client().get(app.url("/static/app.0000000000000000.css")).send().await.unwrap();
     assert_eq!(old.status(), 404);
     assert!(!page.contains("<script>") && !page.contains("onclick"), "nothing inline");
