@@ -87,7 +87,7 @@ pub(crate) fn page(door: &Door<'_>) -> Markup {
                 @if let Some(seen) = seen { (self::seen(seen, *me)) }
                 p.foot {
                     a href=(paths::ROOMS) { "All rooms" } " · "
-                    a href=(paths::API) { "API for programs" }
+                    a href=(paths::API) { "API" } " for programs"
                 }
             }
             script src=(href("door.js")) {}

@@ -33,11 +33,10 @@ fn line(message: &Message, before: Option<&Message>, now: Timestamp) -> Markup {
         line = line.replacen("class=\"message\"", "class=\"message run\"", 1);
     }
     line = line.replacen(":</strong>", "<i>:</i></strong>", 1);
-    if let Some(start) = line.rfind("<time ")
-        && let Some(length) = line[start..].find("</time>")
-    {
-        let end = start + length + "</time>".len();
-        line.replace_range(start..end, &when::time(message.sent_at, now).0);
+    if let Some(start) = line.rfind("<time ") {
+        let whole = when::whole(message.sent_at);
+        let time = line.split_off(start).replacen(&whole, &when::ago(message.sent_at, now), 1);
+        line += &time.replacen("<time ", &format!("<time title=\"{whole}\" "), 1);
     }
     PreEscaped(line)
 }
@@ -75,10 +74,13 @@ mod tests {
         );
         assert!(shown.contains("<strong>bob<i>:</i></strong> <span>me</span>"), "{shown}");
         let times: Vec<_> = shown
-            .split("UTC\">")
-            .skip(1)
-            .map(|rest| rest.split("</time>").next().unwrap())
+            .split("</a></time>")
+            .filter_map(|part| Some(part.rsplit_once("\">")?.1))
+            .filter(|time| time.ends_with("ago"))
             .collect();
+        let first = "<time title=\"2026-11-24 04:15 UTC\" datetime=\"2026-11-24T04:15:07.000Z\">\
+                     <a href=\"/rooms/lobby/messages/e-1\">20 min ago</a></time>";
+        assert!(shown.contains(first), "{shown}");
         assert_eq!(times, ["20 min ago", "15 min ago", "9 min ago", "9 min ago"]);
     }
 }
