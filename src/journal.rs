@@ -16,6 +16,7 @@
 
 mod change;
 mod copy;
+mod find;
 mod followers;
 mod holds;
 mod rulebook;

@@ -13,9 +13,14 @@ pub(crate) mod own;
 pub(crate) mod presence;
 pub(crate) mod room;
 pub(crate) mod rooms;
+<<<<<<< HEAD
 pub(crate) mod search;
+=======
+mod said;
+>>>>>>> h-door
 mod text;
 mod tile;
+pub(crate) mod when;
 
 use crate::{
     assets,

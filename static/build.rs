@@ -52,7 +52,7 @@ fn main() {
         };
         let bytes = fs::read(&path).unwrap_or_else(|why| fail(&path, &why));
         let bytes =
-            if place.starts_with("static/") { without_comments(name, bytes) } else { bytes };
+            if place.starts_with("static/") { without_comments(media_type, bytes) } else { bytes };
         code.push_str(&embed(&out, name, media_type, &bytes));
     }
     code.push_str("];\n");
@@ -60,13 +60,13 @@ fn main() {
 }
 
 /// A file of ours as a browser needs it: comments are for who reads the source, and a fifth of it.
-fn without_comments(name: &str, bytes: Vec<u8>) -> Vec<u8> {
+fn without_comments(media_type: &str, bytes: Vec<u8>) -> Vec<u8> {
     let Ok(text) = std::str::from_utf8(&bytes) else { return bytes };
-    if name.ends_with(".js") {
+    if media_type.starts_with("text/javascript") {
         // Those that have their line for themselves.
         let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         lines.flat_map(|line| [line, "\n"]).collect::<String>().into_bytes()
-    } else if name.ends_with(".css") {
+    } else if media_type.starts_with("text/css") {
         let mut pieces = text.split("/*");
         let first = pieces.next().unwrap_or_default();
         let rest =

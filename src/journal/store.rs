@@ -7,6 +7,7 @@ mod age;
 mod change;
 mod check;
 mod digest;
+mod find;
 mod fingerprint;
 mod forget;
 mod found;

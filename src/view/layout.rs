@@ -88,6 +88,16 @@ pub(crate) fn fresh() -> Markup {
     html! { script src=(href("fresh.js")) {} }
 }
 
+/// The bar at the top of a page that is no room's: what the page is, and where one can go from it.
+pub(super) fn bar(title: &Markup, ways: &Markup) -> Markup {
+    html! {
+        header.top {
+            h1 { (title) }
+            @if !ways.0.is_empty() { nav aria-label="Pages" { (ways) } }
+        }
+    }
+}
+
 /// A whole page. `scripted` pages load htmx and our script; the others are complete without.
 #[must_use]
 pub(crate) fn page(title: &str, scripted: bool, body: &Markup) -> Markup {

@@ -38,6 +38,7 @@ pub(crate) fn page(own: &Own<'_>, context: Option<&Context<'_>>, back: &str) -> 
         &format!("A message in #{}", own.message.room),
         false,
         &html! {
+<<<<<<< HEAD
             main.narrow.wide {
                 h1 { "A message in " a href=(back) translate="no" { "#" (own.message.room) } }
                 @if let Some(context) = context {
@@ -57,6 +58,12 @@ pub(crate) fn page(own: &Own<'_>, context: Option<&Context<'_>>, back: &str) -> 
                         p.older { a href=(place(newest)) { "Newer messages" } }
                     }
                 }
+=======
+            (layout::bar(&html! { "A message" }, &html! {}))
+            main.narrow {
+                (message::fragment(own.message))
+                (forms(own))
+>>>>>>> h-door
                 @if !own.remove && !own.edit {
                     p { "Only the tab that sent a message can change it." }
                 }
@@ -79,8 +86,8 @@ pub(crate) fn list(all: &[Own<'_>], back: &str) -> Markup {
         "Your messages",
         false,
         &html! {
+            (layout::bar(&html! { "Your messages" }, &html! {}))
             main.narrow {
-                h1 { "Your messages" }
                 @if all.is_empty() { p { "This tab has sent nothing that is still there." } }
                 @for own in all {
                     (message::fragment(own.message))

@@ -30,7 +30,7 @@ fn table() -> Vec<Entry> {
     const STREAM: &[&str] = &["after", "lastEventId", "last", "format"];
     vec![
         page("/", get(rooms::lobby)),
-        everybody("/rooms", get(rooms::list).post(rooms::open)).on_get(&["format"]),
+        everybody("/rooms", get(rooms::list).post(rooms::open)).on_get(&["format", "q"]),
         page("/rooms/{room}", get(join::show)).on_get(&["key"]),
         page("/rooms/{room}/enter", get(join::form).post(enter::create)),
         everybody("/rooms/{room}/moderate", get(moderate::show)).on_get(&["before"]),

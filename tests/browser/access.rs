@@ -1,5 +1,6 @@
 //! For everybody: by keyboard, by ear, and by whatever axe-core knows of the rules (WCAG 2.2 AA).
 
+mod door;
 mod moderated;
 
 use std::{fs, path::Path, process::Command, sync::OnceLock};
