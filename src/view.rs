@@ -13,11 +13,8 @@ pub(crate) mod own;
 pub(crate) mod presence;
 pub(crate) mod room;
 pub(crate) mod rooms;
-<<<<<<< HEAD
-pub(crate) mod search;
-=======
 mod said;
->>>>>>> h-door
+pub(crate) mod search;
 mod text;
 mod tile;
 pub(crate) mod when;
