@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::{Method, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     client::{Message, client, send, unescape},
@@ -31,7 +31,7 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
     let lines = lines(&documentation(&app).await);
     let [
         form,
-        json,
+        object_line,
         plain,
         log,
         objects,
@@ -42,6 +42,9 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
         people,
         rooms,
         found,
+        words,
+        words_before,
+        words_anywhere,
         removal,
         edit,
         moderated,
@@ -51,7 +54,7 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
         panic!("{lines:?}")
     };
     let read = |line| -> Message { serde_json::from_str(&shell.run(line)).unwrap() };
-    let sent = [read(form), read(json), read(json), read(plain)];
+    let sent = [read(form), read(object_line), read(object_line), read(plain)];
     let said = sent.each_ref().map(|it| (it.seq, it.name.as_str(), it.text.as_str()));
     assert_eq!(said[..3], [(3, "ann", "R&D: 1+1 = 2"), (4, "ann", "hi"), (4, "ann", "hi")]);
     assert_eq!((said[3].0, said[3].1), (5, "clock"));
@@ -92,6 +95,13 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
     let at = send(&app, "lobby", "bob", "the last").await.sent_at;
     let listed = format!("[{{\"room\":\"lobby\",\"here\":0,\"last_sent_at\":\"{at}\"}}]\n");
     assert_eq!((shell.run(rooms), shell.run(found)), (listed.clone(), listed));
+    let found: Value = serde_json::from_str(&shell.run(words)).unwrap();
+    let hit = &found["messages"][0];
+    assert_eq!((&hit["text"], &hit["marks"]), (&"R&D: 1+1 = 2".into(), &json!([[0, 1]])));
+    for line in [words_before, words_anywhere] {
+        let nothing: Value = serde_json::from_str(&shell.run(line)).unwrap();
+        assert_eq!(nothing["messages"], json!([]), "{line}");
+    }
     for (line, change, text) in [(removal, "removed", ""), (edit, "edited", "hello")] {
         let left: Value = serde_json::from_str(&shell.run(line)).unwrap();
         assert_eq!((&left[change], &left["text"]), (&true.into(), &text.into()), "{line}");
@@ -117,7 +127,7 @@ async fn each_url_of_the_api_page_answers_to_the_methods_that_stand_there_and_to
         let path = rest.split_once("</code>").unwrap().0;
         documented.entry(path.to_owned()).or_default().insert(method.to_owned());
     }
-    assert_eq!(documented.len(), 38);
+    assert_eq!(documented.len(), 40);
     let sent = send(&app, "lobby", "ann", "hi").await;
     for (path, methods) in documented {
         let path = path.replace("{room}", "lobby").replace("{tab}", "1").replace("{file}", "x");
