@@ -18,6 +18,7 @@ mod change;
 mod copy;
 mod followers;
 mod holds;
+mod numbers;
 mod rulebook;
 mod rules;
 mod sequencer;

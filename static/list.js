@@ -109,6 +109,7 @@
         const end = all.length ? seq(all.at(-1)) : 0
         const foreign = all.length && !(end >= seen) // Another journal counts anew.
         if (foreign || (!document.hidden && !behind && atEnd())) seen = end
+        $('messages').dataset.seen = seen ?? 0 // For `rooms.js`.
         const number = unread(all).length
         put(document.querySelector('title'), number ? `(${number}) ${title}` : title)
         $('newest').hidden = !number

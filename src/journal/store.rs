@@ -16,6 +16,7 @@ mod log;
 mod migrate;
 #[cfg(feature = "nats")]
 mod node;
+mod numbers;
 mod open;
 mod read;
 mod rooms;

@@ -37,6 +37,7 @@ mod presence;
 mod private;
 mod removal;
 mod room;
+mod rooms;
 mod scroll;
 mod state;
 mod stream;

@@ -120,6 +120,9 @@
 //! | 29 | who moderates is above the operator's word | `the_operators_bans_bind_who_moderates_and_nobody_else_lifts_them` |
 //! | 29 | a rule makes the data look damaged | `data_whose_newest_place_is_a_rules_is_copied_and_opened` |
 //! | 29 | rules are lost with the stream that carried them | `where_the_stream_is_made_anew_the_rules_are_put_there_again` |
+//! | 30 | what is unread elsewhere is counted twice, or not at all, where a stream begins | `in_every_order_the_last_number_of_another_room_is_what_is_unread_and_no_message_is_missed` |
+//! | 30 | a busy room floods those who read another | `a_busy_room_is_told_of_now_and_then_and_no_more_once_it_has_a_hundred` |
+//! | 30 | a private room's numbers are told to who has no link, or has it no more | `a_private_room_stands_on_the_list_until_its_link_is_taken_back` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
@@ -166,6 +169,7 @@ mod readme;
 mod removal;
 mod representations;
 mod requests;
+mod rooms_unread;
 mod rules;
 mod send;
 mod server;

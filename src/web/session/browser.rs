@@ -91,7 +91,7 @@ impl Browser {
     }
 
     /// The ids of its tabs in a room.
-    pub(super) fn tabs_in(&self, room: &RoomName) -> impl Iterator<Item = &str> {
+    pub(in crate::web) fn tabs_in(&self, room: &RoomName) -> impl Iterator<Item = &str> {
         self.tabs.iter().filter(move |(its, _)| its == room).map(|(_, id)| id.as_str())
     }
 
