@@ -114,3 +114,72 @@ impl Rooms {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use tokio_stream::Stream as _;
+
+    use super::{super::model, *};
+    use crate::{
+        delivery::{
+            frame::Representation,
+            model::{Tasks, frame},
+            stream::LiveStream,
+        },
+        message::{Draft, Key, Name, Text},
+        rooms::{Cursor, Listen},
+        sink::Framing,
+    };
+
+    /// What a stream says now.
+    fn said(stream: &mut LiveStream) -> String {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut all = Vec::new();
+        while let Poll::Ready(Some(piece)) = Pin::new(&mut *stream).poll_next(&mut context) {
+            all.extend(piece.into_framed(Framing::Bare));
+        }
+        String::from_utf8(all).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_on_disk_and_not_published_yet_is_counted_once() {
+        let (home, tasks) = (tempfile::tempdir().unwrap(), Tasks::default());
+        let rooms = model::rooms(home.path(), &tasks);
+        let (lobby, attic) = (RoomName::stored("lobby"), RoomName::stored("attic"));
+        let caller = Caller::default();
+        for text in ["one", "two"] {
+            let draft = Draft {
+                room: attic.clone(),
+                name: Name::parse("ann").unwrap(),
+                text: Text::parse(text).unwrap(),
+                key: Key::fresh(),
+                author: None,
+            };
+            assert!(rooms.send_as(&caller, None, draft).await.is_ok());
+        }
+        let open = async |seen: u64| {
+            let other = Other { seen: Some(Seq::new(seen)), ..Other::fresh(attic.clone()) };
+            let (cursor, representation) = (Cursor::Now, Representation::Text);
+            let listen = Listen { cursor, representation, others: vec![other] };
+            rooms.listen(&caller, &lobby, listen).await.unwrap()
+        };
+        // Who was shown both, who was shown one, and who was shown none.
+        let mut streams = [open(2).await, open(1).await, open(0).await];
+        for stream in &mut streams {
+            assert_eq!(said(stream), "--- 0 unread in #attic\n", "nothing is published yet");
+        }
+        for seq in 1..=2 {
+            rooms.hub().publish(&attic, frame(seq));
+        }
+        rooms.hub().tell_watchers();
+        let said_then = streams.each_mut().map(said);
+        assert_eq!(said_then, ["", "--- 1 unread in #attic\n", "--- 2 unread in #attic\n"]);
+        // One that opens now says the same.
+        assert_eq!(said(&mut open(1).await), "--- 1 unread in #attic\n");
+    }
+}

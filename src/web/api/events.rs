@@ -15,8 +15,9 @@ use super::super::{
     error::Error,
     extract::{Params, Room},
     fields::{Fields, Noun, REPEATED},
+    listed::Listed,
     negotiate,
-    session::{Browser, Seen, seen::MAX_ROOMS},
+    session::seen::MAX_ROOMS,
     state::AppState,
 };
 use crate::{
@@ -112,7 +113,7 @@ pub(crate) async fn of_tab(
     let representation = listen.representation;
     let rooms = rooms_in(raw.as_deref())?;
     if !rooms.is_empty() && representation != Representation::Html {
-        let mut known = others(&state, &headers, &tab.room);
+        let mut known = Listed::of(&state, &headers, &tab.room).others;
         let rooms = rooms.into_iter().filter(|room| *room != tab.room);
         let other = |room| match known.iter().position(|other| other.room == room) {
             Some(at) => known.swap_remove(at),
@@ -122,28 +123,6 @@ pub(crate) async fn of_tab(
     }
     let stream = state.rooms.listen_as(&caller, &tab, listen).await?;
     Ok(answer(representation, stream, &state))
-}
-
-/// The rooms on a browser's list, but the one that is shown.
-pub(in crate::web) fn others(
-    state: &AppState,
-    headers: &HeaderMap,
-    shown: &RoomName,
-) -> Vec<Other> {
-    let seen = Seen::of(headers, &state.secret, state.rooms.journal().epoch());
-    let browser = Browser::of(headers, &state.secret);
-    let tabs = |room: &RoomName| match &browser {
-        Some(browser) => browser.tabs_in(room).map(ToOwned::to_owned).collect(),
-        None => Vec::new(),
-    };
-    let others = seen.rooms().iter().filter(|known| known.room != *shown);
-    let others = others.map(|known| Other {
-        room: known.room.clone(),
-        seen: Some(known.upto),
-        pass: known.pass.clone(),
-        tabs: tabs(&known.room),
-    });
-    others.collect()
 }
 
 impl StreamQuery {

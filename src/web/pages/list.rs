@@ -11,10 +11,10 @@ use axum::{
 
 use super::{
     super::{
-        api::events,
         error::{Error, invalid},
         extract::OverTls,
         form::PageForm,
+        listed::Listed,
         session::Seen,
         state::AppState,
     },
@@ -32,12 +32,10 @@ use crate::{
 pub(super) async fn entries(
     state: &AppState,
     caller: &Caller,
-    headers: &HeaderMap,
+    Listed { seen, others }: &Listed,
     tab: &Tab,
 ) -> Result<Vec<Entry>, Error> {
-    let seen = Seen::of(headers, &state.secret, state.rooms.journal().epoch());
-    let others = events::others(state, headers, &tab.room);
-    let unread = state.rooms.unread(caller, &others).await?;
+    let unread = state.rooms.unread(caller, others).await?;
     let is_pinned =
         |room: &RoomName| seen.rooms().iter().any(|known| known.room == *room && known.is_pinned);
     let shown = Entry {
@@ -63,25 +61,21 @@ pub(super) async fn entries(
     Ok(entries)
 }
 
-/// The cookie of a browser that is shown a room up to `upto`. What another of its tabs shows is read as
+/// What a browser has seen that is shown a room up to `upto`. What another of its tabs shows is read as
 /// well: its page may be the one that is left for this.
 pub(super) fn opened(
     state: &AppState,
     caller: &Caller,
-    headers: &HeaderMap,
+    listed: Listed,
     room: &RoomName,
     upto: Seq,
-    over_tls: bool,
-) -> String {
-    let mut seen = Seen::of(headers, &state.secret, state.rooms.journal().epoch());
-    for other in events::others(state, headers, room) {
-        if state.rooms.is_shown(&other) {
-            seen.read(&other.room, upto);
-        }
+) -> Seen {
+    let Listed { mut seen, others } = listed;
+    for other in others.iter().filter(|other| state.rooms.is_shown(other)) {
+        seen.read(&other.room, upto);
     }
-    let pass = caller.pass.clone().filter(|pass| pass.room == *room);
-    seen.open(room, upto, pass);
-    seen.cookie(&state.secret, over_tls)
+    seen.open(room, upto, caller.pass.clone().filter(|pass| pass.room == *room));
+    seen
 }
 
 /// `POST /rooms/{room}/tabs/{tab}/seen`: a page says, when it is hidden or left, which message was the last
