@@ -40,6 +40,10 @@ test:
 browser:
     HUBBUB_BROWSER=required cargo test --locked --test browser
 
+# The README's pictures, made anew in a real Chromium
+pictures:
+    HUBBUB_BROWSER=required cargo test --locked --test browser -- --ignored pictures::
+
 # Clients in Python, Node, Go and curl follow a room over a stop and a kill; what is missing is said
 clients:
     cargo test --locked --test clients

@@ -26,6 +26,7 @@ use crate::{
     nats::LinkError,
     paths,
     rooms::{LeftTabs, Limits, Rooms, Roster},
+    search::{self, Search},
     server,
     shutdown::Shutdown,
     web::{self, AppState, Operator, PageCache, Parts, Secret, SecretError, Served, TokenError},
@@ -184,8 +185,10 @@ impl Hubbub {
             keep_alive_interval: KEEP_ALIVE_INTERVAL,
         };
         log_start(&journal, &operator, &config, max_connections).await;
+        let search = Search::new(journal.path());
         let source =
             Source { journal: journal.clone(), hub: hub.clone(), metrics: metrics.clone() };
+        let source = (source, search.clone());
         let limits = Limits::new(allowed);
         let opened = match config.rooms {
             Openers::Anyone => None,
@@ -213,19 +216,12 @@ impl Hubbub {
         tasks.spawn(JOURNAL, ends(async move { sequencer.ended().await }));
         let renewed = Arc::new(AtomicBool::new(false));
         if journal.is_shared() {
-            let (journal, renewed, stop) =
-                (journal.clone(), Arc::clone(&renewed), shutdown.clone());
-            tasks.spawn(
-                "renewal",
-                ends(async move {
-                    journal.renewed().await;
-                    renewed.store(true, Ordering::Relaxed);
-                    stop.begin();
-                }),
-            );
+            spawn_renewal(&mut tasks, &journal, &renewed, &shutdown);
         }
         let fed = feed::run(journal.clone(), hub.clone(), published);
-        spawn_feed(&mut tasks, fed, &journal, &shutdown);
+        spawn_follower(&mut tasks, FEED, fed, &journal, &shutdown);
+        let indexed = search::run(search.clone(), journal.clone());
+        spawn_follower(&mut tasks, SEARCH, indexed, &journal, &shutdown);
         tasks.spawn("announcements", ends(announcements::run(roster.changes(), hub.clone())));
         tasks.spawn("unread", ends(unread::run(hub.clone())));
         if let Some(meeting) = rooms.meet_nodes() {
@@ -248,13 +244,14 @@ impl Hubbub {
         tasks.watch().await;
         manager::stopping();
         journal.stop_waiting();
+        search.stop();
         // First: a server ends when its connections have, and streams end by this.
         hub.end();
         tasks.join(&[SERVER, ADMIN_SERVER, REDIRECT_SERVER]).await;
         rooms.leave_nodes().await;
         let closed = timeout(CLOSE_TIMEOUT, async {
             journal.close().await;
-            tasks.join(&[JOURNAL, FEED]).await;
+            tasks.join(&[JOURNAL, FEED, SEARCH]).await;
         });
         if closed.await.is_err() {
             tracing::error!("the journal could not be closed in time; nothing is lost");
@@ -264,20 +261,39 @@ impl Hubbub {
     }
 }
 
-/// Starts what brings the journal's entries to the hub.
-fn spawn_feed(
+/// Starts what ends this when the journal is to be opened anew.
+fn spawn_renewal(
     tasks: &mut Supervisor,
-    fed: impl Future<Output = ()> + Send + 'static,
+    journal: &Journal,
+    renewed: &Arc<AtomicBool>,
+    shutdown: &Shutdown,
+) {
+    let (journal, renewed, stop) = (journal.clone(), Arc::clone(renewed), shutdown.clone());
+    tasks.spawn(
+        "renewal",
+        ends(async move {
+            journal.renewed().await;
+            renewed.store(true, Ordering::Relaxed);
+            stop.begin();
+        }),
+    );
+}
+
+/// Starts what follows the journal.
+fn spawn_follower(
+    tasks: &mut Supervisor,
+    name: &'static str,
+    follows: impl Future<Output = ()> + Send + 'static,
     journal: &Journal,
     shutdown: &Shutdown,
 ) {
     let (source, stop) = (journal.clone(), shutdown.clone());
     tasks.spawn(
-        FEED,
+        name,
         ends(async move {
-            fed.await;
+            follows.await;
             if source.is_closed() {
-                stop.begun().await; // It is the journal that ended early, not the feed.
+                stop.begun().await; // It is the journal that ended early, not who follows it.
             }
         }),
     );
@@ -341,6 +357,7 @@ async fn ends(task: impl Future<Output = ()>) -> Outcome {
 /// Names of tasks that are waited for.
 const JOURNAL: &str = "journal";
 const FEED: &str = "feed";
+const SEARCH: &str = "search";
 const SERVER: &str = "server";
 const ADMIN_SERVER: &str = "admin server";
 const REDIRECT_SERVER: &str = "redirecting server";

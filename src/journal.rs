@@ -16,11 +16,13 @@
 
 mod change;
 mod copy;
+mod find;
 mod followers;
 mod holds;
 mod numbers;
 mod rulebook;
 mod rules;
+mod scan;
 mod sequencer;
 mod store;
 mod tail;
@@ -44,15 +46,15 @@ pub(crate) use holds::Hold;
 pub(crate) use rulebook::{Rulebook, Seen};
 pub(crate) use sequencer::{AppendError, Ruled};
 pub use store::Totals;
+pub(crate) use store::{Around, Chosen, Gap, Newest, OpenError, Page, ReadError, Signed};
 pub use store::{Changed, Revision};
-pub(crate) use store::{Chosen, Gap, Newest, OpenError, Page, ReadError, Signed};
 
 use followers::Followers;
 use holds::Holds;
 use sequencer::{Local, Sequencer};
 pub(crate) use sequencer::{Reach, Readiness};
-pub(crate) use store::PRIVATE;
 use store::{Lane, Store, Writer};
+pub(crate) use store::{PRIVATE, beside};
 use tail::Tail;
 
 /// How much of the past is kept.

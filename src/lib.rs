@@ -29,6 +29,7 @@
 //! | [`shutdown`] | the stop signal | who stops |
 //! | [`reload`] | what is read again on SIGHUP | what that is |
 //! | [`journal`] | the durable, ordered log; followers with names; a sequencer that chooses the place, a store that keeps it | HTTP, HTML, who reads |
+//! | [`search`] | an index of all words in a file of its own, and what is found by it | HTTP, HTML, who may read what |
 //! | [`sink`] | what a socket takes from others than its own task, and what stands around a frame | sockets |
 //! | [`subscriber`] | whose an address is, for what counts by address | |
 //! | [`server`] | sockets, deadlines, bounds, protocols | what is served |
@@ -90,6 +91,7 @@ pub mod nats;
 mod paths;
 pub mod reload;
 mod rooms;
+mod search;
 pub mod server;
 pub mod shutdown;
 mod sink;

@@ -51,6 +51,7 @@ struct Inner {
     memory: Gauge,
     ready: Gauge,
     journal_size: Gauge,
+    search_lag: Gauge,
 }
 
 /// What is not counted as it happens, but looked at when somebody asks.
@@ -62,6 +63,8 @@ pub struct Observed {
     pub ready: bool,
     /// How long the journal's files are, in bytes.
     pub journal_size: u64,
+    /// Places of the journal that the search has not taken in.
+    pub search_lag: u64,
 }
 
 /// What requests are told apart by: a template and a class of status, so that there are few.
@@ -115,6 +118,7 @@ impl Metrics {
             memory: Gauge::default(),
             ready: Gauge::default(),
             journal_size: Gauge::default(),
+            search_lag: Gauge::default(),
         };
         let mut registry = Registry::default();
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -130,6 +134,8 @@ impl Metrics {
         ours.register("ready", "Whether messages can be stored: 1 or 0", inner.ready.clone());
         let (help, size) = ("Length of the journal's files", inner.journal_size.clone());
         ours.register_with_unit("journal_size", help, Unit::Bytes, size);
+        let help = "Messages and changes that the search has not taken in";
+        ours.register("search_lag", help, inner.search_lag.clone());
         ours.register("connections", "Connections that are open", inner.connections.clone());
         ours.register("streams", "Streams that are open", inner.streams.clone());
         ours.register("rooms", "Rooms that have readers", inner.rooms.clone());
@@ -163,6 +169,7 @@ impl Metrics {
         self.0.rooms.set(i64::try_from(observed.rooms).unwrap_or(i64::MAX));
         self.0.ready.set(observed.ready.into());
         self.0.journal_size.set(i64::try_from(observed.journal_size).unwrap_or(i64::MAX));
+        self.0.search_lag.set(i64::try_from(observed.search_lag).unwrap_or(i64::MAX));
         self.0.dropped_lines.inner().store(lossy::dropped(), Ordering::Relaxed);
         self.0.memory.set(resident().unwrap_or(0));
         let mut out = String::new();

@@ -5,11 +5,12 @@
 //! module by a test.
 
 use std::{
-    fmt::{self, Display},
+    fmt::{self, Display, Write as _},
     sync::OnceLock,
 };
 
 use maud::Render;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::message::{MessageId, RoomName};
 
@@ -146,6 +147,22 @@ pub(crate) fn messages(room: &RoomName) -> Path<'_> {
 /// One message, for its page and for scripts.
 pub(crate) fn message(room: &RoomName, id: &MessageId) -> String {
     format!("{}/{id}", messages(room))
+}
+
+/// Where words are looked for in a room, or in all; with what is looked for, where there is anything.
+pub(crate) fn search(room: Option<&RoomName>, words: &str, before: Option<&MessageId>) -> String {
+    let mut address = room.map_or_else(
+        || format!("{}/search", base()),
+        |room| format!("{}/search", self::room(room)),
+    );
+    if !words.is_empty() {
+        write!(address, "?q={}", utf8_percent_encode(words, NON_ALPHANUMERIC))
+            .expect("a string takes all");
+        if let Some(before) = before {
+            write!(address, "&before={before}").expect("a string takes all");
+        }
+    }
+    address
 }
 
 /// A joined tab's page.

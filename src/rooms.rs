@@ -23,6 +23,7 @@ mod read;
 mod revise;
 mod roster;
 mod rule;
+mod search;
 mod send;
 mod senders;
 mod tab;
@@ -35,6 +36,7 @@ use crate::{
     journal::{AppendError, Journal, ReadError},
     message::{Act, RoomName},
     metrics::Metrics,
+    search::Search,
 };
 
 pub(crate) use crate::subscriber::subscriber_net;
@@ -76,6 +78,7 @@ struct Parts {
     known: Known,
     /// The other nodes, where there may be any.
     nodes: Option<Nodes>,
+    search: Search,
     metrics: Metrics,
 }
 
@@ -195,11 +198,11 @@ impl From<TooMuch> for Refusal {
 }
 
 impl Rooms {
-    /// Rooms whose messages come from `source`; `nodes` are the others, where there may be any; `opened`
+    /// Rooms whose messages come from `source` and are found by `search`; `nodes` are the others, where there may be any; `opened`
     /// are the rooms that there are, where only the operator may open further ones.
     pub(crate) fn new(
         nodes: Option<Nodes>,
-        source: Source,
+        (source, search): (Source, Search),
         roster: Roster,
         left: LeftTabs,
         limits: Limits,
@@ -217,6 +220,7 @@ impl Rooms {
             senders: Senders::default(),
             known,
             nodes,
+            search,
             metrics,
         }))
     }

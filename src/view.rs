@@ -14,8 +14,11 @@ pub(crate) mod presence;
 pub(crate) mod room;
 pub(crate) mod room_list;
 pub(crate) mod rooms;
+mod said;
+pub(crate) mod search;
 mod text;
 mod tile;
+pub(crate) mod when;
 
 use crate::{
     assets,

@@ -30,21 +30,27 @@
     })
     document.addEventListener('htmx:before:request', (event) => isSend(event) && note(''))
 
-    // A send that failed leaves the draft where it is, and says so.
-    let outage = false
-    const note = (text, isOutage = false) => {
-        outage = isOutage
+    // A send that failed leaves the draft where it is, and says so. What an outage kept from being sent
+    // is sent when that is over, under its key; changed meanwhile, it is a draft and stays one.
+    let outage = null // The text that was to be sent.
+    const note = (text, unsent = null) => {
+        outage = unsent
         $('send-note').textContent = text
         $('send-note').classList.toggle('failed', text !== '')
     }
-    document.addEventListener('hubbub:live', () => outage && note('')) // It is over.
+    document.addEventListener('hubbub:live', () => {
+        if (outage === null) return
+        const again = $('text').value === outage
+        note('')
+        if (again) $('send').requestSubmit()
+    })
     const KEPT = 'Your message is still here.'
     document.addEventListener('htmx:error', (event) => {
         const { ctx, error } = event.detail
         if (ctx?.sourceElement?.closest?.('.older')) ctx.sourceElement.classList.add('failed')
         const other = 'something else answered in its place, such as the sign-in page of a network.'
         const why = error?.foreign ? other : 'the server cannot be reached.'
-        if (isSend(event)) note(`Not sent: ${why} ${KEPT}`, true)
+        if (isSend(event)) note(`Not sent: ${why} ${KEPT} It goes out when the connection is back, or press Send.`, ctx.request.body.get('text'))
     })
     document.addEventListener('htmx:response:error', (event) => {
         const { ctx } = event.detail
@@ -53,6 +59,6 @@
         if (ctx?.sourceElement?.closest?.('.menu')) note(ctx.text)
         if (!isSend(event) || ctx.hx.reswap) return // Our own form, which says what is wrong.
         const ours = ctx.response.headers.get('Hubbub')
-        note(`Not sent: ${ours ? ctx.text : `the server answered ${ctx.response.status}. ${KEPT}`}`, true)
+        note(`Not sent: ${ours ? ctx.text : `the server answered ${ctx.response.status}. ${KEPT}`}`, ctx.request.body.get('text'))
     })
 })()

@@ -30,6 +30,8 @@ const FILES: &[(&str, &str, &str)] = &[
     ("draft.js", "static/draft.js", "text/javascript; charset=utf-8"),
     ("rooms.js", "static/rooms.js", "text/javascript; charset=utf-8"),
     ("bar.js", "static/bar.js", "text/javascript; charset=utf-8"),
+    ("unread.js", "static/unread.js", "text/javascript; charset=utf-8"),
+    ("notify.js", "static/notify.js", "text/javascript; charset=utf-8"),
     ("app.js", "static/app.js", "text/javascript; charset=utf-8"),
     ("favicon.svg", "static/favicon.svg", "image/svg+xml"),
 ];
@@ -50,10 +52,30 @@ fn main() {
             PathBuf::from(place)
         };
         let bytes = fs::read(&path).unwrap_or_else(|why| fail(&path, &why));
+        let bytes =
+            if place.starts_with("static/") { without_comments(media_type, bytes) } else { bytes };
         code.push_str(&embed(&out, name, media_type, &bytes));
     }
     code.push_str("];\n");
     write(&out.join("assets.rs"), code.as_bytes());
+}
+
+/// A file of ours as a browser needs it: comments are for who reads the source, and a fifth of it.
+fn without_comments(media_type: &str, bytes: Vec<u8>) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(&bytes) else { return bytes };
+    if media_type.starts_with("text/javascript") {
+        // Those that have their line for themselves.
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        lines.flat_map(|line| [line, "\n"]).collect::<String>().into_bytes()
+    } else if media_type.starts_with("text/css") {
+        let mut pieces = text.split("/*");
+        let first = pieces.next().unwrap_or_default();
+        let rest =
+            pieces.filter_map(|piece| piece.split_once("*/")).map(|(_, rest)| rest.trim_start());
+        [first].into_iter().chain(rest).collect::<String>().into_bytes()
+    } else {
+        bytes
+    }
 }
 
 /// Writes a file's three encodings into `out` and gives the code that includes them.

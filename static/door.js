@@ -5,11 +5,13 @@
 
     // Who comes back need not type the name again. What is typed takes its place, wherever the caret
     // is, until something else was done in the field.
-    let untouched = false
+    let untouched = field?.dataset.remembered != null
     try {
         const name = JSON.parse(localStorage.getItem('name'))
-        untouched = typeof name === 'string' && !field.value
-        if (untouched) field.value = name
+        if (typeof name === 'string' && !field.value) {
+            untouched = true
+            field.value = name
+        }
     } catch { /* Nothing is remembered here. */ }
     if (untouched) {
         field.focus()

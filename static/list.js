@@ -7,6 +7,8 @@
     const scroller = () => document.querySelector('.scroller')
     // By what the server says, and never by what is shown: a translation changes that.
     const name = ({ dataset }) => `${dataset.name}\n${dataset.mark ?? ''}`
+    const isOwn = (line) => name(line) === name(document.querySelector('main'))
+    const stamp = (line) => line.querySelector('time a') ?? line.querySelector('time')
     const sent = (line) => new Date(line.querySelector('time').dateTime)
     const beside = (line, to) => {
         do line = line[to]
@@ -31,12 +33,21 @@
         line.classList.toggle('run', run)
         // An older one has its day with it, and what follows on it has that from there.
         const short = run || line.dataset.day === calendar.format(new Date())
-        line.querySelector('time').textContent = (short ? clock : dated).format(sent(line))
+        stamp(line).textContent = (short ? clock : dated).format(sent(line))
         const mark = line.previousElementSibling
         if (sameDay && mark?.matches('.day')) mark.remove()
         if (sameDay || mark?.matches('.day')) return
         const day = { className: 'day', textContent: line.dataset.day }
         line.before(Object.assign(document.createElement('p'), day))
+    }
+    // `@` and one's name, as a word of its own and in a text, not in code: which case it is in says nothing.
+    const mentions = (line, name) => {
+        const text = line.querySelector('span').cloneNode(true)
+        if (!text.textContent.includes('@')) return false
+        for (const code of text.querySelectorAll('code')) code.textContent = ' '
+        const own = name.replace(/[^\p{L}\p{N}\s]/gu, (sign) => `\\u{${sign.codePointAt(0).toString(16)}}`)
+        const pattern = new RegExp(`(^|[^\\p{L}\\p{M}\\p{N}_])@${own}(?![\\p{L}\\p{M}\\p{N}_])`, 'iu')
+        return pattern.test(text.textContent.normalize('NFC'))
     }
     // Who sent it can take it back, and so can who moderates; whether one may is the server's to say.
     const menu = (line, own) => {
@@ -49,41 +60,46 @@
             <button type="button" hx-swap="none" hx-delete="${at}">Remove</button>`
         line.append(box), window.htmx?.process(box)
     }
+    // Who is here is a list, and oneself is in it.
+    const people = () => {
+        const all = document.querySelectorAll('#presence:not([role]) bdi')
+        if (all.length) $('presence').setAttribute('role', 'list')
+        for (const person of all) {
+            person.setAttribute('role', 'listitem')
+            if (person.textContent === document.querySelector('main').dataset.name) person.classList.add('self')
+        }
+    }
     const arrange = () => {
         for (const line of document.querySelectorAll('.message:not([data-day])')) {
             if (!line.nextSibling && !$('outbox')) continue // It may be parsed by half.
             line.dataset.day = calendar.format(sent(line))
+            line.setAttribute('role', 'article')
+            // Out of the keyboard's way, which would have to pass fifty of them: a search leads there, too.
+            stamp(line).tabIndex = -1
             line.querySelector('time').title = full.format(sent(line))
             // The colon is for who reads the list without styles, and so without this.
             const strong = Object.assign(line.querySelector('strong'), { translate: false })
             strong.textContent = line.dataset.name
             const main = document.querySelector('main')
-            const own = line.classList.toggle('own', name(line) === name(main))
-            if (own) strong.after(Object.assign(document.createElement('small'), { className: 'you', textContent: ' (you)' }))
+            const own = line.classList.toggle('own', isOwn(line))
+            const mention = !own && !line.matches('[data-removed]') && mentions(line, main.dataset.name)
+            line.classList.toggle('mention', mention)
+            const word = own ? ' (you)' : mention ? ' (mentions you)' : null
+            if (word) strong.after(Object.assign(document.createElement('small'), { className: 'you', textContent: word }))
             if ((own || 'moderates' in main.dataset) && !line.matches('[data-removed]')) menu(line, own)
             relate(line)
             const below = beside(line, 'nextElementSibling')
             if (below?.dataset.day) relate(below)
         }
+        people()
         for (const day of document.querySelectorAll('.day:not(:has(+ .message))')) day.remove()
         hold()
-        look()
+        hubbub.look?.() // It is loaded behind this, and may not be yet.
         observer.takeRecords() // What was done here needs no second look.
     }
     const observer = new MutationObserver(arrange)
     observer.observe(document, { childList: true, subtree: true, attributeFilter: ['aria-live'] })
 
-    // New is what came since the end of the list was last before somebody's eyes. While the page
-    // catches up (its list announces nothing), that end stays where it was, so that the reader is
-    // shown the first message that was missed, and not the last.
-    let seen, title, wasBehind
-    const seq = (line) => Number(line.id.slice(1))
-    const unread = (all) => all.filter((line) => seq(line) > seen && !line.matches('.own'))
-    // What was put there before is left alone, whatever a translation has made of it.
-    const put = (where, text) => {
-        if (where.said === text) return
-        where.textContent = where.said = text
-    }
     const atEnd = () => scroller().scrollTop > -8 // Laid out from the bottom: up is negative.
     // WebKit lets who scrolled up be pushed along by what comes below: there the end of a line in view
     // keeps its distance to the end of the list.
@@ -99,38 +115,11 @@
         const line = !atEnd() && lines().find((line) => line.getBoundingClientRect().bottom > top)
         held = line ? { line, distance: distance(line) } : null
     }
-    const look = () => {
-        if (!$('newest')) return // It is parsed still.
-        title ??= document.title
-        const all = lines()
-        const behind = document.querySelector('.log').getAttribute('aria-live') === 'off'
-        if (wasBehind && !behind && atEnd()) unread(all)[0]?.scrollIntoView({ block: 'start' })
-        wasBehind = behind
-        const end = all.length ? seq(all.at(-1)) : 0
-        const foreign = all.length && !(end >= seen) // Another journal counts anew.
-        if (foreign || (!document.hidden && !behind && atEnd())) seen = end
-        $('messages').dataset.seen = seen ?? 0 // For `rooms.js`.
-        const number = unread(all).length
-        put(document.querySelector('title'), number ? `(${number}) ${title}` : title)
-        $('newest').hidden = !number
-        put($('newest'), `${number} new message${number === 1 ? '' : 's'}`)
-        if (all.length > MOST) trim(all)
-    }
-    document.addEventListener('scroll', () => (hold(), look()), true)
-    document.addEventListener('visibilitychange', look)
-    // Quite at the end, to stay there: at a fraction of a pixel the browser would hold the place.
-    document.addEventListener('scrollend', () => atEnd() && (scroller().scrollTop = 0), true)
-    document.addEventListener('click', ({ target }) => {
-        if (target.id !== 'newest') return
-        const still = !anchors || matchMedia('(prefers-reduced-motion: reduce)').matches
-        scroller().scrollTo({ top: 0, behavior: still ? 'instant' : 'smooth' })
-        $('text').focus()
-    })
-
     // Of a long list the oldest go, where they are more than a screen above the view, and leave the
     // way to them: enough to scroll in, few enough for a phone.
     const [MOST, KEPT] = [500, 300]
     const trim = (all) => {
+        if (all.length <= MOST) return
         const far = (line) => line.getBoundingClientRect().bottom < -innerHeight
         const first = all.find((line, place) => place === all.length - KEPT || !far(line))
         if (first === all[0]) return
@@ -143,4 +132,8 @@
         relate(first)
         htmx.process(way)
     }
+    document.addEventListener('scroll', () => (hold(), hubbub.look?.()), true)
+    // Quite at the end, to stay there: at a fraction of a pixel the browser would hold the place.
+    document.addEventListener('scrollend', () => atEnd() && (scroller().scrollTop = 0), true)
+    window.hubbub = { isOwn, lines, scroller, atEnd, anchors, trim }
 })()

@@ -83,5 +83,5 @@
             } catch { /* Then it does not outlive the page. */ }
         },
     })
-    window.hubbub = { beacon, tab: shelf('sessionStorage'), browser: shelf('localStorage') }
+    Object.assign(hubbub, { beacon, tab: shelf('sessionStorage'), browser: shelf('localStorage') })
 })()

@@ -13,8 +13,8 @@
     })
 
     const last = () => {
-        const seen = [...list.querySelectorAll('.message')].filter(({ id }) => id.slice(1) <= Number(list.dataset.seen))
-        return seen.at(-1)?.dataset.key
+        const read = [...list.querySelectorAll('.message')].filter(({ id }) => id.slice(1) <= Number(list.dataset.read))
+        return read.at(-1)?.dataset.key
     }
     let [told, gone] = [last(), false]
     const say = () => {

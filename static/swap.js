@@ -59,6 +59,8 @@
                     for (const other of [...others, ...before.splice(0)]) other.remove()
                     last = epoch
                 }
+                // Who said it need not hear of it.
+                if (hubbub.isOwn(line)) line.setAttribute('aria-live', 'off')
                 const same = line.id && (before.find(({ id }) => id === line.id) ?? document.getElementById(line.id))
                 // Another from here on: where the page has it, it goes in its place.
                 if (line.matches('[data-change]')) {

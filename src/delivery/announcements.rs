@@ -56,7 +56,7 @@ mod tests {
             (
                 Representation::EventStream,
                 "1 here: <bdi>ann</bdi></p>\
-                 <span id=\"here\" hx-swap-oob=\"true\">1 here</span>\n\n",
+                 <span id=\"here\" data-number=\"1 here\" hx-swap-oob=\"true\"></span>\n\n",
             ),
             (
                 Representation::EventStreamJson,

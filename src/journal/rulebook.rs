@@ -218,6 +218,14 @@ impl Rulebook {
         rooms
     }
 
+    /// Up to `limit` rooms that are private, in no order.
+    pub(crate) fn private(&self, limit: usize) -> Vec<RoomName> {
+        self.read(|book| {
+            let private = book.rooms.iter().filter(|(_, (_, rules))| rules.private);
+            private.map(|(room, _)| room.clone()).take(limit).collect()
+        })
+    }
+
     /// The bans that hold now, those that end last first.
     pub(crate) fn bans(&self, now: Timestamp) -> Vec<(String, Arc<Ban>)> {
         let mut bans: Vec<_> = self.read(|book| {

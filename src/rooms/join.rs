@@ -141,6 +141,12 @@ impl Rooms {
         elsewhere.map_or(here, |elsewhere| here.max(elsewhere))
     }
 
+    /// Whom a tab posts as that is in its room now, as far as this node knows.
+    pub(crate) fn name_of(&self, room: &RoomName, tab: &str) -> Option<Name> {
+        let is_here = self.0.roster.presence(room, tab) == Presence::Here;
+        is_here.then(|| self.0.roster.name(room, tab)).flatten()
+    }
+
     /// A tab leaves: its name is free and its streams end at once, also those of a twin of the page.
     pub(crate) fn leave(&self, tab: &Tab) {
         self.has_left(&tab.room, &tab.id);

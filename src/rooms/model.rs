@@ -13,6 +13,7 @@ use crate::{
     },
     journal::{Journal, Retention},
     message::RoomName,
+    search::Search,
 };
 
 /// Rooms without limits over a journal in `home`, whose writers are `tasks`.
@@ -34,7 +35,8 @@ pub fn among(home: &Path, tasks: &Tasks, roster: Roster, nodes: Option<Nodes>) -
         new_rooms: 0,
         rooms: 10,
     };
-    let source = Source { journal, hub, metrics: metrics() };
+    let search = Search::new(journal.path());
+    let source = (Source { journal, hub, metrics: metrics() }, search);
     Rooms::new(nodes, source, roster, LeftTabs::in_memory(), Limits::new(allowed), metrics(), None)
 }
 

@@ -81,8 +81,9 @@ impl Rooms {
         Ok(self.0.roster.people(room))
     }
 
-    /// Up to `limit` rooms that have people or messages: where most people are comes first, then
-    /// where somebody spoke last.
+    /// Up to `limit` rooms that have people or messages, and `part` in their names: where most people
+    /// are comes first, then where somebody spoke last. For a part other than nothing not all are
+    /// looked through; see [`Journal::find_rooms`](crate::journal::Journal::find_rooms).
     ///
     /// # Errors
     ///
@@ -90,16 +91,21 @@ impl Rooms {
     pub(crate) async fn list(
         &self,
         caller: &Caller,
+        part: &str,
         limit: usize,
     ) -> Result<Vec<(RoomName, Listed)>, Refusal> {
         let mut rooms: BTreeMap<RoomName, Listed> = BTreeMap::new();
-        for (room, here) in self.0.roster.occupied(limit) {
+        for (room, here) in self.0.roster.occupied(part, limit) {
             rooms.insert(room, Listed { here, last_sent_at: None, rank: usize::MAX });
         }
-        let _turn = self.0.limits.reading(caller.ip).await;
-        for (rank, (room, last_sent_at)) in
-            self.journal().rooms(limit).await?.into_iter().enumerate()
-        {
+        let turn = self.0.limits.reading(caller.ip).await;
+        let spoken_in = if part.is_empty() {
+            self.journal().rooms(limit).await?
+        } else {
+            self.journal().find_rooms(part, limit).await?
+        };
+        drop(turn);
+        for (rank, (room, last_sent_at)) in spoken_in.into_iter().enumerate() {
             self.0.access.note_open(&room);
             let here = rooms.get(&room).map_or_else(|| self.0.roster.count(&room), |had| had.here);
             rooms.insert(room, Listed { here, last_sent_at: Some(last_sent_at), rank });

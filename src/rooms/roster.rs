@@ -63,6 +63,9 @@ const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 /// of names goes out to all tabs, and whoever opens and closes a stream need not even bear a name.
 const WATCHING_INTERVAL: Duration = Duration::from_secs(30);
 
+/// Rooms that are looked through for a part of a name: a fraction of a millisecond.
+const MAX_SEARCHED_ROOMS: usize = 10_000;
+
 /// Names that a list carries; the rest is a number.
 pub(super) const MAX_LISTED_NAMES: usize = 50;
 
@@ -247,11 +250,16 @@ impl Roster {
         self.lock().count(room)
     }
 
-    /// The rooms with most names in them, and how many, `limit` rooms at most. Ties are in the
-    /// order of the rooms' names.
+    /// The rooms with most names in them that have `part` in their own, and how many, `limit` rooms
+    /// at most. Ties are in the order of the rooms' names.
     #[must_use]
-    pub(crate) fn occupied(&self, limit: usize) -> Vec<(RoomName, usize)> {
-        self.lock().occupied(limit)
+    pub(crate) fn occupied(&self, part: &str, limit: usize) -> Vec<(RoomName, usize)> {
+        self.lock().occupied(part, limit)
+    }
+
+    /// Whom a tab posts as that is here, on this node.
+    pub(crate) fn name(&self, room: &RoomName, tab: &str) -> Option<Name> {
+        self.lock().name(&Key::new(room, tab))
     }
 
     /// The rooms where other people are than this said before, and who is there now: of each room

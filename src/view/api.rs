@@ -5,6 +5,7 @@ mod change;
 mod follow;
 mod moderate;
 mod rest;
+mod search;
 mod send;
 
 use std::time::Duration;
@@ -42,6 +43,12 @@ pub(crate) struct Limits {
     pub max_unread: u64,
     /// The most rooms in the list.
     pub max_rooms: usize,
+    /// The most hits of a search.
+    pub max_hits: usize,
+    /// The most words that are looked for.
+    pub max_words: usize,
+    /// The same in characters.
+    pub max_query: usize,
     /// Messages kept per room.
     pub keep: u64,
     /// Age up to which messages are kept; `None` for ever.
@@ -110,6 +117,7 @@ pub(crate) fn page(api: &Api<'_>) -> Markup {
                 (send::section(api))
                 (follow::section(api))
                 (rest::read(api))
+                (search::section(api))
                 (change::section(api))
                 (moderate::section(api))
                 (rest::pages(api))
@@ -122,10 +130,11 @@ pub(crate) fn page(api: &Api<'_>) -> Markup {
 }
 
 /// The sections, in their order.
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("send", "Send"),
     ("follow", "Follow"),
     ("read", "Read"),
+    ("search", "Search"),
     ("change", "Remove and edit"),
     ("moderate", "Private rooms and moderation"),
     ("pages", "Pages and forms"),

@@ -33,6 +33,7 @@ static SCRIPTS: LazyLock<Markup> = LazyLock::new(|| {
         script src=(href("swap.js")) {}
         script src=(href("stream.js")) {}
         script src=(href("app.js")) {}
+        script src=(href("notify.js")) {}
         script src=(href("fold.js")) {}
         script src=(href("bar.js")) {}
         script src=(href("rooms.js")) {}
@@ -88,6 +89,16 @@ pub(crate) fn fresh() -> Markup {
     html! { script src=(href("fresh.js")) {} }
 }
 
+/// The bar at the top of a page that is no room's: what the page is, and where one can go from it.
+pub(super) fn bar(title: &Markup, ways: &Markup) -> Markup {
+    html! {
+        header.top {
+            h1 { (title) }
+            @if !ways.0.is_empty() { nav aria-label="Pages" { (ways) } }
+        }
+    }
+}
+
 /// A whole page. `scripted` pages load htmx and our script; the others are complete without.
 #[must_use]
 pub(crate) fn page(title: &str, scripted: bool, body: &Markup) -> Markup {
@@ -98,7 +109,10 @@ pub(crate) fn page(title: &str, scripted: bool, body: &Markup) -> Markup {
             head {
                 (*HEAD)
                 title { (title) }
-                @if scripted { script src=(href("list.js")) {} }
+                @if scripted {
+                    script src=(href("list.js")) {}
+                    script src=(href("unread.js")) {}
+                }
             }
             body {
                 (body)

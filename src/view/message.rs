@@ -30,7 +30,11 @@ pub(crate) fn fragment(message: &Message) -> Markup {
             @if message.name.mark().is_some() { (mark::of(&message.name)) " " }
             strong { (message.name) ":" } " "
             span { (text::marked_up(said)) } " "
-            time datetime=(message.sent_at()) { (message.sent_at.strftime("%Y-%m-%d %H:%M UTC")) }
+            time datetime=(message.sent_at()) {
+                a href=(paths::message(&message.room, &message.id)) {
+                    (message.sent_at.strftime("%Y-%m-%d %H:%M UTC"))
+                }
+            }
             @if message.state == State::Edited { " " small.edited { "edited" } }
             // A stylesheet unfolds it, so that no script is needed. Of all that can be opened only
             // this may stand in a paragraph.
@@ -138,7 +142,8 @@ mod tests {
             "<p id=\"m17\" data-key=\"e-17\" class=\"message\" data-name=\"ann\" \
              data-hue=\"1\" data-initial=\"A\">\
              <strong>ann:</strong> <span>hi</span> \
-             <time datetime=\"2026-11-24T04:15:07.000Z\">2026-11-24 04:15 UTC</time></p>"
+             <time datetime=\"2026-11-24T04:15:07.000Z\">\
+             <a href=\"/rooms/lobby/messages/e-17\">2026-11-24 04:15 UTC</a></time></p>"
         );
     }
 

@@ -49,14 +49,11 @@ pub(crate) fn room(it: &Moderated<'_>) -> Markup {
         &format!("Moderate #{room}"),
         false,
         &html! {
+            (layout::bar(&html! { "Moderate " span translate="no" { "#" (room) } }, &html! {
+                a href=(back) { "Back to the room" }
+                @if *is_operator { a href=(paths::OPERATOR) { "All rooms" } }
+            }))
             main.narrow.wide {
-                header.bar {
-                    h1 { "Moderate " span translate="no" { "#" (room) } }
-                    nav aria-label="Pages" {
-                        a href=(back) { "Back to the room" }
-                        @if *is_operator { a href=(paths::OPERATOR) { "All rooms" } }
-                    }
-                }
                 (rules::form(it))
                 @if *is_host { (links::section(it)) }
                 (bans::section(room, bans, *is_operator))

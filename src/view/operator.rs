@@ -16,8 +16,8 @@ pub(crate) fn form(problem: Option<&str>) -> Markup {
         "Operator",
         false,
         &html! {
+            (layout::bar(&html! { "Operator" }, &html! { a href=(paths::ROOMS) { "Rooms" } }))
             main.narrow {
-                h1 { "Operator" }
                 p {
                     "For whoever runs this server. Its token is in a file beside the data; the log names that "
                     "file at each start."
@@ -42,23 +42,20 @@ pub(crate) fn form(problem: Option<&str>) -> Markup {
 /// What stands at the top of each of the operator's pages; `here` is which it is.
 fn bar(title: &str, here: &Fixed) -> Markup {
     html! {
-        header.bar {
-            h1 { (title) }
-            nav aria-label="Operator" {
-                @for (page, name) in [
-                    (paths::OPERATOR, "Rooms"),
-                    (paths::OPERATOR_BANS, "Bans"),
-                    (paths::OPERATOR_LOG, "Activity log"),
-                ] {
-                    a href=(page) aria-current=[(page == *here).then_some("page")] { (name) }
-                }
-                form method="post" action=(paths::OPERATOR_LEAVE) {
-                    // Text browsers send a form without fields as a GET.
-                    input type="hidden" name="leave" value="1";
-                    button.secondary { "Sign out" }
-                }
+        (layout::bar(&html! { (title) }, &html! {
+            @for (page, name) in [
+                (paths::OPERATOR, "Rooms"),
+                (paths::OPERATOR_BANS, "Bans"),
+                (paths::OPERATOR_LOG, "Activity log"),
+            ] {
+                a href=(page) aria-current=[(page == *here).then_some("page")] { (name) }
             }
-        }
+            form method="post" action=(paths::OPERATOR_LEAVE) {
+                // Text browsers send a form without fields as a GET.
+                input type="hidden" name="leave" value="1";
+                button.secondary { "Sign out" }
+            }
+        }))
     }
 }
 
@@ -68,8 +65,8 @@ pub(crate) fn page(rooms: &[(RoomName, Option<Arc<RoomRules>>)]) -> Markup {
         "Operator",
         false,
         &html! {
+            (bar("Operator", &paths::OPERATOR))
             main.narrow.wide {
-                (bar("Operator", &paths::OPERATOR))
                 p {
                     "You are the operator in this browser, for 12 hours at most. You can moderate every "
                     "room, also those that are private."
@@ -125,8 +122,8 @@ pub(crate) fn bans(bans: &[(String, Arc<Ban>)]) -> Markup {
         "Bans",
         false,
         &html! {
+            (bar("Bans", &paths::OPERATOR_BANS))
             main.narrow.wide {
-                (bar("Bans", &paths::OPERATOR_BANS))
                 section { (moderate::bans(bans, &paths::OPERATOR_BANS.to_string())) }
                 section {
                     h2 { "Ban an address from all rooms" }
@@ -147,8 +144,8 @@ pub(crate) fn log(lines: &[Logged]) -> Markup {
         "Activity log",
         false,
         &html! {
+            (bar("Activity log", &paths::OPERATOR_LOG))
             main.narrow.wide {
-                (bar("Activity log", &paths::OPERATOR_LOG))
                 p {
                     "What moderators, hosts and operators did. It holds nobody's words and no addresses."
                 }

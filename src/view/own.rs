@@ -19,17 +19,51 @@ pub(crate) struct Own<'a> {
     pub problem: Option<&'a str>,
 }
 
-/// The page of one message.
+/// What was said before a message, and after it.
+pub(crate) struct Context<'a> {
+    /// Before it, oldest first.
+    pub before: &'a [Message],
+    /// Whether there is more.
+    pub older: bool,
+    /// After it, oldest first.
+    pub after: &'a [Message],
+    /// Whether there is more.
+    pub newer: bool,
+}
+
+/// The page of one message, among those around it where they are given.
 #[must_use]
-pub(crate) fn page(own: &Own<'_>, back: &str) -> Markup {
+pub(crate) fn page(own: &Own<'_>, context: Option<&Context<'_>>, back: &str) -> Markup {
     layout::page(
-        "A message",
+        &format!("A message in #{}", own.message.room),
         false,
         &html! {
+<<<<<<< HEAD
+            main.narrow.wide {
+                h1 { "A message in " a href=(back) translate="no" { "#" (own.message.room) } }
+                @if let Some(context) = context {
+                    @if let Some(oldest) = context.before.first().filter(|_| context.older) {
+                        p.older { a href=(place(oldest)) { "Older messages" } }
+                    }
+                    (message::fragments(context.before))
+                }
+                // For those who listen, and for the style sheet: which of them it is.
+                div.this aria-current="true" {
+                    (message::fragment(own.message))
+                    (forms(own))
+                }
+                @if let Some(context) = context {
+                    (message::fragments(context.after))
+                    @if let Some(newest) = context.after.last().filter(|_| context.newer) {
+                        p.older { a href=(place(newest)) { "Newer messages" } }
+                    }
+                }
+=======
+            (layout::bar(&html! { "A message" }, &html! {}))
             main.narrow {
-                h1 { "A message" }
                 (message::fragment(own.message))
                 (forms(own))
+>>>>>>> h-door
                 @if !own.remove && !own.edit {
                     p { "Only the tab that sent a message can change it." }
                 }
@@ -40,6 +74,11 @@ pub(crate) fn page(own: &Own<'_>, back: &str) -> Markup {
     )
 }
 
+/// The address of a message among those around it.
+fn place(message: &Message) -> String {
+    format!("{}#m{}", paths::message(&message.room, &message.id), message.seq())
+}
+
 /// The page of what a tab has sent.
 #[must_use]
 pub(crate) fn list(all: &[Own<'_>], back: &str) -> Markup {
@@ -47,8 +86,8 @@ pub(crate) fn list(all: &[Own<'_>], back: &str) -> Markup {
         "Your messages",
         false,
         &html! {
+            (layout::bar(&html! { "Your messages" }, &html! {}))
             main.narrow {
-                h1 { "Your messages" }
                 @if all.is_empty() { p { "This tab has sent nothing that is still there." } }
                 @for own in all {
                     (message::fragment(own.message))

@@ -12,9 +12,9 @@ pub(crate) fn number(count: usize) -> Markup {
 
 fn of(count: usize, replace: bool) -> Markup {
     html! {
-        span #here hx-swap-oob=[replace.then_some("true")] {
-            @if count == 0 { "Nobody here" } @else { (count) " here" }
-        }
+        // In an attribute, for the style sheet: where there is none, the list beside it says so.
+        span #here data-number={ @if count == 0 { "Nobody" } @else { (count) } " here" }
+            hx-swap-oob=[replace.then_some("true")] {}
     }
 }
 

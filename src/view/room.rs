@@ -90,6 +90,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                         div {
                             @if tab.moderates { a.rooms href=(paths::moderate(room)) { "Moderate" } }
                             a.rooms href=(paths::ROOMS) { "Rooms" }
+                            (NOTIFY.with(&[]))
                             form id="leave" method="post" action=(path.leave()) {
                                 // Text browsers send a form without fields as a GET.
                                 input type="hidden" name="leave" value="1";
@@ -103,7 +104,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                     // message when it is there, and holds still when scrolled up, without a script.
                     section.scroller tabindex="0" aria-label="Messages" {
                         // What arrives is read out once; what the script puts on it later is not.
-                        div.log role="log" aria-live="polite" aria-relevant="additions" {
+                        div.log role="log" aria-label={ "Messages in #" (room) } aria-live="polite" aria-relevant="additions" {
                             div id="messages" hx-sse:connect=[&stream] hx-swap="beforeend"
                                 hx-config={ "sse.reconnectMaxDelay:" (MAX_RECONNECT_DELAY_MS) } {
                                 // Stands there for good, and is shown while nothing stands beside
@@ -175,6 +176,15 @@ fn start(room: &RoomName, origin: Option<&str>) -> Markup {
         }
     }
 }
+
+/// Of what a tab that is not looked at tells: asked for by a press, and never when the page loads.
+static NOTIFY: LazyLock<Scripted> = LazyLock::new(|| {
+    Scripted::of(&html! {
+        button type="button" data-notify="mentions" aria-pressed="false" { "Notify me of mentions" }
+        button type="button" data-notify="all" aria-pressed="false" { "Notify me of all messages" }
+        small id="notify-note" role="status" {}
+    })
+});
 
 /// The ways to the newest message and to older ones.
 static WAYS: LazyLock<Scripted> = LazyLock::new(|| {

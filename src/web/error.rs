@@ -3,7 +3,7 @@
 mod refusal;
 mod wording;
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -13,9 +13,9 @@ use axum::{
 use tower_http::csrf::ProtectionError;
 
 use super::negotiate::{NoSuchFormat, NotAcceptable};
-use crate::message::Text;
+use crate::{message::Text, view};
 
-pub(super) use wording::{Wording, present};
+pub(super) use wording::{Wording, came_from, present};
 
 /// What a request can come to, but for success.
 #[derive(Clone, Debug)]
@@ -147,16 +147,20 @@ impl Error {
 
     /// When to try again, where that may help.
     fn retry_after(&self) -> Option<(HeaderName, HeaderValue)> {
-        let seconds = match self {
+        Some((header::RETRY_AFTER, self.retry_seconds()?.into()))
+    }
+
+    /// The same in seconds.
+    fn retry_seconds(&self) -> Option<u64> {
+        match self {
             // Rounded up: a little too early would be refused again.
             Self::TooMany(wait) | Self::Full(wait) | Self::Denied(_, Some(wait)) => {
-                wait.as_secs() + 1
+                Some(wait.as_secs() + 1)
             }
-            Self::Behind | Self::NotYet => 1,
-            Self::Unavailable(_) | Self::Unsure(_) | Self::Apart(_) => 5,
-            _ => return None,
-        };
-        Some((header::RETRY_AFTER, seconds.into()))
+            Self::Behind | Self::NotYet => Some(1),
+            Self::Unavailable(_) | Self::Unsure(_) | Self::Apart(_) => Some(5),
+            _ => None,
+        }
     }
 
     /// Lets an answer tell it in words of its own, such as a form's.
@@ -234,6 +238,20 @@ impl Error {
             Self::Apart(_) => "Nobody can join right now",
             Self::Internal(_) => "Something went wrong",
         }
+    }
+
+    /// What it means for the one who asked, and when to come back where that is known: for pages.
+    pub(crate) fn in_full(&self) -> Cow<'_, str> {
+        let sentence = self.sentence();
+        let seconds = match self {
+            Self::TooMany(_) | Self::Full(_) | Self::Behind => self.retry_seconds(),
+            _ => None,
+        };
+        let Some(seconds) = seconds else { return sentence.into() };
+        let what = [" Please wait a moment.", " Please try again in a moment."];
+        let what = what.into_iter().find_map(|vague| sentence.strip_suffix(vague));
+        let when = view::when::within(seconds);
+        format!("{} You can try again {when}.", what.unwrap_or(sentence)).into()
     }
 
     /// What it means for the one who asked.

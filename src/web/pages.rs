@@ -8,6 +8,7 @@ pub(super) mod moderate;
 pub(super) mod operator;
 pub(super) mod own;
 pub(super) mod rooms;
+pub(super) mod search;
 pub(super) mod send;
 pub(super) mod tab;
 

@@ -85,6 +85,7 @@ pub(super) async fn finish(
     let method = method_name(request.method());
     let route = shared.routes.find(request.uri().path());
     let wording = Wording::of(route, &request);
+    let back = error::came_from(&request, &shared.routes);
     let id = tracing::field::display(request_id);
     let span = tracing::debug_span!("request", %id, method, route = route.template);
     let is_tls = request.extensions().get::<ConnectionInfo>().is_some_and(|info| info.tls);
@@ -110,7 +111,7 @@ pub(super) async fn finish(
     if let Some(why) = response.extensions_mut().remove::<Error>() {
         shared.state.metrics.refused(why.reason());
         word = why.reason();
-        response = error::present(&why, wording, request_id, response);
+        response = error::present(&why, wording, request_id, back.as_deref(), response);
         internal = why.internal_cause();
         if is_head {
             *response.body_mut() = Body::empty();

@@ -74,6 +74,11 @@ impl Routes {
         Self { matcher, unknown }
     }
 
+    /// Whether there is a page at a path.
+    pub(super) fn knows(&self, path: &str) -> bool {
+        self.matcher.at(path).is_ok()
+    }
+
     /// The route that a path has.
     pub(super) fn find(&self, path: &str) -> Route {
         self.matcher.at(path).map_or(self.unknown, |found| *found.value)

@@ -16,7 +16,7 @@ use super::{
     assets,
     base::Based,
     error::{self, Error},
-    pages::{api, enter, join, list, moderate, operator, own, rooms, send, tab},
+    pages::{api, enter, join, list, moderate, operator, own, rooms, search, send, tab},
     respond::{self, Respond},
     route::{Audience, ParamNames, Route, Routes},
     state::AppState,
@@ -26,11 +26,12 @@ use crate::server::HttpService;
 /// Every URL that hubbub answers, what each takes behind the `?`, and nothing else. The page at
 /// `/api` documents it, and is held to it by the tests below.
 fn table() -> Vec<Entry> {
+    const SEARCH: &[&str] = &["q", "before", "format"];
     const STREAM: &[&str] = &["after", "lastEventId", "last", "format"];
     const STREAMS: &[&str] = &["room", "after", "lastEventId", "last", "format"];
     vec![
         page("/", get(rooms::lobby)),
-        everybody("/rooms", get(rooms::list).post(rooms::open)).on_get(&["format"]),
+        everybody("/rooms", get(rooms::list).post(rooms::open)).on_get(&["format", "q"]),
         page("/rooms/{room}", get(join::show)).on_get(&["key"]),
         page("/rooms/{room}/enter", get(join::form).post(enter::create)),
         everybody("/rooms/{room}/moderate", get(moderate::show)).on_get(&["before"]),
@@ -58,6 +59,8 @@ fn table() -> Vec<Entry> {
             "/rooms/{room}/messages/{id}/remove-all",
             get(own::form).post(moderate::remove_all),
         ),
+        everybody("/search", get(search::all)).on_get(SEARCH),
+        everybody("/rooms/{room}/search", get(search::room)).on_get(SEARCH),
         stream("/rooms/{room}/events", get(events::of_room)).on_get(STREAM),
         script("/rooms/{room}/presence", get(presence::show)).on_get(&["format"]),
         page("/rooms/{room}/tabs/{tab}", get(tab::show)).on_get(&["before"]),

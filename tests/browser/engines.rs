@@ -28,6 +28,9 @@ in_every_engine! {
         who_scrolled_up_stays_there_and_is_told_of_new_messages_to_jump_to;
     room:
         the_field_grows_to_six_lines_and_its_button_is_in_it;
+    mention:
+        a_text_that_names_somebody_is_marked_for_them_and_for_nobody_else,
+        a_line_stands_where_one_left_off_and_the_title_counts_what_names_one;
     history:
         scrolling_up_brings_older_messages_and_the_place_holds_still,
         who_was_away_for_longer_than_is_kept_is_told_and_gets_all_that_is_kept;

@@ -2,7 +2,6 @@
 //! how somebody comes into a private room by a browser.
 
 use serde_json::Value;
-use thirtyfour::Key;
 
 use crate::{
     support::{TestApp, host},
@@ -47,16 +46,7 @@ pub fn text(object: &Value, name: &str) -> String {
 pub async fn enter(tab: &Tab, home: &str, token: &str, name: &str) {
     tab.goto(&format!("{home}{ROOM}?key={token}")).await;
     tab.element("main button").await.click().await.unwrap();
-    join(tab, name).await;
-}
-
-/// Joins by the form that the tab shows.
-pub async fn join(tab: &Tab, name: &str) {
-    tab.element("#username").await;
-    tab.until("document.readyState === 'complete'").await;
-    tab.element("#username").await.send_keys(name + Key::Enter).await.unwrap();
-    tab.element("#leave").await;
-    tab.mark().await;
+    tab.join_here(name).await;
 }
 
 /// Joins by a link, live, in a browser that runs no script.

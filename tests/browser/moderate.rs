@@ -148,6 +148,7 @@ async fn without_scripts_one_moderates_by_the_header_and_the_others_document_goe
     let form = bob.frame(FORM);
     form.send_by_button("quicksilver").await;
     ann.frame(LIVE).shows(&["quicksilver"]).await;
+    ann.open("#menu").await;
     ann.element("header a[href$='/moderate']").await.click().await.unwrap();
     ann.element(".acts button.danger").await.click().await.unwrap();
     ann.until("document.querySelector('.message[data-removed]:target') != null").await;
@@ -199,7 +200,7 @@ async fn a_room_locked_while_a_page_is_open_is_told_beside_the_field_and_the_dra
     ann.until("document.getElementById('again').hidden").await;
     assert_eq!((ann.draft().await, ann.focus().await), ("mine".into(), "text".into()));
     let described =
-        "document.getElementById('text').getAttribute('aria-describedby') === 'send-note'
+        "document.getElementById('text').getAttribute('aria-describedby') === 'send-note send-left'
         && document.getElementById('text').getAttribute('aria-invalid') === 'true'";
     assert!(ann.eval::<bool>(described).await);
     // Loaded anew it says so before anybody tries, and the draft is there all the same.

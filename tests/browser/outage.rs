@@ -96,7 +96,7 @@ pub async fn a_send_to_a_server_that_is_gone_keeps_the_draft_and_says_so(engine:
 }
 
 #[tokio::test]
-async fn when_an_outage_is_over_not_sent_is_said_no_more_and_the_draft_is_there() {
+async fn when_an_outage_is_over_what_was_not_sent_is_sent_once_unless_it_was_changed() {
     let Some(mut chromium) = Chromium::start().await else { return };
     let mut app = App::start();
     let ann = chromium.join(&app.url(""), "ann").await;
@@ -107,8 +107,16 @@ async fn when_an_outage_is_over_not_sent_is_said_no_more_and_the_draft_is_there(
     app.start_again();
     ann.caught_up().await;
     until("nothing is said", async || ann.note().await.is_empty().then_some(())).await;
-    assert_eq!(ann.draft().await, "kept");
-    ann.say("").await;
+    ann.shows(&["kept"]).await;
+    until("it is sent", async || ann.draft().await.is_empty().then_some(())).await;
+    app.kill();
+    ann.send("half").await;
+    noted(&ann).await;
+    ann.field().await.send_keys(" a thought").await.unwrap();
+    app.start_again();
+    ann.caught_up().await;
+    until("nothing is said", async || ann.note().await.is_empty().then_some(())).await;
+    assert_eq!(ann.draft().await, "half a thought");
     ann.shows(&["kept"]).await;
 }
 

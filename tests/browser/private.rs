@@ -2,7 +2,7 @@
 
 use crate::{
     chromium::Chromium,
-    host::{ROOM, enter, enter_without_script, give, join, open, put, put_out},
+    host::{ROOM, enter, enter_without_script, give, open, put, put_out},
     support::{Server, TestApp},
     tab::Tab,
 };
@@ -18,13 +18,14 @@ async fn enters_by_a_link(
     let ann = chromium.open().await;
     ann.goto(&app.url("/rooms")).await;
     ann.element("#room").await.send_keys("attic").await.unwrap();
-    ann.element("#private option[value='yes']").await.click().await.unwrap();
+    ann.element("#private").await.click().await.unwrap();
     ann.element("main form button").await.click().await.unwrap();
     let hosts = ann.element(".invite").await.text().await.unwrap();
     assert!(hosts.starts_with(&app.url("/rooms/attic?key=attic.host.")), "{hosts}");
     ann.element("main form button").await.click().await.unwrap();
-    join(&ann, "ann").await;
+    ann.join_here("ann").await;
 
+    ann.open("#menu").await;
     ann.element("a[href$='/moderate']").await.click().await.unwrap();
     ann.element("#links summary").await.click().await.unwrap();
     ann.element("#links form.fields button").await.click().await.unwrap();
@@ -55,7 +56,7 @@ async fn enters_by_a_link(
     bob.element("main button").await.click().await.unwrap();
     bob.element("#username").await;
     assert_eq!(bob.eval::<String>("location.href").await, app.url(ROOM), "the link is nowhere");
-    join(&bob, "bob").await;
+    bob.join_here("bob").await;
     assert_eq!(
         bob.driver()
             .await

@@ -197,7 +197,7 @@ async fn the_bar_is_one_line_and_people_open_from_their_number_or_stand_beside()
     other.goto(&url).await;
     other.element("#username").await.send_keys("bob").await.unwrap();
     other.element("#join button").await.click().await.unwrap();
-    tab.until("document.getElementById('here').textContent === '2 here'").await;
+    tab.until("document.getElementById('here').dataset.number === '2 here'").await;
     tab.until("document.getElementById('presence').textContent.includes('bob')").await;
     assert!(tab.eval::<bool>(seen).await);
     tab.element(".scroller").await.click().await.unwrap();

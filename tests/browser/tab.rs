@@ -55,9 +55,22 @@ impl Tab {
     /// Joins the lobby by its form.
     pub async fn join(&self, home: &str, name: &str) {
         self.goto(&format!("{home}/rooms/lobby")).await;
+        self.join_here(name).await;
+    }
+
+    /// Joins by the form that it shows.
+    pub async fn join_here(&self, name: &str) {
         self.element("#username").await;
         self.until("document.readyState === 'complete'").await;
-        self.element("#username").await.send_keys(name + Key::Enter).await.expect("it takes keys");
+        let field = self.element("#username").await;
+        // Without the page's script, what is filled in does not give way to what is typed.
+        if self
+            .eval("username.value !== '' && username.selectionStart === username.selectionEnd")
+            .await
+        {
+            field.clear().await.expect("it can be cleared");
+        }
+        field.send_keys(name + Key::Enter).await.expect("it takes keys");
         self.element("#leave").await;
         self.mark().await;
     }
@@ -208,9 +221,14 @@ impl Tab {
             .await;
     }
 
+    /// What DevTools know it by.
+    pub fn id(&self) -> String {
+        self.window.to_string()
+    }
+
     /// Closes it without turning to it.
     pub async fn close_unseen(self) {
-        let id = json!({ "targetId": self.window.to_string() });
+        let id = json!({ "targetId": self.id() });
         let cdp = self.driver.cdp();
         cdp.send_raw("Target.closeTarget", id).await.expect("it closes");
     }

@@ -42,6 +42,7 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
         older,
         people,
         rooms,
+        found,
         removal,
         edit,
         moderated,
@@ -93,7 +94,7 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
     .await;
     let at = send(&app, "lobby", "bob", "the last").await.sent_at;
     let listed = format!("[{{\"room\":\"lobby\",\"here\":0,\"last_sent_at\":\"{at}\"}}]\n");
-    assert_eq!(shell.run(rooms), listed);
+    assert_eq!((shell.run(rooms), shell.run(found)), (listed.clone(), listed));
     for (line, change, text) in [(removal, "removed", ""), (edit, "edited", "hello")] {
         let left: Value = serde_json::from_str(&shell.run(line)).unwrap();
         assert_eq!((&left[change], &left["text"]), (&true.into(), &text.into()), "{line}");

@@ -120,9 +120,16 @@
 //! | 29 | who moderates is above the operator's word | `the_operators_bans_bind_who_moderates_and_nobody_else_lifts_them` |
 //! | 29 | a rule makes the data look damaged | `data_whose_newest_place_is_a_rules_is_copied_and_opened` |
 //! | 29 | rules are lost with the stream that carried them | `where_the_stream_is_made_anew_the_rules_are_put_there_again` |
-//! | 30 | what is unread elsewhere is counted twice, or not at all, where a stream begins | `in_every_order_the_last_number_of_another_room_is_what_is_unread_and_no_message_is_missed` |
-//! | 30 | a busy room floods those who read another | `a_busy_room_is_told_of_now_and_then_and_no_more_once_it_has_a_hundred` |
-//! | 30 | a private room's numbers are told to who has no link, or has it no more | `a_private_room_stands_on_the_list_until_its_link_is_taken_back` |
+//! | 30 | what was removed is found again, or its words stay in the index | `what_is_removed_or_edited_is_found_no_more_and_its_words_are_in_no_file` |
+//! | 30 | what is no longer kept stays in the index | `what_is_no_longer_kept_is_found_no_more_and_its_words_leave_the_index` |
+//! | 30 | a search tells what is said in private | `a_private_rooms_messages_are_found_by_who_may_read_it_and_by_nobody_else` |
+//! | 30 | what somebody looks for is taken for syntax | `what_somebody_types_is_words_and_never_syntax` |
+//! | 30 | the index is removed, damaged, or another journal's | `an_index_that_is_removed_damaged_or_another_journals_is_made_anew` |
+//! | 30 | each restart reads all of the journal | `a_restart_goes_on_where_the_index_stood_and_reads_nothing_again` |
+//! | 30 | there is no place for an index, and sends wait for it | `where_there_can_be_no_index_everything_else_goes_on_and_a_search_says_so` |
+//! | 31 | what is unread elsewhere is counted twice, or not at all, where a stream begins | `in_every_order_the_last_number_of_another_room_is_what_is_unread_and_no_message_is_missed` |
+//! | 31 | a busy room floods those who read another | `a_busy_room_is_told_of_now_and_then_and_no_more_once_it_has_a_hundred` |
+//! | 31 | a private room's numbers are told to who has no link, or has it no more | `a_private_room_stands_on_the_list_until_its_link_is_taken_back` |
 
 #[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../support/mod.rs"]
@@ -141,6 +148,7 @@ mod caddy;
 mod clock;
 mod crash;
 mod data;
+mod door;
 mod edit;
 mod erase;
 mod flooded;
@@ -169,8 +177,10 @@ mod readme;
 mod removal;
 mod representations;
 mod requests;
+mod rooms;
 mod rooms_unread;
 mod rules;
+mod search;
 mod send;
 mod server;
 mod start;

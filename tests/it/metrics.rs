@@ -116,6 +116,7 @@ async fn what_is_done_is_counted_under_names_that_prometheus_asks_for() {
             ("hubbub_build", "info"),
             ("hubbub_ready", "gauge"),
             ("hubbub_journal_size_bytes", "gauge"),
+            ("hubbub_search_lag", "gauge"),
             ("hubbub_connections", "gauge"),
             ("hubbub_streams", "gauge"),
             ("hubbub_rooms", "gauge"),

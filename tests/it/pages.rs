@@ -1,10 +1,13 @@
 //! Pages, files and their headers.
 
-use reqwest::header;
+use std::io::Write as _;
+
+use flate2::{Compression, write::GzEncoder};
+use reqwest::{Method, header};
 
 use crate::{
     client::{Tab, client, ids_on, send},
-    support::{Server, TestApp},
+    support::{Server, TestApp, browser::Browser, host::operator},
 };
 
 #[tokio::test]
@@ -45,6 +48,53 @@ async fn a_room_name_of_another_shape_is_a_page_that_does_not_exist() {
     let answer = client().put(app.url("/rooms/lobby/join")).send().await.unwrap();
     assert_eq!(answer.status(), 405);
     assert_eq!(answer.headers()[header::ALLOW], "GET,HEAD,POST");
+}
+
+#[tokio::test]
+async fn where_there_is_nothing_the_rooms_are_offered() {
+    let app = TestApp::start();
+    for path in ["/nowhere", "/rooms/UPPER", "/rooms/lobby/nothing"] {
+        let page = client().get(app.url(path)).send().await.unwrap().text().await.unwrap();
+        let form = page.split_once("<form").expect("a form").1.split_once("</form>").unwrap().0;
+        assert!(form.contains("method=\"get\" action=\"/rooms\"") && form.contains("name=\"q\""));
+        for way in ["href=\"/rooms\"", "href=\"/\""] {
+            assert!(page.contains(way), "{path}: {page}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_refused_leads_back_to_the_page_that_it_stands_on_and_nowhere_else() {
+    let app = TestApp::start();
+    let mut browser = Browser::of(&app);
+    let token = operator(&app.data());
+    assert_eq!(browser.post("/operator", &[("token", &token)]).await.status(), 303);
+    let refused = async |method: Method, path: &str, referer: &str| {
+        let form =
+            [("slow", "soon"), ("role", "x"), ("by", "x"), ("confirm", "x"), ("address", "x")];
+        let form = browser.request(method, path).form(&form).header(header::REFERER, referer);
+        let answer = form.send().await.unwrap();
+        assert!(answer.status().is_client_error(), "{path}: {}", answer.status());
+        let page = answer.text().await.unwrap();
+        assert!(page.contains("<h1>") && page.contains("href=\"/rooms\""), "{path}: {page}");
+        let back = page.split_once("<a class=\"action\" href=\"");
+        back.map(|(_, rest)| rest.split('"').next().unwrap().to_owned())
+    };
+    let moderate = app.url("/rooms/lobby/moderate?before=x#rules");
+    for form in ["rules", "links", "bans", "erase", "bans/9/lift", "links/9/revoke"] {
+        let path = format!("/rooms/lobby/{form}");
+        let back = refused(Method::POST, &path, &moderate).await;
+        assert_eq!(back.as_deref(), Some("/rooms/lobby/moderate"), "{form}");
+    }
+    for (path, from) in [("/operator/bans", "/operator/bans"), ("/operator/erase", "/operator")] {
+        let back = refused(Method::POST, path, &app.url(from)).await;
+        assert_eq!(back.as_deref(), Some(from));
+    }
+    // A page that is none of ours, or none, is not led to; nor is one that was only looked at.
+    for other in ["https://evil.example/phish", "javascript:alert(1)", "//evil.example", "x", ""] {
+        assert_eq!(refused(Method::POST, "/rooms/lobby/rules", other).await, None, "{other}");
+    }
+    assert_eq!(refused(Method::GET, "/nowhere", &app.url("/rooms")).await, None);
 }
 
 #[tokio::test]
@@ -120,6 +170,10 @@ async fn every_file_that_a_page_names_is_there_for_good_and_compressed() {
     let page = tab.page().await;
     let files: Vec<_> = page.split('"').filter(|part| part.starts_with("/static/")).collect();
     assert!(files.len() >= 5, "{files:?}");
+    // What a page weighs beside its messages, as a proxy in front compresses it.
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(page.as_bytes()).unwrap();
+    let mut weight = packed.finish().unwrap().len();
     for file in files {
         let ask = async |encoding: &str| {
             let request = client().get(app.url(file)).header(header::ACCEPT_ENCODING, encoding);
@@ -140,7 +194,9 @@ async fn every_file_that_a_page_names_is_there_for_good_and_compressed() {
         assert!(by_brotli <= by_gzip && by_gzip < length, "{file}");
         let (refused, _) = ask("br;q=0").await;
         assert_eq!(refused, None);
+        weight += by_brotli;
     }
+    assert!(weight <= 45 * 1024, "{weight} bytes");
     let old = client().get(app.url("/static/app.0000000000000000.css")).send().await.unwrap();
     assert_eq!(old.status(), 404);
     assert!(!page.contains("<script>") && !page.contains("onclick"), "nothing inline");

@@ -205,34 +205,3 @@ async fn three_hundred_joins_cost_a_reader_two_events_a_second_at_most() {
     let halves = begun.elapsed().as_millis() / 500;
     assert!(count <= halves + 1, "{count} events in {halves} half seconds");
 }
-
-#[tokio::test]
-async fn the_list_of_rooms_has_those_with_people_or_messages_and_opens_others() {
-    let app = TestApp::start();
-    let empty = client().get(app.url("/rooms")).send().await.unwrap();
-    assert_eq!(empty.status(), 200);
-    assert!(empty.text().await.unwrap().contains("No room has people or messages yet."));
-    post(&app, "kitchen", &[("username", "ann"), ("text", "hi")]).await;
-    let tab = Tab::join(&app, "hall", "bob").await;
-    let _stream = Events::from(tab.get("/events")).await;
-    let page = client().get(app.url("/rooms")).send().await.unwrap().text().await.unwrap();
-    assert!(
-        page.contains("<a href=\"/rooms/hall\" translate=\"no\">#hall</a> <small>1 here</small>"),
-        "{page}"
-    );
-    let kitchen = page
-        .split("<a href=\"/rooms/kitchen\" translate=\"no\">#kitchen</a>")
-        .nth(1)
-        .expect("the kitchen");
-    assert!(kitchen.starts_with(" <small>0 here, last message <time"), "{kitchen}");
-    let open = |name: &'static str| client().post(app.url("/rooms")).form(&[("room", name)]).send();
-    let answer = open("attic").await.unwrap();
-    assert_eq!(answer.status(), 303);
-    assert_eq!(answer.headers()[header::LOCATION], "/rooms/attic");
-    let answer = open("No Room").await.unwrap();
-    assert_eq!(answer.status(), 422);
-    let page = answer.text().await.unwrap();
-    assert!(page.contains("A room's name is 1 to 64 lowercase letters"));
-    assert_eq!(fields(&page)["room"], "No Room");
-    assert!(tab.page().await.contains("href=\"/rooms\""), "the page links to it");
-}

@@ -45,6 +45,10 @@ fn addresses(tab: &str, id: &str) -> Vec<(&'static str, String, &'static str)> {
         "/messages".into(),
         "/messages?format=json".into(),
         "/messages?limit=x".into(),
+        "/search".into(),
+        "/search?q=us".into(),
+        "/search?q=us&format=json".into(),
+        "/search?q=%3F".into(),
         "/presence".into(),
         "/presence?format=json".into(),
     ] {

@@ -24,7 +24,7 @@ async fn a_parameter_that_is_not_known_is_named_by_every_address_in_its_own_form
     for (method, path, media_type, known) in [
         ("GET", "/".to_owned(), HTML, none),
         ("GET", "/api".to_owned(), HTML, none),
-        ("GET", "/rooms".to_owned(), HTML, "there is format"),
+        ("GET", "/rooms".to_owned(), HTML, "there are format and q"),
         ("POST", "/rooms".to_owned(), HTML, none),
         ("GET", "/rooms/lobby".to_owned(), HTML, "there is key"),
         ("HEAD", "/rooms/lobby".to_owned(), HTML, none),
@@ -100,7 +100,7 @@ async fn a_parameter_that_comes_twice_or_is_not_text_is_named_in_the_form_of_the
         ),
         ("/rooms/lobby/tabs/1?before=a&before=b", HTML, "The parameter before came twice."),
         ("/rooms?format=json&format=json", JSON, "The parameter format came twice."),
-        ("/rooms?format=json&x", JSON, "There is no parameter x here; there is format."),
+        ("/rooms?format=json&x", JSON, "There is no parameter x here; there are format and q."),
         (
             "/rooms/lobby/messages?before=%FF",
             JSON,

@@ -33,7 +33,7 @@ async fn a_message_arrives_as_the_contract_says() {
         format!(
             "id: {id}\nevent: NewMessage\n\
              data: <p id=\"m{seq}\" data-key=\"{id}\" class=\"message\" data-name=\"ann\" data-hue=\"1\" data-initial=\"A\"><strong>ann:</strong> <span>hi\n\
-             data: you</span> <time datetime=\"{at}\">{clock}</time></p>\n\n"
+             data: you</span> <time datetime=\"{at}\"><a href=\"/rooms/lobby/messages/{id}\">{clock}</a></time></p>\n\n"
         )
     );
 }

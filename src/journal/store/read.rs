@@ -96,7 +96,7 @@ pub(super) struct Rows {
     last: Option<Seq>,
     count: usize,
     /// Whether those are all.
-    all: bool,
+    pub(super) all: bool,
 }
 
 /// The rooms that have messages, by an index that has no others.
@@ -219,7 +219,7 @@ impl<'a> Reader<'a> {
         Ok(entries)
     }
 
-    fn last(&self) -> Result<Seq, ReadError> {
+    pub(super) fn last(&self) -> Result<Seq, ReadError> {
         let mut statement = self.moment.prepare_cached("SELECT last FROM journal")?;
         Ok(Seq::new(statement.query_row([], |row| row.get(0))?))
     }

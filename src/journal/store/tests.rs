@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::StatementStatus;
 use tempfile::{TempDir, tempdir};
 
-use super::{Lane, MAX_IDLE_TIME, Store, Writer, age, check, open, read::Reader, trim};
+use super::{Lane, MAX_IDLE_TIME, Store, Writer, age, check, find, open, read::Reader, trim};
 use crate::{
     journal::{Retention, followers::Followers, holds::Holds},
     message::{Entry, Epoch, Key, Message, MessageId, Name, RoomName, Seq, State, Text},
@@ -304,6 +304,21 @@ fn the_rooms_list_and_the_search_for_old_messages_do_not_go_through_all_rooms() 
         let steps = statement.get_status(StatementStatus::VmStep);
         assert!(steps < most, "{steps} steps for {sql}");
     }
+    // Nor does who looks for a name that hardly any has.
+    for (sql, part, found) in [
+        (find::SELECT_NEWEST, "17", 2),
+        (find::SELECT_BEGINNING, "room-499", 11),
+        (find::SELECT_BEGINNING, "r", 100),
+    ] {
+        let mut statement = bench.writer.connection.prepare(sql).unwrap();
+        let rows = statement.query_map(rusqlite::params![part, 100, 200], |_| Ok(())).unwrap();
+        assert_eq!(rows.count(), found, "{part}");
+        let steps = statement.get_status(StatementStatus::VmStep);
+        assert!(steps < 3_000, "{steps} steps for {sql}");
+    }
+    let found = Reader::begin(&mut connection, &epoch).unwrap().find_rooms("m-17", 5).unwrap();
+    let found: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(found, ["room-17", "room-1799", "room-1798", "room-1797", "room-1796"]);
     // Nothing is left in any of them.
     while bench.number("SELECT max(sent - dropped) FROM rooms") > 0 {
         bench.tend(NOW + 2 * HOUR);

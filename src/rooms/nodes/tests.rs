@@ -129,7 +129,7 @@ async fn who_is_on_one_node_is_listed_on_all_and_the_name_is_taken_there() {
         assert!(node.roster.check(&room(), &name("ANN")).is_err());
         assert!(node.roster.join(&room(), &id(2), &name("ann"), None, 0).is_err());
     }
-    let changed: Vec<_> = net.nodes.iter().map(|node| node.roster.occupied(9)).collect();
+    let changed: Vec<_> = net.nodes.iter().map(|node| node.roster.occupied("", 9)).collect();
     assert_eq!(changed, vec![vec![(room(), 1)]; 3]);
     net.nodes[0].roster.leave(&room(), &id(1));
     drop((guard, watcher));

@@ -259,7 +259,7 @@ impl Run {
         let counts = (0..ROOMS).map(|at| (room(at), self.seen[at].count));
         let mut occupied: Vec<_> = counts.filter(|(_, count)| *count > 0).collect();
         occupied.sort_by_key(|(room, count)| (std::cmp::Reverse(*count), room.clone()));
-        assert_eq!(self.roster.occupied(ROOMS), occupied);
+        assert_eq!(self.roster.occupied("", ROOMS), occupied);
         let known = self.model.tabs.len() + self.model.left.len();
         let due = self.roster.lock().deadlines();
         assert!(due <= known, "{due} deadlines of {known} tabs");

@@ -10,7 +10,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    LEFT_TAB_TTL, Lapsed, NameTaken, Presence, TabId,
+    LEFT_TAB_TTL, Lapsed, MAX_SEARCHED_ROOMS, NameTaken, Presence, TabId,
     elsewhere::{Outbox, Shift},
     room::{Bearers, Room},
     skeleton::Skeleton,
@@ -224,9 +224,14 @@ impl State {
         self.rooms.get(room).map_or(0, Room::count)
     }
 
-    pub(super) fn occupied(&self, limit: usize) -> Vec<(RoomName, usize)> {
-        let most = self.by_count.iter().take(limit);
+    pub(super) fn occupied(&self, part: &str, limit: usize) -> Vec<(RoomName, usize)> {
+        let looked_at = self.by_count.iter().take(limit.max(MAX_SEARCHED_ROOMS));
+        let most = looked_at.filter(|(_, room)| room.as_str().contains(part)).take(limit);
         most.map(|(Reverse(count), room)| (room.clone(), *count)).collect()
+    }
+
+    pub(super) fn name(&self, key: &Key) -> Option<Name> {
+        self.tab(key).map(|tab| tab.name.clone())
     }
 
     /// Does what is due by `now`, `most` at most; gives how much that was.

@@ -55,8 +55,8 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
             }
             h3 { (url("GET", "/rooms/{room}/messages/{id}")) }
             p {
-                "One message: as JSON with " (name("format")) " " code { "json" } ", and as a page with "
-                "the forms to remove and edit it, for the tab that sent it."
+                "One message: as JSON with " (name("format")) " " code { "json" } ", and as a page among those "
+                "before and after it, with the forms to remove and edit it, for the tab that sent it."
             }
         }
     }

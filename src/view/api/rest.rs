@@ -45,11 +45,17 @@ pub(super) fn read(api: &Api<'_>) -> Markup {
                 "are first, then where somebody spoke last."
             }
             (shell(&format!("curl '{origin}/rooms?format=json'")))
+            (shell(&format!("curl '{origin}/rooms?format=json&q=lob'")))
             (answer(
                 "[{\"room\":\"lobby\",\"here\":2,\"last_sent_at\":\"2026-11-24T04:15:07.000Z\"},\
                  {\"room\":\"attic\",\"here\":1,\"last_sent_at\":null}]",
             ))
             dl {
+                dt { (name("q")) }
+                dd {
+                    "Only those that have it in their names. Of very many rooms that is looked for in the \
+                     ones that were spoken in last, and otherwise at the beginning of a name."
+                }
                 dt { (name("format")) }
                 dd { (either()) }
             }
@@ -91,7 +97,7 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                     "for who has a link, and the answer has its host\u{2019}s."
                 }
                 dt { (url("GET", "/rooms/{room}")) }
-                dd { "The join form; with " (name("key")) " a button to enter by that link." }
+                dd { "The join form, and of an open room who is there and what was said last; with " (name("key")) " a button to enter by that link." }
                 dt { (url("GET", "/rooms/{room}/join")) }
                 dd { "To the join form." }
                 dt { (url("POST", "/rooms/{room}/join")) }

@@ -83,8 +83,8 @@ pub(crate) fn link(room: &RoomName, link: &Link, address: &str, token: &str) -> 
         "Invite link",
         false,
         &html! {
+            (layout::bar(&html! { "Invite link to " span translate="no" { "#" (room) } }, &html! {}))
             main.narrow {
-                h1 { "Invite link to " span translate="no" { "#" (room) } }
                 p {
                     "Whoever has this link can " (can(link.role)) " in this room"
                     @if link.until > 0 { ", until " (time(link.until)) }
@@ -114,8 +114,8 @@ pub(crate) fn enter(room: &RoomName, token: &str) -> Markup {
         "Invitation",
         false,
         &html! {
+            (layout::bar(&html! { span translate="no" { "#" (room) } }, &html! {}))
             main.narrow {
-                h1 translate="no" { "#" (room) }
                 p { "Somebody gave you a link into this room." }
                 (enter_form(room, token, "Enter"))
             }

@@ -37,15 +37,7 @@ pub(crate) struct PageQuery {
 impl PageQuery {
     /// The seq before which the messages are asked for.
     pub(crate) fn before(&self, state: &AppState) -> Result<Option<Seq>, Error> {
-        let Some(raw) = &self.before else { return Ok(None) };
-        let id: MessageId = raw.parse().map_err(|_| {
-            Error::Invalid("before= takes the id of a message, such as k3v9x2mq-17.".into())
-        })?;
-        // A page by another journal's numbers would show what has nothing to do with it.
-        if id.epoch() != state.rooms.journal().epoch() {
-            return Err(Error::Invalid("before= names a message of another journal.".into()));
-        }
-        Ok(Some(id.seq()))
+        before(state, self.before.as_deref())
     }
 
     fn limit(&self) -> Result<usize, Error> {
@@ -54,6 +46,19 @@ impl PageQuery {
             Error::Invalid(format!("limit= takes a number from 1 to {MAX_PAGE_MESSAGES}."))
         })
     }
+}
+
+/// The seq of the message before which something is asked for.
+pub(crate) fn before(state: &AppState, raw: Option<&str>) -> Result<Option<Seq>, Error> {
+    let Some(raw) = raw else { return Ok(None) };
+    let id: MessageId = raw.parse().map_err(|_| {
+        Error::Invalid("before= takes the id of a message, such as k3v9x2mq-17.".into())
+    })?;
+    // A page by another journal's numbers would show what has nothing to do with it.
+    if id.epoch() != state.rooms.journal().epoch() {
+        return Err(Error::Invalid("before= names a message of another journal.".into()));
+    }
+    Ok(Some(id.seq()))
 }
 
 /// The fragment that goes before what a page has, or an array for scripts; oldest first.

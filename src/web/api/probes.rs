@@ -55,6 +55,7 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> impl IntoResponse 
         rooms: state.rooms.hub().topics(),
         ready: !state.shutdown.has_begun() && journal.ready(),
         journal_size: journal.size(),
+        search_lag: state.rooms.search_lag(),
     };
     ([(header::CONTENT_TYPE, media_type)], state.metrics.encode(observed))
 }

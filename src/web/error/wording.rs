@@ -14,11 +14,15 @@ use super::{
         json::Json,
         negotiate::{self, Document},
         request_id::RequestId,
-        route::{Audience, Route},
+        route::{Audience, Route, Routes},
     },
     Error,
 };
-use crate::{delivery::frame::Representation, view};
+use crate::{
+    delivery::frame::Representation,
+    paths,
+    view::{self, error::Problem},
+};
 
 /// How an error is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +65,27 @@ impl Wording {
     }
 }
 
+/// The page that a form was posted from, as far as the browser says so: the way back from where it was
+/// refused. Only the path counts, and only one of ours: whoever writes another leads nobody away.
+pub(in crate::web) fn came_from(request: &Request, routes: &Routes) -> Option<String> {
+    if request.method().is_safe() {
+        return None;
+    }
+    let referer = request.headers().get(header::REFERER)?.to_str().ok()?;
+    let (_, rest) = referer.split_once("://")?;
+    let path = &rest[rest.find('/')?..];
+    let path = path.split(['?', '#']).next()?;
+    let below = path.strip_prefix(paths::base())?;
+    routes.knows(below).then(|| path.to_owned())
+}
+
 /// Puts the [`Error`] in a response into words. Where it is ours, they name the request, for who
-/// asks the operator about it.
+/// asks the operator about it. `back` is the page that a form was posted from.
 pub(in crate::web) fn present(
     error: &Error,
     wording: Wording,
     request: RequestId,
+    back: Option<&str>,
     response: Response<Body>,
 ) -> Response<Body> {
     let (mut parts, _) = response.into_parts();
@@ -78,9 +97,14 @@ pub(in crate::web) fn present(
         (Wording::Json, Some(request)) => {
             Json(json!({ "error": sentence, "request": request })).into_response()
         }
-        (Wording::Html, request) => {
-            view::error::page(error.title(), sentence, request.as_deref()).into_response()
-        }
+        (Wording::Html, request) => view::error::page(&Problem {
+            title: error.title(),
+            sentence: &error.in_full(),
+            back,
+            not_found: matches!(error, Error::NotFound),
+            request: request.as_deref(),
+        })
+        .into_response(),
     };
     let (described, body) = body.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);

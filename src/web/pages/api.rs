@@ -13,12 +13,14 @@ use super::{
         state::{AppState, Served},
     },
     rooms::MAX_LISTED_ROOMS,
+    search::MAX_HITS,
 };
 use crate::{
     delivery::stream::MAX_UNREAD,
     journal::{SHARED_KEY_TIME, remembered},
     message::MessageId,
     rooms::{EDIT_TIME, MIN_PROOF_CHARS},
+    search::Query,
     view::api::{Api, Limits, Remembered, page},
 };
 
@@ -47,6 +49,9 @@ pub(crate) fn limits(served: &Served) -> Limits {
         max_streamed: MAX_ROOMS,
         max_unread: MAX_UNREAD,
         max_rooms: MAX_LISTED_ROOMS,
+        max_hits: MAX_HITS,
+        max_words: Query::MAX_WORDS,
+        max_query: Query::MAX_CHARS,
         keep: retention.keep,
         ttl: retention.ttl,
         remembered: Remembered::Messages(remembered(retention.keep)),

@@ -42,7 +42,7 @@ const MAX_EXPORTED_LINES: usize = 5_000;
 /// `GET /operator`: a form for the token; for who gave it, the rooms.
 pub(crate) async fn show(caller: Caller, State(state): State<AppState>) -> Result<Response, Error> {
     let page = if caller.operator {
-        let rooms = state.rooms.list(&caller, MAX_LISTED_ROOMS).await?;
+        let rooms = state.rooms.list(&caller, "", MAX_LISTED_ROOMS).await?;
         let mut listed: BTreeMap<_, _> = rooms.into_iter().map(|(room, _)| (room, None)).collect();
         // Those that nobody has spoken in yet, too.
         for (room, rules) in state.rooms.rulebook().rooms().into_iter().take(MAX_LISTED_ROOMS) {
@@ -186,7 +186,7 @@ pub(crate) async fn enter(
             Ok(([(header::SET_COOKIE, cookie)], page).into_response())
         }
         Err(why) => {
-            let page = view::operator::form(Some(why.sentence()));
+            let page = view::operator::form(Some(&why.in_full()));
             let status = match why {
                 // A 401 would have the browser ask by itself.
                 Error::BadToken => StatusCode::FORBIDDEN,

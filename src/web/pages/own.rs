@@ -21,14 +21,18 @@ use super::{
     again, own_page_in,
 };
 use crate::{
-    journal::Revision,
+    journal::{Around, Revision},
     message::{Message, Role, Text},
     paths,
     rooms::{Allowance, Caller, Tab},
-    view::own::{Own, list as own_list, page as own_page},
+    view::own::{Context, Own, list as own_list, page as own_page},
 };
 
-/// `GET /rooms/{room}/messages/{id}`: one message, and for who sent it the forms to change it.
+/// Messages that are shown before one, and after it: some screens full.
+const MAX_CONTEXT: usize = 20;
+
+/// `GET /rooms/{room}/messages/{id}`: one message among those around it, and for who sent it the forms to
+/// change it.
 pub(crate) async fn show(
     named: Named,
     caller: Caller,
@@ -43,7 +47,12 @@ pub(crate) async fn show(
     Ok(match document {
         Document::Json => (never_stored(), vary, Json(message)).into_response(),
         Document::Html => {
-            let page = own_page(&own(&message, may), &back(&state, &caller, &named));
+            let (room, seq) = (&named.room, named.id.seq());
+            let around = state.rooms.around(&caller, room, seq, MAX_CONTEXT).await?;
+            let Around { before, older, after, newer } = &around;
+            let context = Context { before, older: *older, after, newer: *newer };
+            let back = back(&state, &caller, &named);
+            let page = own_page(&own(&message, may), Some(&context), &back);
             (never_stored(), vary, page).into_response()
         }
     })
@@ -104,7 +113,7 @@ pub(crate) async fn edit(
     let (message, may) = state.rooms.message(&caller, &named.proof(None), place).await?;
     let text = posted.entered("text");
     let own = Own { draft: text, problem: Some(why.sentence()), ..own(&message, may) };
-    let answer = again(why.status(), own_page(&own, &back(&state, &caller, &named)));
+    let answer = again(why.status(), own_page(&own, None, &back(&state, &caller, &named)));
     Ok(why.told_by(answer))
 }
 

@@ -1,5 +1,5 @@
 //! The cookie that tells browsers apart, signed: whose earlier tab it is that bears a name, and which
-//! tabs' cookies a browser has.
+//! tabs' cookies a browser has; and under which name it joined last.
 //!
 //! A browser keeps some 180 cookies of a host, and beyond that throws out which it likes, an open
 //! tab's among them. So their number is bounded here: a join beyond the bound takes the cookies away
@@ -7,10 +7,11 @@
 
 use axum::http::HeaderMap;
 use cookie::{Cookie, SameSite};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::{Secret, cookies, removal};
 use crate::{
-    message::RoomName,
+    message::{Name, RoomName},
     paths,
     rooms::{Presence, Rooms, Tab},
 };
@@ -26,6 +27,9 @@ const MAX_TABS: usize = 20;
 /// (RFC 6265, section 6.1). What is beyond is forgotten, and its cookie stays.
 const MAX_TABS_BYTES: usize = 3000;
 
+/// What stands around the name: no room's name ends so, so that it is taken for no tab.
+const AROUND_NAME: char = '~';
+
 /// Digits of a tab's id, and of a browser's.
 const ID_CHARS: usize = 32;
 
@@ -35,12 +39,14 @@ pub(in crate::web) struct Browser {
     pub id: String,
     /// The tabs that it has cookies of, in the order of their joining: room and id.
     tabs: Vec<(RoomName, String)>,
+    /// Under which name it joined last, with its mark: that is offered where it joins next.
+    pub name: Option<Name>,
 }
 
 impl Browser {
     /// One that was not here before.
     pub(in crate::web) fn fresh() -> Self {
-        Self { id: format!("{:032x}", rand::random::<u128>()), tabs: Vec::new() }
+        Self { id: format!("{:032x}", rand::random::<u128>()), tabs: Vec::new(), name: None }
     }
 
     /// The browser that a request comes from, where its cookie is there and ours.
@@ -58,11 +64,15 @@ impl Browser {
     fn parse(value: &str) -> Option<Self> {
         let mut parts = value.strip_prefix('.')?.split('.');
         let id = parts.next().filter(|id| id.len() == ID_CHARS)?.to_owned();
+        let name = parts.clone().find_map(|part| {
+            let name = part.strip_prefix(AROUND_NAME)?.strip_suffix(AROUND_NAME)?;
+            Name::parse_stored(&percent_decode_str(name).decode_utf8().ok()?).ok()
+        });
         let tabs = parts.filter_map(|part| {
             let (id, room) = part.split_at_checked(ID_CHARS)?;
             Some((RoomName::parse(room).ok()?, id.to_owned()))
         });
-        Some(Self { id, tabs: tabs.collect() })
+        Some(Self { id, tabs: tabs.collect(), name })
     }
 
     /// Adds a tab that joined, and gives the cookies that take those of others away.
@@ -81,6 +91,7 @@ impl Browser {
             });
         }
         self.tabs.push((tab.room.clone(), tab.id.clone()));
+        self.name = Some(tab.name.clone());
         let bytes = |tabs: &[(RoomName, String)]| {
             tabs.iter().map(|(room, id)| room.as_str().len() + id.len() + 1).sum::<usize>()
         };
@@ -95,9 +106,10 @@ impl Browser {
         self.tabs.iter().filter(move |(its, _)| its == room).map(|(_, id)| id.as_str())
     }
 
-    /// Forgets a tab that left.
+    /// Forgets a tab that left, and that its name was proven: whoever comes next may be somebody else.
     pub(in crate::web) fn remove(&mut self, tab: &Tab) {
         self.tabs.retain(|(_, id)| *id != tab.id);
+        self.name = self.name.take().and_then(|name| Name::parse(name.as_str()).ok());
     }
 
     /// The cookie. Every page of a room sends it, and none elsewhere.
@@ -105,6 +117,10 @@ impl Browser {
         let mut value = format!(".{}", self.id);
         for (room, id) in &self.tabs {
             value.extend([".", id, room.as_str()]);
+        }
+        if let Some(name) = &self.name {
+            let name = utf8_percent_encode(name.to_stored(), NON_ALPHANUMERIC);
+            value += &format!(".{AROUND_NAME}{name}{AROUND_NAME}");
         }
         let mut cookie = Cookie::new(COOKIE_NAME, value);
         cookie.set_path(paths::ROOMS.to_string());

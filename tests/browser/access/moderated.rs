@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What axe-core finds, also where the system chooses the colours; with all folds open.
-async fn check(tab: &Tab, what: &str) {
+pub(super) async fn check(tab: &Tab, what: &str) {
     tab.run("for (const fold of document.querySelectorAll('details')) fold.open = true").await;
     let media = [
         ("prefers-color-scheme", "light"),
@@ -20,7 +20,7 @@ async fn check(tab: &Tab, what: &str) {
         ("forced-colors", "active"),
     ];
     assert_eq!(violations_in(tab, &media, &[]).await, <[String; 0]>::default(), "{what}");
-    let wide = "[...document.querySelectorAll('main.narrow, main.narrow *')]
+    let wide = "[...document.querySelectorAll('header.top, header.top *, main.narrow, main.narrow *')]
         .filter((part) => part.checkVisibility() && part.getBoundingClientRect().right > innerWidth + 1)
         .map((part) => `${part.tagName} ${part.textContent.slice(0, 40)}`)";
     for width in [320, 360, 768, 1280] {
@@ -41,7 +41,7 @@ async fn axe_finds_nothing_where_one_is_invited_and_where_a_room_is_moderated_an
     let tab = chromium.open().await;
     tab.goto(&app.url("/rooms")).await;
     tab.element("#room").await.send_keys("attic").await.unwrap();
-    tab.element("#private option[value='yes']").await.click().await.unwrap();
+    tab.element("#private").await.click().await.unwrap();
     tab.element("main form button").await.click().await.unwrap();
     tab.element(".invite").await;
     check(&tab, "the host's link").await;

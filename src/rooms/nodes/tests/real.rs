@@ -178,7 +178,7 @@ async fn a_crowd_is_known_everywhere_and_to_a_node_that_comes_later_and_goes_wit
     let crowd: Vec<_> = crowd.collect();
     let last = crowd.last().unwrap().room.clone();
     let all = |node: &Live| {
-        let known: usize = node.roster.occupied(1000).iter().map(|(_, count)| count).sum();
+        let known: usize = node.roster.occupied("", 1000).iter().map(|(_, count)| count).sum();
         known == CROWD
     };
     let begun = Instant::now();

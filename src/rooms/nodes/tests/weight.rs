@@ -69,7 +69,7 @@ fn weigh() -> usize {
             hear(first..first + 1000, true);
         }
         let after = memory();
-        let known: usize = roster.occupied(ROOMS).iter().map(|(_, count)| count).sum();
+        let known: usize = roster.occupied("", ROOMS).iter().map(|(_, count)| count).sum();
         assert_eq!(known, TABS);
         (after - before) / TABS
     })

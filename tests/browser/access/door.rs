@@ -1,0 +1,147 @@
+//! The pages before a room and beside one: the list of rooms, the join page, errors.
+
+use serde_json::json;
+use thirtyfour::Key;
+
+use super::moderated::check;
+use crate::{
+    chromium::Chromium,
+    host::{operator, put},
+    post,
+    support::{Server, TestApp},
+    tab::Tab,
+};
+
+/// Sends to a room as a script would.
+async fn say(app: &TestApp, room: &str, text: &str) {
+    let url = app.url(&format!("/rooms/{room}/messages"));
+    let form = [("username", "bob"), ("text", text)];
+    let sent = reqwest::Client::new().post(url).form(&form).send().await.unwrap();
+    assert_eq!(sent.status(), 201);
+}
+
+/// A tab that joined, and another of the same browser.
+async fn two(chromium: &mut Chromium, app: &TestApp, name: &str) -> (Tab, Tab) {
+    let joined = chromium.join(&app.url(""), name).await;
+    joined.caught_up().await;
+    (joined, chromium.open().await)
+}
+
+#[tokio::test]
+async fn axe_finds_nothing_where_one_joins_finds_and_is_refused_and_all_fits() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = TestApp::start();
+    let fresh = chromium.open().await;
+    for path in ["/rooms", "/rooms/lobby", "/rooms?q=attic", "/nowhere"] {
+        fresh.goto(&app.url(path)).await;
+        check(&fresh, path).await;
+    }
+    for room in ["kitchen", &"w".repeat(64), "lobby"] {
+        say(&app, room, &format!("see https://a.example/{} `code`", "y".repeat(300))).await;
+        say(&app, room, &format!("```\n{}\n```", "wide ".repeat(60))).await;
+        say(&app, room, &"long ".repeat(400)).await;
+    }
+    let (ann, other) = two(&mut chromium, &app, &"W".repeat(32)).await;
+    for path in ["/rooms", "/rooms/lobby", "/rooms/kitchen", "/rooms?q=w", "/rooms?q=none"] {
+        other.goto(&app.url(path)).await;
+        check(&other, path).await;
+    }
+    other.goto(&app.url("/rooms")).await;
+    other.element("#room").await.send_keys("No Room" + Key::Enter).await.unwrap();
+    other.element("#room-problem").await;
+    check(&other, "a name that no room can have").await;
+    other.goto(&app.url("/operator")).await;
+    other.element("#token").await.send_keys(operator(&app) + Key::Enter).await.unwrap();
+    other.element("ul.rooms").await;
+    other.goto(&app.url("/rooms/lobby/moderate")).await;
+    other.run("const field = document.getElementById('slow'); field.type = 'text'; field.value = 'x'; field.form.submit()").await;
+    other.element("a.action").await;
+    check(&other, "rules that are refused").await;
+    other.element("a.action").await.click().await.unwrap();
+    other.until("location.pathname === '/rooms/lobby/moderate'").await;
+    drop(ann);
+}
+
+#[tokio::test]
+async fn by_keyboard_a_room_is_found_and_joined_under_ones_name_and_ones_own_tab_again() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = TestApp::start();
+    for room in ["attic", "kitchen"] {
+        say(&app, room, "hi").await;
+    }
+    post(&app, "bob", "hi").await;
+    let (ann, other) = two(&mut chromium, &app, "ann").await;
+    let own: String = ann.eval("location.pathname").await;
+    other.goto(&app.url("/rooms")).await;
+    let on = async || -> String {
+        other.eval("(({ id, textContent }) => id || textContent)(document.activeElement)").await
+    };
+    for expected in ["API", "room", "Open", "private", "q"] {
+        other.press(Key::Tab, false).await;
+        assert_eq!(on().await, expected);
+    }
+    other.type_blindly("Kit").await;
+    other.until("location.search === '?q=Kit'").await;
+    let rooms = "[...document.querySelectorAll('ul.rooms li > a:first-child')].map(({ textContent }) => textContent)";
+    assert_eq!(other.eval::<Vec<String>>(rooms).await, ["#kitchen"]);
+    other.run("document.getElementById('q').focus()").await;
+    for expected in ["Find", "#kitchen", "Join"] {
+        other.press(Key::Tab, false).await;
+        assert_eq!(on().await, expected);
+    }
+    let outline = "getComputedStyle(document.activeElement).outlineStyle !== 'none'";
+    assert!(other.eval::<bool>(outline).await, "it is seen where the keyboard is");
+    other.press(Key::Space, false).await;
+    other.until("document.querySelector('main.room > header .me')?.textContent.startsWith('Posting as ann')").await;
+    assert!(other.eval::<bool>("location.pathname.startsWith('/rooms/kitchen/tabs/')").await);
+
+    // Of the lobby she has a tab; by a link to another room the name goes along.
+    let third = chromium.open().await;
+    third.goto(&app.url("/rooms")).await;
+    third.element(&format!("a.own[href='{own}']")).await;
+    third.element("a[href='/rooms/attic']").await.click().await.unwrap();
+    third.until("document.getElementById('username')?.value === 'ann'").await;
+    // What is typed takes its place.
+    third.type_blindly("bea").await;
+    third.until("document.querySelector('main.room > header .me')?.textContent.startsWith('Posting as bea')").await;
+    assert_eq!(chromium.complaints().await, <[String; 0]>::default());
+}
+
+#[tokio::test]
+async fn without_scripts_the_last_name_is_filled_in_and_joins_by_one_click() {
+    let Some(mut chromium) = Chromium::without_scripts().await else { return };
+    let app = TestApp::start();
+    say(&app, "kitchen", "hi").await;
+    let ann = chromium.join(&app.url(""), "ann").await;
+    ann.goto(&app.url("/rooms/kitchen")).await;
+    assert_eq!(ann.eval::<String>("username.value").await, "ann");
+    let shown: String = ann.eval("document.querySelector('.said-last').innerText").await;
+    assert!(shown.contains("bob") && shown.contains("just now") && shown.contains("hi"), "{shown}");
+    ann.goto(&app.url("/rooms")).await;
+    ann.element("ul.rooms form[action='/rooms/kitchen/join'] button").await.click().await.unwrap();
+    ann.until("document.querySelector('main.room > header .me')?.textContent.startsWith('Posting as ann')").await;
+}
+
+#[tokio::test]
+async fn what_is_used_often_is_large_enough_for_a_finger() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = TestApp::start();
+    say(&app, "kitchen", "hi").await;
+    put(&app, "/rooms/kitchen/rules", &operator(&app), &[("slow", "30")]).await;
+    let (_ann, other) = two(&mut chromium, &app, "ann").await;
+    other.cdp("Emulation.setTouchEmulationEnabled", json!({ "enabled": true })).await;
+    let size = json!({ "width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": true });
+    other.cdp("Emulation.setDeviceMetricsOverride", size).await;
+    for path in ["/rooms", "/rooms/kitchen", "/nowhere"] {
+        other.goto(&app.url(path)).await;
+        other.until("matchMedia('(pointer: coarse)').matches").await;
+        let small: Vec<String> = other
+            .eval(
+                "[...document.querySelectorAll('button, input:not([type=hidden], [type=checkbox]), header.top a, .own, .ways a, .action')]
+                .filter((part) => part.getBoundingClientRect().height < 43.9)
+                .map((part) => `${part.outerHTML} ${part.getBoundingClientRect().height}`)",
+            )
+            .await;
+        assert_eq!(small, <[String; 0]>::default(), "{path}");
+    }
+}

@@ -1,0 +1,139 @@
+//! What names the reader, where one left off, and notifications of a tab that nobody looks at.
+
+use serde_json::json;
+
+use crate::{
+    browser::Browser,
+    chromium::Chromium,
+    engine::Engine,
+    post,
+    proxy::{Proxy, Streams},
+    support::{Server, TestApp, until},
+    tab::Tab,
+};
+
+/// The texts of the messages that are marked so.
+async fn marked(tab: &Tab, class: &str) -> Vec<String> {
+    let all = format!("[...document.querySelectorAll('.message.{class} > span')]");
+    tab.eval(&format!("{all}.map(({{ textContent }}) => textContent)")).await
+}
+
+pub async fn a_text_that_names_somebody_is_marked_for_them_and_for_nobody_else(engine: Engine) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
+    let app = TestApp::start();
+    let texts = [
+        "hi @ann!",
+        "@ANN",
+        "@ann's turn",
+        "(@ann)",
+        "@anna",
+        "write to x@ann",
+        "run `@ann`",
+        "ann",
+        "@zoë k. and @ann_b",
+    ];
+    for text in texts {
+        post(&app, "eve", text).await;
+    }
+    let ann = browser.join(&app.url(""), "ann").await;
+    let zoe = browser.join(&app.url(""), "Zoë K.").await;
+    ann.say("@ann is me").await;
+    for tab in [&ann, &zoe] {
+        tab.until("document.querySelectorAll('#messages > .message[data-day]').length === 10")
+            .await;
+    }
+    assert_eq!(marked(&ann, "mention").await, texts[..4], "what names ann");
+    assert_eq!(marked(&zoe, "mention").await, [texts[8]]);
+    let heard: String = ann.eval("document.getElementById('m1').innerText").await;
+    assert!(heard.contains("(mentions you)"), "{heard}");
+    assert_eq!(browser.complaints().await, <[String; 0]>::default());
+}
+
+pub async fn a_line_stands_where_one_left_off_and_the_title_counts_what_names_one(engine: Engine) {
+    let Some(mut browser) = Browser::with_one_window(engine).await else { return };
+    let app = TestApp::start();
+    let ann = browser.join(&app.url(""), "ann").await;
+    ann.say("before").await;
+    ann.caught_up().await;
+    browser.hide(&ann).await;
+    let lines = "x\n".repeat(40);
+    for text in ["first", &format!("{lines}@ann"), &lines, &lines] {
+        post(&app, "bob", text).await;
+    }
+    browser.show(&ann).await;
+    ann.caught_up().await;
+    ann.until("document.title === '(4, @1) #lobby'").await;
+    assert_eq!(marked(&ann, "unread").await, ["first"]);
+    ann.scroll(1_000_000).await;
+    ann.until("document.title === '#lobby'").await;
+    assert_eq!(marked(&ann, "unread").await, ["first"], "read on, it stays where it is");
+
+    // Who scrolled up left off there, too, and before that there is no other line.
+    ann.scroll(-2_000).await;
+    post(&app, "bob", "second").await;
+    ann.until("document.title === '(1) #lobby'").await;
+    assert_eq!(marked(&ann, "unread").await, ["second"]);
+}
+
+#[tokio::test]
+async fn a_hidden_tab_notifies_of_what_was_asked_for_and_one_of_them_keeps_its_stream() {
+    let Some(mut chromium) = Chromium::with_one_window().await else { return };
+    let app = TestApp::start();
+    let proxy = Proxy::before(app.address(), Streams::Pass).await;
+    let ann = chromium.join(&proxy.home(), "ann").await;
+    let origin = proxy.home();
+    let grant = json!({ "origin": origin, "permissions": ["notifications"] });
+    ann.cdp("Browser.grantPermissions", grant).await;
+    let record = "window.told = []
+        window.Notification = class extends Notification {
+            constructor(title, options) {
+                super(title, options)
+                told.push([title, options.body])
+            }
+        }";
+    ann.run(record).await;
+    let pressed = "[...document.querySelectorAll('[data-notify]')].map((button) => button.ariaPressed).join()";
+    assert_eq!(ann.eval::<String>(pressed).await, "false,false");
+    ann.open("#menu").await;
+    ann.element("[data-notify=mentions]").await.click().await.unwrap();
+    ann.until(&format!("{pressed} === 'true,false'")).await;
+
+    // Another tab of the browser has heard of it, and of the two the first keeps its stream.
+    let bob = chromium.join(&proxy.home(), "bob").await;
+    bob.caught_up().await;
+    assert_eq!(bob.eval::<String>(pressed).await, "true,false");
+    chromium.hide(&bob).await;
+    until("one lets go", async || (proxy.open() == 1).then_some(())).await;
+    post(&app, "eve", "for everybody").await;
+    post(&app, "eve", "hi @ann").await;
+    let told = |number: usize| {
+        format!(
+            "new Promise((done) => {{
+                const look = () => told.length >= {number} ? done() : setTimeout(look, 20)
+                look()
+            }})"
+        )
+    };
+    chromium.run_unseen(&ann.id(), &told(1)).await;
+    assert_eq!(proxy.open(), 1);
+    chromium.show(&ann).await;
+    let all: Vec<(String, String)> = ann.eval("told").await;
+    assert_eq!(all, [("#lobby".to_owned(), "eve: hi @ann".to_owned())]);
+
+    // Of all, where that is wished; and of nothing, where it is no more.
+    ann.open("#menu").await;
+    ann.element("[data-notify=all]").await.click().await.unwrap();
+    ann.until(&format!("{pressed} === 'false,true'")).await;
+    chromium.hide(&ann).await;
+    post(&app, "eve", "for everybody, again").await;
+    chromium.run_unseen(&ann.id(), &told(2)).await;
+    chromium.show(&ann).await;
+    ann.open("#menu").await;
+    ann.element("[data-notify=all]").await.click().await.unwrap();
+    ann.until(&format!("{pressed} === 'false,false'")).await;
+    chromium.hide(&ann).await;
+    until("it lets go", async || (proxy.open() == 0).then_some(())).await;
+    chromium.show(&ann).await;
+    assert_eq!(ann.eval::<usize>("told.length").await, 2);
+    assert_eq!(chromium.complaints().await, <[String; 0]>::default());
+}
