@@ -38,9 +38,11 @@ pub(crate) fn page(own: &Own<'_>, context: Option<&Context<'_>>, back: &str) -> 
         &format!("A message in #{}", own.message.room),
         false,
         &html! {
-<<<<<<< HEAD
+            (layout::bar(
+                &html! { "A message in " a href=(back) translate="no" { "#" (own.message.room) } },
+                &html! {},
+            ))
             main.narrow.wide {
-                h1 { "A message in " a href=(back) translate="no" { "#" (own.message.room) } }
                 @if let Some(context) = context {
                     @if let Some(oldest) = context.before.first().filter(|_| context.older) {
                         p.older { a href=(place(oldest)) { "Older messages" } }
@@ -58,12 +60,6 @@ pub(crate) fn page(own: &Own<'_>, context: Option<&Context<'_>>, back: &str) -> 
                         p.older { a href=(place(newest)) { "Newer messages" } }
                     }
                 }
-=======
-            (layout::bar(&html! { "A message" }, &html! {}))
-            main.narrow {
-                (message::fragment(own.message))
-                (forms(own))
->>>>>>> h-door
                 @if !own.remove && !own.edit {
                     p { "Only the tab that sent a message can change it." }
                 }

@@ -89,6 +89,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                         summary.me translate="no" { "Posting as " strong { (name) } (mark::of(name)) }
                         div {
                             @if tab.moderates { a.rooms href=(paths::moderate(room)) { "Moderate" } }
+                            a.rooms href=(paths::search(Some(room), "", None)) { "Search" }
                             a.rooms href=(paths::ROOMS) { "Rooms" }
                             (NOTIFY.with(&[]))
                             form id="leave" method="post" action=(path.leave()) {

@@ -61,8 +61,8 @@ pub(crate) fn page(page: &Page<'_>) -> Markup {
         &title,
         false,
         &html! {
+            (layout::bar(&html! { (title) }, &html! { a href=(paths::ROOMS) { "Rooms" } }))
             main.narrow.wide {
-                h1 { (title) }
                 (form(page))
                 @if let Some(found) = found { (results(found, *room, words)) }
                 p.foot {
