@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::{
     config::{Config, Openers},
-    delivery::{announcements, feed, hub::Hub, stream::Source},
+    delivery::{announcements, feed, hub::Hub, stream::Source, unread},
     journal::{Journal, OpenError},
     metrics::Metrics,
     nats::LinkError,
@@ -223,6 +223,7 @@ impl Hubbub {
         let indexed = search::run(search.clone(), journal.clone());
         spawn_follower(&mut tasks, SEARCH, indexed, &journal, &shutdown);
         tasks.spawn("announcements", ends(announcements::run(roster.changes(), hub.clone())));
+        tasks.spawn("unread", ends(unread::run(hub.clone())));
         if let Some(meeting) = rooms.meet_nodes() {
             tasks.spawn("nodes", ends(meeting));
         }

@@ -9,6 +9,7 @@ pub(crate) mod frame;
 pub(crate) mod hub;
 pub(crate) mod past;
 pub(crate) mod stream;
+pub(crate) mod unread;
 
 #[cfg(test)]
 pub mod model;

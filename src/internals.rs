@@ -110,6 +110,7 @@ impl Fanout {
             ring: 256,
             shards: 1,
             lines_per_turn: 64,
+            stirred: tokio::sync::Notify::new(),
         };
         let hub = Hub::with(shared, Seq::ZERO);
         let mut context = Context::from_waker(Waker::noop());

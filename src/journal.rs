@@ -19,6 +19,7 @@ mod copy;
 mod find;
 mod followers;
 mod holds;
+mod numbers;
 mod rulebook;
 mod rules;
 mod scan;

@@ -37,7 +37,7 @@
 //! | [`assets`] | the embedded files that pages load | |
 //! | [`paths`] | the addresses of pages and forms, built | the handlers |
 //! | [`view`] | maud functions from values to markup | where the values come from |
-//! | [`delivery`] | from the journal to the readers: feed, frames, hub, streams, announcements | HTTP, the rules |
+//! | [`delivery`] | from the journal to the readers: feed, frames, hub, streams, announcements, what is unread elsewhere | HTTP, the rules |
 //! | [`rooms`] | what one may do: join, send, listen, leave; limits, roster, access; who is on other nodes | HTTP, HTML |
 //! | [`config`] | every knob, once | |
 //! | [`telemetry`] | logs | |

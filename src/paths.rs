@@ -181,6 +181,11 @@ impl Path<'_> {
         Self { action: "/leave", ..self }
     }
 
+    /// Where a tab's page changes the list of rooms.
+    pub(crate) fn rooms(self) -> Self {
+        Self { action: "/rooms", ..self }
+    }
+
     /// What a tab has sent, to be changed.
     pub(crate) fn own(self) -> Self {
         Self { action: "/messages", ..self }

@@ -27,6 +27,7 @@ mod search;
 mod send;
 mod senders;
 mod tab;
+mod unread;
 
 use std::{collections::HashSet, net::IpAddr, sync::Arc, time::Duration};
 
@@ -52,6 +53,7 @@ pub(crate) use revise::Allowance;
 pub(crate) use roster::{Lapsed, NameTaken, Presence, Roster};
 pub(crate) use rule::{MAX_HOURS, MAX_SLOW_SECONDS, MAX_WAIT_MINUTES};
 pub(crate) use tab::Tab;
+pub(crate) use unread::Other;
 
 use access::{Access, Action, Who};
 #[cfg(not(feature = "nats"))]

@@ -12,6 +12,7 @@ pub(crate) mod operator;
 pub(crate) mod own;
 pub(crate) mod presence;
 pub(crate) mod room;
+pub(crate) mod room_list;
 pub(crate) mod rooms;
 mod said;
 pub(crate) mod search;

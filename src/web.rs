@@ -18,6 +18,7 @@ mod fields;
 mod form;
 mod host;
 mod json;
+mod listed;
 mod named;
 mod negotiate;
 mod operator;

@@ -10,7 +10,7 @@
     document.addEventListener('click', ({ target }) => {
         // Older engines do not know that one of them closes the other.
         for (const details of document.querySelectorAll('header details[open]')) {
-            const inside = target.closest('details') === details || target.closest('#presence')
+            const inside = target.closest('details') === details || target.closest('#presence, #list')
             if (!inside) details.open = false
         }
     })

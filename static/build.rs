@@ -28,6 +28,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("list.js", "static/list.js", "text/javascript; charset=utf-8"),
     ("fold.js", "static/fold.js", "text/javascript; charset=utf-8"),
     ("draft.js", "static/draft.js", "text/javascript; charset=utf-8"),
+    ("rooms.js", "static/rooms.js", "text/javascript; charset=utf-8"),
     ("bar.js", "static/bar.js", "text/javascript; charset=utf-8"),
     ("unread.js", "static/unread.js", "text/javascript; charset=utf-8"),
     ("notify.js", "static/notify.js", "text/javascript; charset=utf-8"),

@@ -33,6 +33,7 @@
         const end = all.length ? seq(all.at(-1)) : 0
         const foreign = all.length && !(end >= seen) // Another journal counts anew.
         if (foreign || (!document.hidden && !behind && atEnd())) seen = end
+        $('messages').dataset.read = seen || 0 // For `rooms.js`.
         const news = unread(all)
         if (news.length && !had) divide(news[0])
         had = news.length > 0

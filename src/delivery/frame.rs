@@ -10,6 +10,7 @@ mod html;
 mod ndjson;
 mod notice;
 mod text;
+mod unread;
 
 use std::{
     sync::{

@@ -19,6 +19,7 @@ mod ring;
 mod shard;
 mod subscription;
 mod topic;
+mod watch;
 mod writer;
 
 use std::{
@@ -39,10 +40,13 @@ use crate::{
     metrics::Metrics,
 };
 use ring::MAX_RING_ITEMS;
+use tokio::sync::Notify;
 use topic::Topic;
+use watch::Watched;
 
 pub(crate) use pages::{CatchUp, Outcome};
 pub(crate) use subscription::{Next, Subscription};
+pub(crate) use watch::Watch;
 
 /// Shards of a room at most: the largest room of a large machine is as many writers' work.
 const MAX_SHARDS: usize = 8;
@@ -94,6 +98,8 @@ pub(crate) struct Shared {
     pub shards: usize,
     /// Readers that a writer writes to before other tasks have their turn.
     pub lines_per_turn: usize,
+    /// Told when a room that is watched has news.
+    pub stirred: Notify,
 }
 
 struct Topics {
@@ -102,6 +108,8 @@ struct Topics {
     /// Whether it is over.
     ended: bool,
     by_room: HashMap<RoomName, Open>,
+    /// Rooms of which only the number is told.
+    watched: Watched,
 }
 
 struct Open {
@@ -138,6 +146,7 @@ impl Hub {
                 ring: MAX_RING_ITEMS,
                 shards: processors.min(MAX_SHARDS),
                 lines_per_turn: LINES_PER_TURN,
+                stirred: Notify::new(),
             },
             published,
         )
@@ -145,19 +154,29 @@ impl Hub {
 
     /// One made of these parts.
     pub(crate) fn with(shared: Shared, published: Seq) -> Self {
-        let topics = Topics { published, ended: false, by_room: HashMap::new() };
+        let topics = Topics {
+            published,
+            ended: false,
+            by_room: HashMap::new(),
+            watched: Watched::default(),
+        };
         Self { topics: Arc::new(Mutex::new(topics)), shared: Arc::new(shared) }
     }
 
     /// Hands a frame to the readers of its room. The one caller is [`feed`](super::feed), in the
     /// order of the frames' seqs.
     pub(crate) fn publish(&self, room: &RoomName, frame: Frame) {
-        let topic = {
+        let (topic, is_news) = {
             let mut topics = lock(&self.topics);
             // Also where nobody reads: a topic that opens later must know that this went by.
             topics.published = frame.seq();
-            topics.by_room.get(room).map(|open| Arc::clone(&open.topic))
+            // With it, under one lock: who begins to watch counts all after it, and nothing twice.
+            let is_news = frame.change().is_none() && topics.watched.count(room);
+            (topics.by_room.get(room).map(|open| Arc::clone(&open.topic)), is_news)
         };
+        if is_news {
+            self.shared.stirred.notify_one();
+        }
         if let Some(topic) = topic {
             topic.push(frame);
         }

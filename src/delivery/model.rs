@@ -2,7 +2,7 @@
 //! that every step of each is theirs to order.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     pin::Pin,
     sync::{
@@ -11,6 +11,8 @@ use std::{
     },
     task::{Context, Poll, Wake, Waker},
 };
+
+use tokio::sync::Notify;
 
 use super::{
     frame::Frame,
@@ -30,9 +32,14 @@ pub fn metrics() -> Metrics {
     METRICS.clone()
 }
 
-/// The room of all messages.
+/// The room of all messages, but those that are elsewhere.
 pub fn room() -> RoomName {
     RoomName::parse("lobby").unwrap()
+}
+
+/// The room of those.
+pub fn other_room() -> RoomName {
+    RoomName::parse("attic").unwrap()
 }
 
 /// The message at a seq.
@@ -52,7 +59,7 @@ pub fn frame(seq: u64) -> Frame {
     Frame::new(Entry::Message(message(seq)))
 }
 
-/// A journal in memory, of one room.
+/// A journal in memory, of two rooms.
 #[derive(Clone, Default)]
 pub struct Model(Arc<Mutex<State>>);
 
@@ -60,6 +67,8 @@ pub struct Model(Arc<Mutex<State>>);
 pub struct State {
     /// The newest message's seq.
     pub committed: u64,
+    /// Which of them are in the other room.
+    pub elsewhere: BTreeSet<u64>,
     /// Up to where messages are trimmed.
     pub trimmed: u64,
     /// Whether it cannot be read.
@@ -113,21 +122,23 @@ impl Future for Gate {
 }
 
 impl Past for Model {
-    fn after<'a>(&'a self, _: &'a RoomName, seq: Seq, limit: usize) -> PageFuture<'a> {
+    fn after<'a>(&'a self, name: &'a RoomName, seq: Seq, limit: usize) -> PageFuture<'a> {
         Box::pin(async move {
             Gate(self.clone()).await;
-            let (committed, trimmed) = {
+            let (committed, trimmed, elsewhere) = {
                 let state = self.state();
                 if state.broken {
                     return Err(ReadError::Closed);
                 }
-                (state.committed, state.trimmed)
+                (state.committed, state.trimmed, state.elsewhere.clone())
             };
             Gate(self.clone()).await;
             let first = seq.get().max(trimmed) + 1;
-            let messages = (first..=committed).map(message).map(Entry::Message);
+            let is_here = |seq: &u64| elsewhere.contains(seq) == (*name == other_room());
+            let messages = (first..=committed).filter(is_here).map(message).map(Entry::Message);
             let entries: Vec<_> = messages.take(limit).collect();
-            let gap = (seq.get() < trimmed).then(|| Gap { gone: Some(trimmed - seq.get()) });
+            let gone = (seq.get() + 1..=trimmed).filter(is_here).count() as u64;
+            let gap = (gone > 0).then_some(Gap { gone: Some(gone) });
             let as_of = Seq::new(committed);
             Ok(Page { gap, entries, upto: as_of.max(seq), as_of })
         })
@@ -233,6 +244,7 @@ pub fn hub_of_turns(
         ring,
         shards: 1,
         lines_per_turn,
+        stirred: Notify::new(),
     };
     Hub::with(shared, Seq::new(published))
 }

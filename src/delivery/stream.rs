@@ -7,8 +7,10 @@
 
 #[cfg(test)]
 mod handover;
+mod source;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use std::{
     collections::VecDeque,
@@ -25,14 +27,17 @@ use tokio_stream::Stream;
 
 use super::{
     frame::{self, Representation},
-    hub::{CatchUp, Hub, Item as _, Next, Outcome, ReaderTag, Subscription},
+    hub::{CatchUp, Item as _, Next, Outcome, Subscription},
 };
 use crate::{
-    journal::{Gap, Journal},
-    message::{Change, Entry, Epoch, MessageId, RoomName, Seq},
+    journal::Gap,
+    message::{Change, Entry, Epoch, MessageId, Seq},
     metrics::Metrics,
     sink::{Chunk, Framing, Sink},
 };
+
+pub(crate) use source::{Source, Start, Wanted};
+pub(crate) use unread::{MAX_UNREAD, Other, Standing, Unread};
 
 /// Messages in a document without an end, which a browser holds in memory as a whole. Then it goes
 /// on with the next, from its cursor.
@@ -54,70 +59,6 @@ const RECONNECT_DELAY_MS: Range<u64> = 500..3000;
 
 fn reconnect_delay() -> Duration {
     Duration::from_millis(rand::rng().random_range(RECONNECT_DELAY_MS))
-}
-
-/// Where a reader begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Start {
-    /// With what is sent from now on.
-    Now,
-    /// After the message at this seq.
-    After(Seq),
-    /// With a gap of unknown size, then all that is kept: the reader's cursor means nothing here.
-    Lost,
-}
-
-/// What a reader gets.
-pub(crate) struct Wanted {
-    /// Which room.
-    pub room: RoomName,
-    /// From where.
-    pub start: Start,
-    /// How it is written.
-    pub representation: Representation,
-    /// Whether word of who is here is wanted, which only an event stream can carry.
-    pub presence: bool,
-    /// What tells it from others.
-    pub tag: ReaderTag,
-}
-
-/// What every stream is made from; clones share it.
-#[derive(Clone)]
-pub(crate) struct Source {
-    /// The past.
-    pub journal: Journal,
-    /// The present, and the end.
-    pub hub: Hub,
-    /// What is counted.
-    pub metrics: Metrics,
-}
-
-impl Source {
-    /// Opens a stream. From when this returns, nothing that is sent is missed. `held` is dropped
-    /// with the stream: by it others see that this reader is there.
-    pub(crate) fn open<H: Send + 'static>(&self, wanted: Wanted, held: H) -> LiveStream {
-        let live = self.hub.subscribe(&wanted.room, wanted.presence, wanted.tag);
-        let (sent, lost) = match wanted.start {
-            // Read after subscribing: whatever is newer passes the ring.
-            Start::Now => (self.journal.last(), false),
-            Start::After(seq) => (seq, false),
-            Start::Lost => (Seq::ZERO, true),
-        };
-        let cursor = Cursor {
-            began: sent,
-            sent,
-            lost,
-            count: 0,
-            recent: VecDeque::new(),
-            had: Vec::new(),
-            pages: Vec::new(),
-        };
-        let metrics = self.metrics.clone();
-        let epoch = self.journal.epoch().clone();
-        let opening = wanted.representation.opening(&wanted.room);
-        let held = Box::new(held);
-        LiveStream::new(live, cursor, wanted.representation, opening, epoch, metrics, held)
-    }
 }
 
 /// Where a reader stands, and what it was given.
@@ -164,6 +105,8 @@ pub(crate) struct LiveStream {
     opened: Instant,
     epoch: Epoch,
     metrics: Metrics,
+    /// What it tells of other rooms.
+    unread: Option<Box<Unread>>,
     /// Given back when the stream ends.
     held: Option<Box<dyn Send>>,
 }
@@ -200,6 +143,7 @@ impl LiveStream {
             opened: Instant::now(),
             epoch,
             metrics,
+            unread: None,
             held: Some(held),
         }
     }
@@ -267,41 +211,48 @@ impl LiveStream {
                     return Poll::Ready(Some(piece));
                 }
             }
-            return Poll::Ready(Some(
-                match ready!(self.live.poll_next(self.cursor.sent, context)) {
-                    Next::Frame(frame) if document && frame.change().is_some() => {
-                        let had = self.cursor.had.extract_if(.., |seq| *seq == frame.seq()).count();
-                        if had == 0 && frame.change().is_some_and(|change| self.shows(change)) {
-                            return self.renew();
-                        }
-                        self.cursor.sent = frame.seq();
-                        self.live.advance(frame.seq());
-                        continue;
+            let Poll::Ready(next) = self.live.poll_next(self.cursor.sent, context) else {
+                return self.poll_unread(context);
+            };
+            return Poll::Ready(Some(match next {
+                Next::Frame(frame) if document && frame.change().is_some() => {
+                    let had = self.cursor.had.extract_if(.., |seq| *seq == frame.seq()).count();
+                    if had == 0 && frame.change().is_some_and(|change| self.shows(change)) {
+                        return self.renew();
                     }
-                    Next::Frame(frame) => {
-                        self.cursor.had.extend(frame.has_change().filter(|_| document));
-                        self.note(frame.seq());
-                        self.cursor.sent = frame.seq();
-                        self.live.advance(frame.seq());
-                        frame.chunk(self.representation).clone()
-                    }
-                    Next::Behind => {
-                        self.catching_up = Some(Box::pin(self.live.catch_up(self.cursor.sent)));
-                        continue;
-                    }
-                    Next::Notice(notice) => notice.chunk(self.representation),
-                    Next::Tick => self.representation.keep_alive(),
-                    // A document that the server ends has nothing more to come: its tab left.
-                    Next::Evicted if document => return self.end(End::Complete, Chunk::default()),
-                    Next::Evicted => return self.end(End::Cut, Chunk::default()),
-                    Next::End => {
-                        let next = self.next_document();
-                        let last = self.representation.farewell(&next, reconnect_delay());
-                        return self.end(if document { End::Complete } else { End::Cut }, last);
-                    }
-                },
-            ));
+                    self.cursor.sent = frame.seq();
+                    self.live.advance(frame.seq());
+                    continue;
+                }
+                Next::Frame(frame) => {
+                    self.cursor.had.extend(frame.has_change().filter(|_| document));
+                    self.note(frame.seq());
+                    self.cursor.sent = frame.seq();
+                    self.live.advance(frame.seq());
+                    frame.chunk(self.representation).clone()
+                }
+                Next::Behind => {
+                    self.catching_up = Some(Box::pin(self.live.catch_up(self.cursor.sent)));
+                    continue;
+                }
+                Next::Notice(notice) => notice.chunk(self.representation),
+                Next::Tick => self.representation.keep_alive(),
+                // A document that the server ends has nothing more to come: its tab left.
+                Next::Evicted if document => return self.end(End::Complete, Chunk::default()),
+                Next::Evicted => return self.end(End::Cut, Chunk::default()),
+                Next::End => {
+                    let next = self.next_document();
+                    let last = self.representation.farewell(&next, reconnect_delay());
+                    return self.end(if document { End::Complete } else { End::Cut }, last);
+                }
+            }));
         }
+    }
+
+    /// What is unread elsewhere, once there is nothing else: a message is more than a number.
+    fn poll_unread(&mut self, context: &mut Context<'_>) -> Poll<Option<Chunk>> {
+        let Some(unread) = &mut self.unread else { return Poll::Pending };
+        unread.poll(self.representation, context).map(Some)
     }
 
     /// Whether an endless document shows what a change makes another.

@@ -17,6 +17,7 @@ mod log;
 mod migrate;
 #[cfg(feature = "nats")]
 mod node;
+mod numbers;
 mod open;
 mod read;
 mod rooms;

@@ -52,6 +52,8 @@ impl Rooms {
     fn put_out(&self, room: Option<&RoomName>) {
         let rooms = room.map_or_else(|| self.hub().rooms(), |room| vec![room.clone()]);
         for room in rooms {
+            // Who reads elsewhere and hears of it looks whether they still may.
+            self.hub().stir(&room);
             let with_stream = self.put_out_readers(&room);
             self.put_out_hidden(&room, &with_stream);
         }

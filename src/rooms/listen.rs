@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Action, Caller, Lapsed, Refusal, Rooms, Tab, TooMuch, Who, limits::StreamPermit, roster::Guard,
+    Action, Caller, Lapsed, Other, Refusal, Rooms, Tab, TooMuch, Who, limits::StreamPermit,
+    roster::Guard,
 };
 use crate::{
     delivery::{
@@ -38,6 +39,8 @@ pub(crate) struct Listen {
     pub cursor: Cursor,
     /// How it is written.
     pub representation: Representation,
+    /// Of which other rooms it says how much is unread.
+    pub others: Vec<Other>,
 }
 
 /// All that is given back when a stream ends.
@@ -56,6 +59,7 @@ impl Rooms {
         listen: Listen,
     ) -> Result<LiveStream, Refusal> {
         let (permit, start) = self.admit(caller, room, &listen, None).await?;
+        let unread = self.watch(caller, listen.others, start).await?;
         let guard = self.0.roster.watch(room);
         let wanted = Wanted {
             room: room.clone(),
@@ -63,6 +67,7 @@ impl Rooms {
             representation: listen.representation,
             presence: false,
             tag: tag(caller, None),
+            unread,
         };
         let stream = self.open(wanted, guard, permit);
         // Who is put out is looked for among the streams that are open: what was ruled before this one
@@ -83,6 +88,7 @@ impl Rooms {
         listen: Listen,
     ) -> Result<LiveStream, Refusal> {
         let (permit, start) = self.admit(caller, &tab.room, &listen, Some(tab)).await?;
+        let unread = self.watch(caller, listen.others, start).await?;
         let mut guard = self.enter(tab);
         if guard.is_err() {
             // Where it begins may have taken a while to find, and something else be known by now, also
@@ -97,6 +103,7 @@ impl Rooms {
             representation: listen.representation,
             presence: listen.representation.carries_presence(),
             tag: tag(caller, Some(tab)),
+            unread,
         };
         let stream = self.open(wanted, guard, permit);
         if let Err(why) = self.0.access.check(caller, Action::Stay, &tab.room, Who::of(tab)) {

@@ -158,6 +158,11 @@ impl Roster {
         self.lock().presence(&Key::new(room, tab))
     }
 
+    /// Whether a tab is before somebody's eyes: it has a stream, and has not said that it is hidden.
+    pub(crate) fn is_shown(&self, room: &RoomName, tab: &str) -> bool {
+        self.lock().tab(&Key::new(room, tab)).is_some_and(tab::Tab::is_shown)
+    }
+
     /// Whether somebody who has not joined may speak under a name now.
     ///
     /// # Errors

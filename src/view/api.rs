@@ -37,6 +37,10 @@ pub(crate) struct Limits {
     pub max_page: usize,
     /// The most messages that a stream begins with.
     pub max_last: usize,
+    /// The most rooms that one stream tells of.
+    pub max_streamed: usize,
+    /// The most that is counted of what is unread.
+    pub max_unread: u64,
     /// The most rooms in the list.
     pub max_rooms: usize,
     /// The most hits of a search.

@@ -36,6 +36,7 @@ static SCRIPTS: LazyLock<Markup> = LazyLock::new(|| {
         script src=(href("notify.js")) {}
         script src=(href("fold.js")) {}
         script src=(href("bar.js")) {}
+        script src=(href("rooms.js")) {}
         script src=(href("keys.js")) {}
         script src=(href("draft.js")) {}
     }

@@ -8,6 +8,7 @@ use super::{
     href,
     layout::{self, SLOT, Scripted},
     mark, message, presence,
+    room_list::{self, Entry},
 };
 use crate::message::{Key, Message, MessageId, Name, RoomName, Text};
 use crate::paths::{self, Path};
@@ -30,7 +31,9 @@ pub(crate) struct Tab<'a> {
     pub people: &'a Markup,
     /// And how many that are.
     pub here: usize,
-    /// The oldest of them, where there are older ones.
+    /// The rooms on the browser's list, this one among them.
+    pub rooms: &'a [Entry],
+    /// The oldest of the messages, where there are older ones.
     pub older: Option<&'a MessageId>,
     /// Where its stream goes on from: everything up to here that was due is on the page. `None`
     /// where the page shows a part of the past, which stands still.
@@ -61,7 +64,10 @@ const MAX_RECONNECT_DELAY_MS: u32 = 8_000;
 #[must_use]
 pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
     let Tab { room, path, name, proof, messages, people, here, older, cursor, form, .. } = tab;
-    let stream = cursor.map(|cursor| html! { (path.events()) "?after=" (cursor) });
+    let stream = cursor.map(|cursor| {
+        let others = tab.rooms.iter().filter(|entry| !entry.is_shown).map(|entry| &entry.room);
+        html! { (path.events()) "?after=" (cursor) @for room in others { "&room=" (room) } }
+    });
     layout::page(
         &format!("#{room}"),
         true,
@@ -71,8 +77,10 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                 header {
                     h1 translate="no" title={ "#" (room) } { "#" (room) }
                     p #connection role="status" {}
-                    // One of the two is open at a time. Who is here stands beside what opens it, and
-                    // not in it: on a wide screen it is seen at all times.
+                    // One of them is open at a time. The rooms, and who is here, stand beside what
+                    // opens them, and not in it: on a wide screen they are seen at all times.
+                    details id="rooms" name="bar" { summary title="Rooms on your list" { "Rooms" } }
+                    (room_list::list(tab.rooms, *path))
                     details id="people" name="bar" {
                         summary title="Who is here" { (presence::number(*here)) }
                     }

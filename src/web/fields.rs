@@ -22,6 +22,9 @@ enum Value {
     NotAString,
 }
 
+/// The one parameter that is a list.
+pub(super) const REPEATED: &str = "room";
+
 /// What a set of fields is called in an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Noun {
@@ -92,7 +95,8 @@ impl Fields {
         self
     }
 
-    /// Refuses what is none of `known`, what came twice, and names that are not text.
+    /// Refuses what is none of `known`, what came twice, and names that are not text; [`REPEATED`] may
+    /// come twice as a parameter.
     ///
     /// # Errors
     ///
@@ -100,7 +104,9 @@ impl Fields {
     pub(super) fn only(&self, known: &[&str], ignored: &[&str]) -> Result<(), Error> {
         for (name, _) in &self.pairs {
             if known.contains(&name.as_str()) {
-                self.get(name)?;
+                if self.noun != Noun::Parameter || name != REPEATED {
+                    self.get(name)?;
+                }
             } else if !ignored.contains(&name.as_str()) {
                 let (noun, name) = (self.noun.word(), shown(name));
                 let known = match known {
@@ -136,6 +142,12 @@ impl Fields {
                 Err(Error::Invalid(format!("The {noun} {name} must be a string.")))
             }
         }
+    }
+
+    /// The values beside a name that may come several times, in their order; of what is no text, nothing.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let values = self.pairs.iter().filter(move |(known, _)| known == name);
+        values.map(|(_, value)| if let Value::Text(text) = value { text.as_str() } else { "" })
     }
 
     /// What can be shown of the value beside `name`, so that it can be mended.

@@ -3,6 +3,7 @@
 pub(super) mod api;
 pub(super) mod enter;
 pub(super) mod join;
+pub(super) mod list;
 pub(super) mod moderate;
 pub(super) mod operator;
 pub(super) mod own;

@@ -16,7 +16,7 @@ use super::{
     assets,
     base::Based,
     error::{self, Error},
-    pages::{api, enter, join, moderate, operator, own, rooms, search, send, tab},
+    pages::{api, enter, join, list, moderate, operator, own, rooms, search, send, tab},
     respond::{self, Respond},
     route::{Audience, ParamNames, Route, Routes},
     state::AppState,
@@ -28,6 +28,7 @@ use crate::server::HttpService;
 fn table() -> Vec<Entry> {
     const SEARCH: &[&str] = &["q", "before", "format"];
     const STREAM: &[&str] = &["after", "lastEventId", "last", "format"];
+    const STREAMS: &[&str] = &["room", "after", "lastEventId", "last", "format"];
     vec![
         page("/", get(rooms::lobby)),
         everybody("/rooms", get(rooms::list).post(rooms::open)).on_get(&["format", "q"]),
@@ -70,7 +71,10 @@ fn table() -> Vec<Entry> {
         script("/rooms/{room}/tabs/{tab}/presence", post(presence::update)),
         page("/rooms/{room}/tabs/{tab}/messages", get(own::list)),
         page("/rooms/{room}/tabs/{tab}/live", get(tab::live)).on_get(&["still"]),
-        stream("/rooms/{room}/tabs/{tab}/events", get(events::of_tab)).on_get(STREAM),
+        stream("/rooms/{room}/tabs/{tab}/events", get(events::of_tab)).on_get(STREAMS),
+        script("/rooms/{room}/tabs/{tab}/seen", post(list::seen)),
+        page("/rooms/{room}/tabs/{tab}/rooms", get(tab::form).post(list::update)),
+        stream("/events", get(events::of_rooms)).on_get(STREAMS),
         page("/operator", get(operator::show).post(operator::enter)),
         everybody("/operator/rooms", get(operator::form).post(operator::open)),
         everybody("/operator/bans", get(operator::bans).post(operator::ban)),

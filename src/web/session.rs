@@ -6,6 +6,7 @@ mod mark;
 pub(super) mod pass;
 mod private_file;
 mod secret;
+pub(super) mod seen;
 pub(super) mod sent;
 mod token;
 
@@ -22,6 +23,7 @@ use crate::{
 pub(super) use browser::Browser;
 pub(super) use mark::NameSecret;
 pub(crate) use secret::{Secret, SecretError};
+pub(super) use seen::Seen;
 pub(crate) use token::{Operator, TokenError};
 
 /// The cookie's name.

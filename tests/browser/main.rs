@@ -39,6 +39,7 @@ mod presence;
 mod private;
 mod removal;
 mod room;
+mod rooms;
 mod scroll;
 mod state;
 mod stream;

@@ -37,6 +37,7 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
         objects,
         events,
         resumed,
+        several,
         newest,
         older,
         people,
@@ -75,6 +76,8 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
     let missed = resumed.until("what was missed", |read| read.contains(&sent[3].id));
     let ids: Vec<&str> = missed.lines().filter_map(|line| line.strip_prefix("id: ")).collect();
     assert_eq!(ids, [&*sent[0].id, &sent[1].id, &sent[3].id]);
+    let several = shell.start("sh", "-c", several);
+    several.until("a number", |read| read == "{\"room\":\"kitchen\",\"unread\":0}\n");
     let objects = shell.start("sh", "-c", objects);
     let object = until("what is said now", async || {
         // It begins now, whenever that is.
@@ -86,7 +89,7 @@ async fn each_line_of_the_api_page_is_for_this_server_and_runs_as_it_stands() {
     .await;
     let (object, now): (Message, Message) = (serde_json::from_str(&object.0).unwrap(), object.1);
     assert_eq!((object.name, object.text), (now.name, now.text));
-    drop((log, events, resumed, objects));
+    drop((log, events, resumed, several, objects));
 
     until("the readers are gone", async || {
         (shell.run(people) == "{\"count\":0,\"names\":[]}\n").then_some(())
@@ -127,7 +130,7 @@ async fn each_url_of_the_api_page_answers_to_the_methods_that_stand_there_and_to
         let path = rest.split_once("</code>").unwrap().0;
         documented.entry(path.to_owned()).or_default().insert(method.to_owned());
     }
-    assert_eq!(documented.len(), 40);
+    assert_eq!(documented.len(), 43);
     let sent = send(&app, "lobby", "ann", "hi").await;
     for (path, methods) in documented {
         let path = path.replace("{room}", "lobby").replace("{tab}", "1").replace("{file}", "x");

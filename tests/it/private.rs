@@ -80,6 +80,7 @@ fn addresses(tab: &str, id: &str) -> Vec<(&'static str, String, &'static str)> {
         tab("/send"),
         tab("/send?frame=1"),
         tab("/leave"),
+        tab("/rooms"),
     ] {
         for accept in ["text/html", "application/json"] {
             all.push(("GET", form.clone(), accept));
@@ -88,6 +89,7 @@ fn addresses(tab: &str, id: &str) -> Vec<(&'static str, String, &'static str)> {
     }
     all.push(("POST", "/messages".into(), "*/*"));
     all.push(("POST", tab("/presence"), "*/*"));
+    all.push(("POST", tab("/seen"), "*/*"));
     all.push(("PATCH", message(""), "*/*"));
     all.push(("DELETE", message(""), "*/*"));
     // What is no method of an address, and no address.

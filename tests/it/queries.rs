@@ -19,6 +19,7 @@ async fn a_parameter_that_is_not_known_is_named_by_every_address_in_its_own_form
     let style = page.split('"').find(|part| part.starts_with("/static/app.")).unwrap();
     let none = "there are none";
     let stream = "there are after, lastEventId, last and format";
+    let streams = "there are room, after, lastEventId, last and format";
     let at = |below: &str| format!("{}{below}", tab.path);
     for (method, path, media_type, known) in [
         ("GET", "/".to_owned(), HTML, none),
@@ -38,7 +39,10 @@ async fn a_parameter_that_is_not_known_is_named_by_every_address_in_its_own_form
         ("POST", at("/leave"), HTML, none),
         ("POST", at("/presence"), JSON, none),
         ("GET", at("/live"), HTML, "there is still"),
-        ("GET", at("/events"), JSON, stream),
+        ("GET", at("/events"), JSON, streams),
+        ("GET", "/events".to_owned(), JSON, streams),
+        ("POST", at("/seen"), JSON, none),
+        ("POST", at("/rooms"), HTML, none),
         ("GET", style.to_owned(), HTML, none),
         ("GET", "/healthz".to_owned(), JSON, none),
         ("GET", "/readyz".to_owned(), JSON, none),

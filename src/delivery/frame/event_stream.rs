@@ -66,6 +66,11 @@ pub(super) fn presence(out: &mut String, people: &People, data: Data) {
     event(out, None, "PresenceChanged", &data);
 }
 
+/// `Unread`, which is about now and so has no id: a room and a number, in JSON for pages as well.
+pub(super) fn unread(out: &mut String, object: &str) {
+    event(out, None, "Unread", object);
+}
+
 /// When to come back. With a name, since htmx passes over a `retry:` that is no part of an event;
 /// and without data, so that `EventSource` dispatches none.
 pub(super) fn farewell(pause: Duration) -> Chunk {

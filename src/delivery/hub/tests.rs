@@ -163,6 +163,7 @@ fn running(shards: usize) -> Hub {
         ring: MAX_RING_ITEMS,
         shards,
         lines_per_turn: LINES_PER_TURN,
+        stirred: tokio::sync::Notify::new(),
     };
     Hub::with(shared, Seq::ZERO)
 }

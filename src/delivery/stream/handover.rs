@@ -11,6 +11,7 @@
 mod run;
 
 use super::*;
+use crate::sink::decode;
 use run::*;
 
 /// Runs `check` for every order of these steps.
@@ -150,4 +151,64 @@ fn while_a_reader_is_parked_its_task_sleeps() {
         assert!(!run.connection.step(), "the writer wrote it");
     }
     assert!(run.connection.socket.written().contains("id: e-12\n"));
+}
+
+/// The numbers that were told of the other room.
+fn told(all: &str) -> Vec<u64> {
+    let events = all.split("\n\n").filter_map(|event| event.strip_prefix("event: Unread\n"));
+    let number = |data: &str| {
+        let data = data.strip_prefix("data: {\"room\":\"attic\",\"unread\":");
+        data.and_then(|data| data.strip_suffix('}'))
+            .expect("of that room")
+            .parse()
+            .expect("a number")
+    };
+    events.map(number).collect()
+}
+
+#[test]
+fn in_every_order_the_last_number_of_another_room_is_what_is_unread_and_no_message_is_missed() {
+    let mut orders = 0;
+    for ring in [1, 64] {
+        for (seen, fed) in (0..=2).flat_map(|seen| [0, 2].map(|fed| (seen, fed))) {
+            for parks in [false, true] {
+                let begin = Begin { ring, fed, parks, room: 1 << 20, ..LIVE };
+                let steps = [(OTHER, 2), (PUBLISH, 1), (TELL, 1), (READER, 3), (WRITER, 1)];
+                orders += every_order(&steps, &mut |order| {
+                    let mut run = Run::new(begin);
+                    run.model.state().elsewhere.insert(2);
+                    run.watch(seen);
+                    run.play(order);
+                    let (seqs, all) = run.finish();
+                    let elsewhere = run.model.state().elsewhere.clone();
+                    let order = str::from_utf8(order).unwrap();
+                    let mine = (3..=5).filter(|seq| !elsewhere.contains(seq));
+                    assert!(seqs.iter().copied().eq(mine), "{order} {begin:?}: {all}");
+                    let told = told(&all);
+                    let due = 2 + u64::from(seen < 2);
+                    assert_eq!(told.last(), Some(&due), "{order} {begin:?} {seen}: {all}");
+                    let rises = told.windows(2).all(|two| two[0] < two[1]);
+                    assert!(rises, "each is another, and none comes back: {order} {all}");
+                    assert_eq!(gaps(&all), [""; 0], "{order} {begin:?}");
+                });
+            }
+        }
+    }
+    assert_eq!(orders, 24 * 3_360, "8! / (2! 3!) orders of each");
+}
+
+#[test]
+fn a_message_elsewhere_wakes_a_parked_reader_with_the_telling_and_not_before() {
+    let mut run = Run::new(Begin { room: 1 << 20, ..LIVE });
+    run.watch(2);
+    run.play(&[READER, READER, WRITER]);
+    assert!(!run.connection.step(), "parked");
+    for _ in 0..10 {
+        run.play(&[OTHER, WRITER]);
+        assert!(!run.connection.step(), "nothing was told");
+    }
+    run.play(&[TELL, READER, READER]);
+    let all = decode(&run.connection.socket.written()).0;
+    assert_eq!(told(&all), [0, 10], "in one number");
+    assert!(!run.connection.step(), "parked again");
 }

@@ -3,7 +3,10 @@
 use std::task::Waker;
 
 use super::*;
-use crate::delivery::model::{Model, Tasks, hub, metrics, room};
+use crate::delivery::{
+    hub::{Hub, ReaderTag},
+    model::{Model, Tasks, hub, metrics, room},
+};
 
 /// A stream over an empty journal, of a reader that was given so many messages.
 fn stream(hub: &Hub, representation: Representation, count: u64) -> LiveStream {

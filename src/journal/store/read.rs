@@ -69,7 +69,7 @@ pub struct Totals {
 pub(super) struct Room {
     pub(super) id: i64,
     sent: u64,
-    dropped: u64,
+    pub(super) dropped: u64,
     pub(super) dropped_seq: u64,
     born_seq: u64,
 }

@@ -69,6 +69,11 @@ impl Tab {
         self.streams == 0 && self.hidden.is_none()
     }
 
+    /// Whether it is before somebody's eyes, as far as it says so.
+    pub(super) fn is_shown(&self) -> bool {
+        self.streams > 0 && self.hidden.is_none()
+    }
+
     /// What keeps it here.
     pub(super) fn hold(&self) -> Hold {
         match self.hidden {

@@ -123,8 +123,11 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                 dt { (url("GET", "/rooms/{room}/tabs/{tab}/events")) }
                 dd {
                     "The stream of the room, and who reads it is here. Takes " (name("after")) ", "
-                    (name("lastEventId")) ", " (name("last")) " and " (name("format")) " as above."
+                    (name("lastEventId")) ", " (name("last")) " and " (name("format")) " as above, and each "
+                    (name("room")) " that it is to tell of as well: there, unread is what this browser has "
+                    "not seen. One that is not there is passed over."
                 }
+                (room_list())
                 dt { (url("GET", "/rooms/{room}/tabs/{tab}/live")) }
                 dd {
                     "What the frame of a page without script begins with; with " (name("still")) " what "
@@ -166,6 +169,24 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                 "Metrics are served for the operator alone, on the address that "
                 code { "--admin" } " names."
             }
+        }
+    }
+}
+
+/// What a tab says of its browser's list of rooms.
+fn room_list() -> Markup {
+    html! {
+        dt { (url("POST", "/rooms/{room}/tabs/{tab}/seen")) }
+        dd {
+            "The " (name("id")) " of the last message that the tab has shown: a 204, with the cookie "
+            "of what this browser has seen."
+        }
+        dt { (url("GET", "/rooms/{room}/tabs/{tab}/rooms")) }
+        dd { "A 303 to the page that has the form." }
+        dt { (url("POST", "/rooms/{room}/tabs/{tab}/rooms")) }
+        dd {
+            "The browser's list of rooms: " (name("how")) " is pin, unpin or off, for the "
+            (name("room")) ". A 303 to the tab."
         }
     }
 }

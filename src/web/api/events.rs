@@ -1,9 +1,10 @@
-//! `GET …/events`: the stream of a room, in the representation that the reader takes.
+//! `GET …/events`: the stream of a room, in the representation that the reader takes, and with it how
+//! much is unread in others.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use axum::{
-    extract::State,
+    extract::{RawQuery, State},
     http::{HeaderMap, HeaderName, header},
     response::Response,
 };
@@ -13,13 +14,16 @@ use serde::Deserialize;
 use super::super::{
     error::Error,
     extract::{Params, Room},
+    fields::{Fields, Noun, REPEATED},
+    listed::Listed,
     negotiate,
+    session::seen::MAX_ROOMS,
     state::AppState,
 };
 use crate::{
     delivery::{frame::Representation, stream::LiveStream},
-    message::MessageId,
-    rooms::{Caller, Cursor, Listen, Tab},
+    message::{MessageId, RoomName},
+    rooms::{Caller, Cursor, Listen, Other, Tab},
     server::live,
     sink::{Framing, Sink},
 };
@@ -51,16 +55,72 @@ pub(crate) async fn of_room(
     Ok(answer(representation, stream, &state))
 }
 
-/// The same stream for a tab that joined, which thereby is here.
+/// `GET /events?room=…&room=…`: the messages of the first room, and how much is unread in the others:
+/// what came after the place that the reader came with.
+pub(crate) async fn of_rooms(
+    caller: Caller,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    RawQuery(raw): RawQuery,
+    Params(query): Params<StreamQuery>,
+) -> Result<Response, Error> {
+    let mut listen = query.parse(&headers)?;
+    let mut rooms = rooms_in(raw.as_deref())?.into_iter();
+    let first = rooms.next().ok_or_else(|| Noun::Parameter.missing(REPEATED))?;
+    listen.others = rooms.map(Other::fresh).collect();
+    // Each of them is there for this reader, or the address is one that does not exist.
+    for room in iter::once(&first).chain(listen.others.iter().map(|other| &other.room)) {
+        state.rooms.learn(room).await?;
+        state.rooms.check_read(&caller, room)?;
+    }
+    if listen.representation == Representation::Html && !listen.others.is_empty() {
+        return Err(Error::Invalid("format=html shows one room.".into()));
+    }
+    let representation = listen.representation;
+    let stream = state.rooms.listen(&caller, &first, listen).await?;
+    Ok(answer(representation, stream, &state))
+}
+
+/// The rooms that an address names, each once.
+fn rooms_in(query: Option<&str>) -> Result<Vec<RoomName>, Error> {
+    let fields = Fields::urlencoded(Noun::Parameter, query.unwrap_or_default().as_bytes());
+    let mut rooms = Vec::new();
+    for raw in fields.all(REPEATED) {
+        let room = RoomName::parse(raw).map_err(|_| Error::NotFound)?;
+        if rooms.len() == MAX_ROOMS {
+            return Err(Error::Invalid(format!("A stream is of {MAX_ROOMS} rooms at most.")));
+        }
+        if rooms.contains(&room) {
+            return Err(Error::Invalid(format!("The room {room} came twice.")));
+        }
+        rooms.push(room);
+    }
+    Ok(rooms)
+}
+
+/// The same stream for a tab that joined, which thereby is here. Of other rooms it says how much this
+/// browser has not seen there. One that may not be read any more is passed over: its page must not lose its
+/// own room by that.
 pub(crate) async fn of_tab(
     tab: Tab,
     caller: Caller,
     State(state): State<AppState>,
     headers: HeaderMap,
+    RawQuery(raw): RawQuery,
     Params(query): Params<StreamQuery>,
 ) -> Result<Response, Error> {
-    let listen = query.parse(&headers)?;
+    let mut listen = query.parse(&headers)?;
     let representation = listen.representation;
+    let rooms = rooms_in(raw.as_deref())?;
+    if !rooms.is_empty() && representation != Representation::Html {
+        let mut known = Listed::of(&state, &headers, &tab.room).others;
+        let rooms = rooms.into_iter().filter(|room| *room != tab.room);
+        let other = |room| match known.iter().position(|other| other.room == room) {
+            Some(at) => known.swap_remove(at),
+            None => Other::fresh(room),
+        };
+        listen.others = rooms.map(other).collect();
+    }
     let stream = state.rooms.listen_as(&caller, &tab, listen).await?;
     Ok(answer(representation, stream, &state))
 }
@@ -68,7 +128,7 @@ pub(crate) async fn of_tab(
 impl StreamQuery {
     fn parse(&self, headers: &HeaderMap) -> Result<Listen, Error> {
         let representation = negotiate::representation(headers, self.format.as_deref())?;
-        Ok(Listen { cursor: self.cursor(headers)?, representation })
+        Ok(Listen { cursor: self.cursor(headers)?, representation, others: Vec::new() })
     }
 
     /// Where the reader begins. The header, which a browser sends by itself when it comes back,

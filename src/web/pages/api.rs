@@ -9,12 +9,14 @@ use super::{
         cache::PAGE_MESSAGES,
         origin::Origin,
         respond::not_stored,
+        session::seen::MAX_ROOMS,
         state::{AppState, Served},
     },
     rooms::MAX_LISTED_ROOMS,
     search::MAX_HITS,
 };
 use crate::{
+    delivery::stream::MAX_UNREAD,
     journal::{SHARED_KEY_TIME, remembered},
     message::MessageId,
     rooms::{EDIT_TIME, MIN_PROOF_CHARS},
@@ -44,6 +46,8 @@ pub(crate) fn limits(served: &Served) -> Limits {
         page: PAGE_MESSAGES,
         max_page: MAX_PAGE_MESSAGES,
         max_last: MAX_LAST,
+        max_streamed: MAX_ROOMS,
+        max_unread: MAX_UNREAD,
         max_rooms: MAX_LISTED_ROOMS,
         max_hits: MAX_HITS,
         max_words: Query::MAX_WORDS,

@@ -13,6 +13,7 @@ use super::{
         error::{Error, invalid},
         extract::{Params, Visitor},
         form::PageForm,
+        listed::Listed,
         respond::{never_stored, not_stored},
         session,
         state::AppState,
@@ -104,7 +105,9 @@ pub(crate) async fn create(
                 again(why.status(), send_frame(&form))
             } else {
                 let known = (tab, visitor.proof.as_str());
-                let page = tab::page(&state, &caller, &headers, known, None, (&form, None)).await?;
+                let listed = Listed::of(&state, &headers, &tab.room);
+                let form = (&form, None);
+                let page = tab::page(&state, &caller, &headers, known, None, form, &listed).await?;
                 again(why.status(), page)
             };
             Ok(why.told_by(answer))

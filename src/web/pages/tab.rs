@@ -10,15 +10,19 @@ use axum::{
 use maud::Markup;
 use serde::Deserialize;
 
-use super::super::{
-    api::messages::PageQuery,
-    cache::{PAGE_MESSAGES, Past},
-    error::Error,
-    extract::{OverTls, Params, Visitor},
-    origin::Origin,
-    respond::not_stored,
-    session::{self, Browser},
-    state::AppState,
+use super::{
+    super::{
+        api::messages::PageQuery,
+        cache::{PAGE_MESSAGES, Past},
+        error::Error,
+        extract::{OverTls, Params, Visitor},
+        listed::Listed,
+        origin::Origin,
+        respond::not_stored,
+        session::{self, Browser},
+        state::AppState,
+    },
+    list,
 };
 use crate::{
     message::{Key, MessageId, People, Person, Role, Seq},
@@ -37,6 +41,7 @@ pub(crate) async fn show(
     caller: Caller,
     State(state): State<AppState>,
     Origin(origin): Origin,
+    OverTls(over_tls): OverTls,
     headers: HeaderMap,
     Params(query): Params<PageQuery>,
 ) -> Result<Response, Error> {
@@ -47,9 +52,18 @@ pub(crate) async fn show(
     let before = query.before(&state)?;
     let path = paths::tab(&tab.room, &tab.id);
     let form = SendForm { path, key: &Key::fresh(), text: "", problem: None, framed: false };
+    // Before the page is made: all up to here is on it.
+    let upto = state.rooms.journal().last();
     let known = (&tab, proof.as_str());
-    let page = page(&state, &caller, &headers, known, before, (&form, Some(&origin))).await?;
-    Ok((not_stored(), page).into_response())
+    let listed = Listed::of(&state, &headers, &tab.room);
+    let form = (&form, Some(&*origin));
+    let page = page(&state, &caller, &headers, known, before, form, &listed).await?;
+    if before.is_some() {
+        return Ok((not_stored(), page).into_response());
+    }
+    let seen = list::opened(&state, &caller, listed, &tab.room, upto);
+    let seen = [(header::SET_COOKIE, seen.cookie(&state.secret, over_tls))];
+    Ok((not_stored(), seen, page).into_response())
 }
 
 /// Waits for what was sent on another node before the redirect here, for a while.
@@ -106,6 +120,7 @@ pub(crate) async fn page(
     (tab, proof): (&Tab, &str),
     before: Option<Seq>,
     (form, origin): (&SendForm<'_>, Option<&str>),
+    listed: &Listed,
 ) -> Result<Markup, Error> {
     let past = match before {
         None => state.cache.newest(&state.rooms, caller, &tab.room).await?,
@@ -116,6 +131,7 @@ pub(crate) async fn page(
         Some(people) => (Arc::new(view::presence::list(&people, false)), people.count),
         None => (state.cache.people(&tab.room, &people), people.count),
     };
+    let rooms = list::entries(state, caller, listed, tab).await?;
     let rules = state.rooms.rulebook().room(&tab.room);
     let is_private = rules.as_ref().is_some_and(|rules| rules.private);
     let rules = rules.and_then(|rules| view::moderate::rules(&rules));
@@ -131,6 +147,7 @@ pub(crate) async fn page(
         origin: origin.filter(|_| !is_private),
         people: &list,
         here,
+        rooms: &rooms,
         cursor: before.is_none().then_some(&cursor),
         form,
         rules: rules.as_ref(),

@@ -6,7 +6,10 @@ use bytes::Buf as _;
 
 use super::super::*;
 use crate::{
-    delivery::model::{Model, Socket, Tasks, Woken, frame, hub_of_turns, metrics, room},
+    delivery::{
+        hub::{Hub, ReaderTag},
+        model::{Model, Socket, Tasks, Woken, frame, hub_of_turns, metrics, other_room, room},
+    },
     sink::decode,
 };
 
@@ -24,6 +27,10 @@ pub(super) const GATE: u8 = b'g';
 pub(super) const COMMIT: u8 = b'c';
 /// A committed message that is published.
 pub(super) const FEED: u8 = b'f';
+/// A message of another room that is committed, and published.
+pub(super) const OTHER: u8 = b'o';
+/// Who watches other rooms is told.
+pub(super) const TELL: u8 = b't';
 /// The end of the hub.
 pub(super) const END: u8 = b'e';
 
@@ -187,14 +194,37 @@ impl Run {
         self.model.state().committed += 1;
     }
 
+    /// A message of another room.
+    fn commit_elsewhere(&self) {
+        let mut state = self.model.state();
+        state.committed += 1;
+        let seq = state.committed;
+        state.elsewhere.insert(seq);
+    }
+
     /// Publishes the next committed message; `false` where there is none yet.
     pub(super) fn feed(&mut self) -> bool {
         if self.fed == self.model.state().committed {
             return false;
         }
         self.fed += 1;
-        self.hub.publish(&room(), frame(self.fed));
+        let is_elsewhere = self.model.state().elsewhere.contains(&self.fed);
+        let room = if is_elsewhere { other_room() } else { room() };
+        self.hub.publish(&room, frame(self.fed));
         true
+    }
+
+    /// From now on the reader is told of the other room, of which it has seen what is up to `seen`.
+    pub(super) fn watch(&mut self, seen: u64) {
+        let watch = self.hub.watch(vec![other_room()]);
+        let since = watch.since.get();
+        let number = |upto: u64| {
+            let state = self.model.state();
+            i64::try_from(state.elsewhere.range(..=upto).count()).unwrap()
+        };
+        let other = Other::new(other_room(), number(since) - number(seen));
+        let unread = Unread::new(watch, vec![other], |_| Standing::Counted);
+        self.connection.stream.unread = Some(Box::new(unread));
     }
 
     pub(super) fn play(&mut self, order: &[u8]) {
@@ -210,6 +240,11 @@ impl Run {
                 READER => drop(self.connection.step()),
                 SOCKET => self.connection.socket.give_room(SOCKET_BYTES),
                 GATE => self.model.open_gate(),
+                OTHER => {
+                    self.commit_elsewhere();
+                    self.feed();
+                }
+                TELL => self.hub.tell_watchers(),
                 END => self.hub.end(),
                 other => panic!("no step: {other}"),
             }
@@ -225,6 +260,7 @@ impl Run {
         self.connection.socket.give_room(1 << 20);
         loop {
             self.model.open_gate();
+            self.hub.tell_watchers();
             let went_on = self.tasks.step()
                 || self.connection.step()
                 || self.others.iter_mut().any(Connection::step);

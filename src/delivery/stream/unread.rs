@@ -1,0 +1,112 @@
+//! What a stream of one room tells of others: how much is unread there. A number replaces the one
+//! before it, so nothing is queued, and it has no place in the order of messages.
+
+use std::{
+    mem,
+    task::{Context, Poll},
+};
+
+use crate::{
+    delivery::{frame::Representation, hub::Watch},
+    message::RoomName,
+    sink::Chunk,
+};
+
+/// The most that is counted. More is told as this, once: a busy room that one does not look at costs one
+/// so many events at the very most.
+pub(crate) const MAX_UNREAD: u64 = 100;
+
+/// What somebody may know of a room at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// How much is unread there.
+    Counted,
+    /// It is before their eyes elsewhere.
+    Shown,
+    /// Nothing any more.
+    Hidden,
+}
+
+/// What a reader is told of other rooms.
+pub(crate) struct Unread {
+    watch: Watch,
+    rooms: Vec<Other>,
+    standing: Box<dyn Fn(&RoomName) -> Standing + Send>,
+}
+
+/// One of those rooms.
+pub(crate) struct Other {
+    /// Its name.
+    pub room: RoomName,
+    /// What was unread when it began to be watched. Less than nothing where what was seen is not
+    /// counted yet.
+    pub before: i64,
+    /// What was told last.
+    told: Told,
+}
+
+/// What was told of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Number(u64),
+    /// That it is not there for this reader any more.
+    Hidden,
+}
+
+impl Other {
+    /// One of which nothing was told.
+    pub(crate) fn new(room: RoomName, before: i64) -> Self {
+        Self { room, before, told: Told::Nothing }
+    }
+}
+
+impl Unread {
+    /// Of the rooms that are watched, in their order. `standing` is asked with each telling.
+    pub(crate) fn new(
+        watch: Watch,
+        rooms: Vec<Other>,
+        standing: impl Fn(&RoomName) -> Standing + Send + 'static,
+    ) -> Self {
+        Self { watch, rooms, standing: Box::new(standing) }
+    }
+
+    /// What is another number than was told, in one piece.
+    pub(super) fn poll(
+        &mut self,
+        representation: Representation,
+        context: &Context<'_>,
+    ) -> Poll<Chunk> {
+        if !self.watch.is_due(context) {
+            return Poll::Pending;
+        }
+        let piece = Chunk::encode(64, |out| {
+            for (other, (room, count)) in self.rooms.iter_mut().zip(self.watch.counts()) {
+                let count = i64::try_from(count).unwrap_or(i64::MAX);
+                let unread = match (self.standing)(room) {
+                    Standing::Hidden => Told::Hidden,
+                    Standing::Shown => {
+                        other.before = -count;
+                        Told::Number(0)
+                    }
+                    Standing::Counted => {
+                        let unread = other.before.saturating_add(count);
+                        Told::Number(u64::try_from(unread).unwrap_or(0).min(MAX_UNREAD))
+                    }
+                };
+                if mem::replace(&mut other.told, unread) != unread {
+                    let number =
+                        if let Told::Number(number) = unread { Some(number) } else { None };
+                    representation.unread(out, room, number);
+                }
+            }
+        });
+        // Of these there is nothing more to tell.
+        let is_over = |other: &Other| matches!(other.told, Told::Hidden | Told::Number(MAX_UNREAD));
+        if self.rooms.iter().any(is_over) {
+            let over: Vec<_> = self.rooms.extract_if(.., |other| is_over(other)).collect();
+            self.watch.forget(|room| over.iter().any(|other| other.room == *room));
+        }
+        if piece.is_empty() { Poll::Pending } else { Poll::Ready(piece) }
+    }
+}

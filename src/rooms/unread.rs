@@ -1,0 +1,185 @@
+//! How much is unread in rooms: what was sent since one looked.
+
+use std::sync::Arc;
+
+use super::{Caller, Pass, Refusal, Rooms};
+use crate::{
+    delivery::stream::{self, Standing, Start, Unread},
+    message::{RoomName, Seq},
+};
+
+/// A room beside the one that is shown.
+#[derive(Clone)]
+pub(crate) struct Other {
+    /// Its name.
+    pub room: RoomName,
+    /// Up to where it was read; `None` where that is the same as where a stream begins.
+    pub seen: Option<Seq>,
+    /// The link that lets one in.
+    pub pass: Option<Arc<Pass>>,
+    /// The tabs of the same browser in it.
+    pub tabs: Vec<String>,
+}
+
+impl Other {
+    /// One of which nothing was seen before.
+    pub(crate) fn fresh(room: RoomName) -> Self {
+        Self { room, seen: None, pass: None, tabs: Vec::new() }
+    }
+}
+
+impl Rooms {
+    /// How much is unread in each of these rooms; `None` of those that are not there for `caller`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] where the journal cannot be read.
+    pub(crate) async fn unread(
+        &self,
+        caller: &Caller,
+        others: &[Other],
+    ) -> Result<Vec<Option<u64>>, Refusal> {
+        if others.is_empty() {
+            return Ok(Vec::new());
+        }
+        for other in others {
+            self.learn(&other.room).await?;
+        }
+        let sent = self.sent_since(others, Seq::ZERO, None).await?;
+        let unread =
+            others.iter().zip(sent).map(|(other, sent)| match self.standing(caller, other) {
+                Standing::Hidden => None,
+                Standing::Shown => Some(0),
+                Standing::Counted => Some(u64::try_from(sent).unwrap_or(0)),
+            });
+        Ok(unread.collect())
+    }
+
+    /// Whether one of the same browser's tabs in the room is before somebody's eyes: then it is read, as
+    /// far as this node knows.
+    pub(crate) fn is_shown(&self, other: &Other) -> bool {
+        other.tabs.iter().any(|tab| self.0.roster.is_shown(&other.room, tab))
+    }
+
+    /// What a stream that begins at `start` tells of others. What may not be read is not among them.
+    pub(super) async fn watch(
+        &self,
+        caller: &Caller,
+        mut others: Vec<Other>,
+        start: Start,
+    ) -> Result<Option<Unread>, Refusal> {
+        for other in &others {
+            self.learn(&other.room).await?;
+        }
+        others.retain(|other| self.standing(caller, other) != Standing::Hidden);
+        if others.is_empty() {
+            return Ok(None);
+        }
+        let start = match start {
+            Start::Now => self.journal().last(),
+            Start::After(seq) => seq,
+            Start::Lost => Seq::ZERO,
+        };
+        // First: what comes from here on is counted as it comes.
+        let watch = self.hub().watch(others.iter().map(|other| other.room.clone()).collect());
+        let before = self.sent_since(&others, start, Some(watch.since)).await?;
+        let rooms = others.iter().zip(before);
+        let rooms = rooms.map(|(other, before)| stream::Other::new(other.room.clone(), before));
+        let rooms = rooms.collect();
+        let (this, caller) = (self.clone(), caller.clone());
+        let standing = move |room: &RoomName| {
+            let other = others.iter().find(|other| other.room == *room);
+            other.map_or(Standing::Hidden, |other| this.standing(&caller, other))
+        };
+        Ok(Some(Unread::new(watch, rooms, standing)))
+    }
+
+    async fn sent_since(
+        &self,
+        others: &[Other],
+        start: Seq,
+        upto: Option<Seq>,
+    ) -> Result<Vec<i64>, Refusal> {
+        let cursors = others.iter().map(|other| (other.room.clone(), other.seen.unwrap_or(start)));
+        Ok(self.journal().sent_between(cursors.collect(), upto).await?)
+    }
+
+    fn standing(&self, caller: &Caller, other: &Other) -> Standing {
+        let pass = other.pass.clone().or_else(|| caller.pass.clone());
+        let caller = Caller { pass, ..caller.clone() };
+        match self.check_read(&caller, &other.room) {
+            Err(_) => Standing::Hidden,
+            Ok(()) if self.is_shown(other) => Standing::Shown,
+            Ok(()) => Standing::Counted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use tokio_stream::Stream as _;
+
+    use super::{super::model, *};
+    use crate::{
+        delivery::{
+            frame::Representation,
+            model::{Tasks, frame},
+            stream::LiveStream,
+        },
+        message::{Draft, Key, Name, Text},
+        rooms::{Cursor, Listen},
+        sink::Framing,
+    };
+
+    /// What a stream says now.
+    fn said(stream: &mut LiveStream) -> String {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut all = Vec::new();
+        while let Poll::Ready(Some(piece)) = Pin::new(&mut *stream).poll_next(&mut context) {
+            all.extend(piece.into_framed(Framing::Bare));
+        }
+        String::from_utf8(all).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_on_disk_and_not_published_yet_is_counted_once() {
+        let (home, tasks) = (tempfile::tempdir().unwrap(), Tasks::default());
+        let rooms = model::rooms(home.path(), &tasks);
+        let (lobby, attic) = (RoomName::stored("lobby"), RoomName::stored("attic"));
+        let caller = Caller::default();
+        for text in ["one", "two"] {
+            let draft = Draft {
+                room: attic.clone(),
+                name: Name::parse("ann").unwrap(),
+                text: Text::parse(text).unwrap(),
+                key: Key::fresh(),
+                author: None,
+            };
+            assert!(rooms.send_as(&caller, None, draft).await.is_ok());
+        }
+        let open = async |seen: u64| {
+            let other = Other { seen: Some(Seq::new(seen)), ..Other::fresh(attic.clone()) };
+            let (cursor, representation) = (Cursor::Now, Representation::Text);
+            let listen = Listen { cursor, representation, others: vec![other] };
+            rooms.listen(&caller, &lobby, listen).await.unwrap()
+        };
+        // Who was shown both, who was shown one, and who was shown none.
+        let mut streams = [open(2).await, open(1).await, open(0).await];
+        for stream in &mut streams {
+            assert_eq!(said(stream), "--- 0 unread in #attic\n", "nothing is published yet");
+        }
+        for seq in 1..=2 {
+            rooms.hub().publish(&attic, frame(seq));
+        }
+        rooms.hub().tell_watchers();
+        let said_then = streams.each_mut().map(said);
+        assert_eq!(said_then, ["", "--- 1 unread in #attic\n", "--- 2 unread in #attic\n"]);
+        // One that opens now says the same.
+        assert_eq!(said(&mut open(1).await), "--- 1 unread in #attic\n");
+    }
+}
