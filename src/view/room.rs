@@ -10,7 +10,7 @@ use super::{
     mark, message, presence,
     room_list::{self, Entry},
 };
-use crate::message::{Key, Message, MessageId, Name, RoomName, Text};
+use crate::message::{Key, Message, MessageId, Name, RoomName, Seq, Text};
 use crate::paths::{self, Path};
 
 /// What the joined page of a tab shows.
@@ -33,6 +33,8 @@ pub(crate) struct Tab<'a> {
     pub here: usize,
     /// The rooms on the browser's list, this one among them.
     pub rooms: &'a [Entry],
+    /// Up to where this browser had read the room, where it has been there.
+    pub seen: Option<Seq>,
     /// The oldest of the messages, where there are older ones.
     pub older: Option<&'a MessageId>,
     /// Where its stream goes on from: everything up to here that was due is on the page. `None`
@@ -106,7 +108,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                     section.scroller tabindex="0" aria-label="Messages" {
                         // What arrives is read out once; what the script puts on it later is not.
                         div.log role="log" aria-label={ "Messages in #" (room) } aria-live="polite" aria-relevant="additions" {
-                            div id="messages" hx-sse:connect=[&stream] hx-swap="beforeend"
+                            div id="messages" data-seen=[tab.seen] hx-sse:connect=[&stream] hx-swap="beforeend"
                                 hx-config={ "sse.reconnectMaxDelay:" (MAX_RECONNECT_DELAY_MS) } {
                                 // Stands there for good, and is shown while nothing stands beside
                                 // it. Where something does, text browsers show it all the same.

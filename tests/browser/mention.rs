@@ -76,6 +76,32 @@ pub async fn a_line_stands_where_one_left_off_and_the_title_counts_what_names_on
 }
 
 #[tokio::test]
+async fn who_comes_back_to_a_room_finds_the_line_where_they_left_off() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = TestApp::start();
+    post(&app, "bob", "before").await;
+    let ann = chromium.join(&app.url(""), "ann").await;
+    ann.caught_up().await;
+    assert_eq!(
+        marked(&ann, "unread").await,
+        <[String; 0]>::default(),
+        "all is new to who comes first"
+    );
+    ann.say("bye").await;
+    ann.caught_up().await;
+    ann.leave().await;
+    for text in ["first", "second"] {
+        post(&app, "bob", text).await;
+    }
+    ann.join(&app.url(""), "ann").await;
+    ann.caught_up().await;
+    assert_eq!(marked(&ann, "unread").await, ["first"]);
+    ann.goto(&ann.eval::<String>("location.href").await).await;
+    ann.caught_up().await;
+    assert_eq!(marked(&ann, "unread").await, <[String; 0]>::default(), "now it was seen");
+}
+
+#[tokio::test]
 async fn a_hidden_tab_notifies_of_what_was_asked_for_and_one_of_them_keeps_its_stream() {
     let Some(mut chromium) = Chromium::with_one_window().await else { return };
     let app = TestApp::start();

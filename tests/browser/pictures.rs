@@ -68,16 +68,11 @@ async fn look(tab: &Tab, (width, height): (u32, u32), scheme: &str) -> Vec<u8> {
 
 /// Pictures side by side, on a page of their own.
 async fn beside(tab: &Tab, pictures: &[Vec<u8>], size: (u32, u32)) -> Vec<u8> {
-    let images: String = pictures
-        .iter()
-        .map(|png| format!("<img src='data:image/png;base64,{}'>", BASE64_STANDARD.encode(png)))
-        .collect();
-    page(
-        tab,
-        &format!("<body style='margin:0;display:flex;gap:12px;background:#8a919c'>{images}"),
-        size,
-    )
-    .await
+    let mut whole = "<body style='margin:0;display:flex;gap:12px;background:#8a919c'>".to_owned();
+    for png in pictures {
+        whole += &format!("<img src='data:image/png;base64,{}'>", BASE64_STANDARD.encode(png));
+    }
+    page(tab, &whole, size).await
 }
 
 async fn page(tab: &Tab, html: &str, size: (u32, u32)) -> Vec<u8> {

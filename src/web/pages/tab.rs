@@ -132,6 +132,8 @@ pub(crate) async fn page(
         None => (state.cache.people(&tab.room, &people), people.count),
     };
     let rooms = list::entries(state, caller, listed, tab).await?;
+    let seen = listed.seen.rooms().iter().find(|known| known.room == tab.room);
+    let seen = seen.map(|known| known.upto).filter(|_| before.is_none());
     let rules = state.rooms.rulebook().room(&tab.room);
     let is_private = rules.as_ref().is_some_and(|rules| rules.private);
     let rules = rules.and_then(|rules| view::moderate::rules(&rules));
@@ -148,6 +150,7 @@ pub(crate) async fn page(
         people: &list,
         here,
         rooms: &rooms,
+        seen,
         cursor: before.is_none().then_some(&cursor),
         form,
         rules: rules.as_ref(),
