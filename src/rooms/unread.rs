@@ -58,7 +58,12 @@ impl Rooms {
     /// Whether one of the same browser's tabs in the room is before somebody's eyes: then it is read, as
     /// far as this node knows.
     pub(crate) fn is_shown(&self, other: &Other) -> bool {
-        other.tabs.iter().any(|tab| self.0.roster.is_shown(&other.room, tab))
+        other.tabs.iter().any(|tab| self.is_tab_shown(&other.room, tab))
+    }
+
+    /// The same of one tab.
+    pub(crate) fn is_tab_shown(&self, room: &RoomName, tab: &str) -> bool {
+        self.0.roster.is_shown(room, tab)
     }
 
     /// What a stream that begins at `start` tells of others. What may not be read is not among them.

@@ -219,6 +219,8 @@ async fn a_room_that_another_window_shows_is_read_and_one_that_was_left_up_to_it
     let lobby = ann.join("lobby", "ann").await;
     send(&app, "attic", "bob", "one").await;
     events.message().await;
+    // Loaded anew, a page has no line where one left off.
+    assert!(!page(&mut ann, &attic).await.contains("data-seen"));
     let other = page(&mut ann, &lobby).await;
     assert_eq!(list(&other), listed(&[("attic", ""), ("lobby", "")]));
     let mut others = stream(&ann, &other).await;

@@ -133,7 +133,9 @@ pub(crate) async fn page(
     };
     let rooms = list::entries(state, caller, listed, tab).await?;
     let seen = listed.seen.rooms().iter().find(|known| known.room == tab.room);
-    let seen = seen.map(|known| known.upto).filter(|_| before.is_none());
+    // Who loads a page anew has seen what it showed, which its cookie does not say yet.
+    let was_shown = || state.rooms.is_tab_shown(&tab.room, &tab.id);
+    let seen = seen.map(|known| known.upto).filter(|_| before.is_none() && !was_shown());
     let rules = state.rooms.rulebook().room(&tab.room);
     let is_private = rules.as_ref().is_some_and(|rules| rules.private);
     let rules = rules.and_then(|rules| view::moderate::rules(&rules));
