@@ -114,7 +114,7 @@ async fn answers_that_nobody_reads_are_a_503_beyond_an_addresss_share_and_room_c
         asked.send().await.unwrap()
     };
     assert_eq!(status("192.0.2.8").await.status(), 200, "others have theirs");
-    let small = client().get(app.url("/rooms/lobby")).header("x-forwarded-for", "192.0.2.7");
+    let small = client().get(app.url("/rooms/hall")).header("x-forwarded-for", "192.0.2.7");
     assert_eq!(small.send().await.unwrap().status(), 200, "what is small is not counted");
     drop(unread);
     until("room comes back", async || (status("192.0.2.7").await.status() == 200).then_some(()))
