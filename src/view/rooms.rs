@@ -63,7 +63,10 @@ pub(crate) fn page(list: &List<'_>) -> Markup {
         "Rooms",
         false,
         &html! {
-            (layout::bar(&html! { "Rooms" }, &html! { a href=(paths::API) { "API" } }))
+            (layout::bar(&html! { "Rooms" }, &html! {
+                a href=(paths::search(None, "", None)) { "Search" }
+                a href=(paths::API) { "API" }
+            }))
             main.narrow.wide {
                 (open_form(list))
                 section {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::layout;
+use super::{layout, when};
 use crate::{
     message::{Message, MessageId, RoomName, State},
     paths,
@@ -84,12 +84,12 @@ fn form(page: &Page<'_>) -> Markup {
     html! {
         form.find role="search" method="get" action=(paths::search(*room, "", None)) {
             label for="q" { "Words, or a “phrase in quotes”" }
-            fieldset role="group" {
+            div.field {
                 input id="q" name="q" type="search" value=(words) maxlength=(max_chars) dir="auto"
-                    autocomplete="off" autofocus[words.is_empty()]
+                    autocomplete="off" autofocus[words.is_empty()] placeholder="Words, or a “phrase in quotes”"
                     aria-invalid=[problem.map(|_| "true")]
                     aria-describedby=[problem.map(|_| "q-problem")];
-                button { "Search" }
+                button.secondary { "Search" }
             }
             @if let Some(problem) = problem { small id="q-problem" role="alert" { (problem) } }
         }
@@ -133,11 +133,7 @@ fn hit_of(hit: &Hit<'_>, with_room: bool) -> Markup {
         p {
             strong { (name) } " "
             @if with_room { span.place translate="no" { "#" (room) } " " }
-            a href=(paths::message(room, id)) {
-                time datetime=(hit.message.sent_at()) {
-                    (hit.message.sent_at.strftime("%Y-%m-%d %H:%M UTC"))
-                }
-            }
+            a href=(paths::message(room, id)) { (when::time(hit.message.sent_at, Timestamp::now())) }
             @if hit.message.state == State::Edited { " " small.edited { "edited" } }
         }
         p.found dir="auto" { (marked(hit.message.text.as_str(), hit.marks)) }
