@@ -32,7 +32,7 @@ pub(crate) fn list(entries: &[Entry], path: Path<'_>) -> Markup {
                 @for Entry { room, page, unread, is_pinned, is_shown } in entries {
                     li data-room=(room) data-pinned[*is_pinned] {
                         a href=(page) aria-current=[is_shown.then_some("page")] {
-                            span translate="no" { "#" (room) }
+                            span translate="no" title={ "#" (room) } { "#" (room) }
                             " "
                             small { (words(*unread)) }
                         }

@@ -2,6 +2,7 @@
 
 mod door;
 mod moderated;
+mod search;
 
 use std::{fs, path::Path, process::Command, sync::OnceLock};
 

@@ -76,7 +76,7 @@ async fn by_keyboard_a_room_is_found_and_joined_under_ones_name_and_ones_own_tab
     let on = async || -> String {
         other.eval("(({ id, textContent }) => id || textContent)(document.activeElement)").await
     };
-    for expected in ["API", "room", "Open", "private", "q"] {
+    for expected in ["Search", "API", "room", "Open", "private", "q"] {
         other.press(Key::Tab, false).await;
         assert_eq!(on().await, expected);
     }
