@@ -46,7 +46,9 @@
         if (!text.textContent.includes('@')) return false
         for (const code of text.querySelectorAll('code')) code.textContent = ' '
         const own = name.replace(/[^\p{L}\p{N}\s]/gu, (sign) => `\\u{${sign.codePointAt(0).toString(16)}}`)
-        const pattern = new RegExp(`(^|[^\\p{L}\\p{M}\\p{N}_])@${own}(?![\\p{L}\\p{M}\\p{N}_])`, 'iu')
+        // Scripts that put no spaces between words end none either.
+        const part = '(?![\\p{sc=Han}\\p{sc=Hira}\\p{sc=Kana}\\p{sc=Hang}\\p{sc=Thai}])[\\p{L}\\p{M}\\p{N}_]'
+        const pattern = new RegExp(`(^|(?!${part})[^])@${own}(?!${part})`, 'iu')
         return pattern.test(text.textContent.normalize('NFC'))
     }
     // Who sent it can take it back, and so can who moderates; whether one may is the server's to say.

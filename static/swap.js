@@ -66,8 +66,10 @@
                 if (line.matches('[data-change]')) {
                     line.removeAttribute('data-change')
                     if (before.includes(same)) before[before.indexOf(same)] = line
+                    const focused = same?.contains(document.activeElement) // On what is in its menu.
                     if (same) same.replaceWith(line)
                     else line.remove()
+                    if (focused) document.getElementById('text').focus()
                 } else if (same && list.contains(same)) line.remove()
                 else {
                     same?.remove()

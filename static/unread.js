@@ -7,7 +7,7 @@
     // New is what came since the end of the list was last before somebody's eyes. While the page
     // catches up (its list announces nothing), that end stays where it was, so that the reader is
     // shown the first message that was missed, and not the last.
-    let seen, title, wasBehind, had
+    let seen, left, title, wasBehind, had
     const seq = (line) => Number(line.id.slice(1))
     const unread = (all) => all.filter((line) => seq(line) > seen && !line.matches('.own'))
     // What was put there before is left alone, whatever a translation has made of it.
@@ -24,8 +24,13 @@
         const all = lines()
         if (title === undefined) {
             title = document.title
-            seen = Number($('messages').dataset.seen ?? NaN)
-            if (unread(all)[0] !== all[0]) divide(unread(all)[0])
+            seen = left = Number($('messages').dataset.seen ?? NaN)
+        }
+        // Where one left off before this page may be among what is older.
+        if (left !== null) {
+            const first = all.find((line) => seq(line) > left && !line.matches('.own'))
+            divide(first)
+            if (first !== all[0] || !document.querySelector('#messages > .older')) left = null
         }
         const behind = document.querySelector('.log').getAttribute('aria-live') === 'off'
         if (wasBehind && !behind && atEnd()) unread(all)[0]?.scrollIntoView({ block: 'start' })
@@ -35,7 +40,7 @@
         if (foreign || (!document.hidden && !behind && atEnd())) seen = end
         $('messages').dataset.read = seen || 0 // For `rooms.js`.
         const news = unread(all)
-        if (news.length && !had) divide(news[0])
+        if (news.length && !had) (left = null), divide(news[0])
         had = news.length > 0
         const mentions = news.filter((line) => line.matches('.mention')).length
         const number = mentions ? `${news.length}, @${mentions}` : news.length

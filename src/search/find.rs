@@ -147,8 +147,11 @@ impl Search {
                     return Ok(found);
                 }
             };
-            for message in journal.at(places.seqs, MAX_FOUND_BYTES - bytes).await? {
-                bytes += message.text.shown_bytes();
+            let most = MAX_FOUND_BYTES - bytes;
+            let (mut read, mut last) = (0, None);
+            for message in journal.at(places.seqs, most).await? {
+                let its = message.text.shown_bytes();
+                (read, last) = (read + its, Some(message.seq()));
                 if let Some(marks) = query.marks(message.text.as_str())
                     && held.2.room.as_ref().is_none_or(|room| *room == message.room)
                     && sees(&message.room)
@@ -157,6 +160,8 @@ impl Search {
                         found.older = found.hits.last().map(|hit| hit.message.seq());
                         return Ok(found);
                     }
+                    // What may not be seen takes no place of what may.
+                    bytes += its;
                     found.hits.push(Hit { message, marks });
                 }
             }
@@ -164,8 +169,9 @@ impl Search {
                 found.older = found.hits.last().map(|hit| hit.message.seq());
                 return Ok(found);
             }
-            let Some(older) = places.older else { return Ok(found) };
-            if !places.in_time || Instant::now() > until {
+            let is_cut = read >= most;
+            let Some(older) = (if is_cut { last } else { places.older }) else { return Ok(found) };
+            if !(places.in_time || is_cut) || Instant::now() > until {
                 if found.hits.is_empty() && older == before {
                     return Err(SearchError::Slow);
                 }

@@ -50,7 +50,8 @@ pub(crate) fn page(own: &Own<'_>, context: Option<&Context<'_>>, back: &str) -> 
                     (message::fragments(context.before))
                 }
                 // For those who listen, and for the style sheet: which of them it is.
-                div.this aria-current="true" {
+                // In view at once, also where no address says which of the page's parts is meant.
+                div.this aria-current="true" tabindex="-1" autofocus {
                     (message::fragment(own.message))
                     (forms(own))
                 }

@@ -15,6 +15,8 @@ use crate::{
 pub(crate) struct Page<'a> {
     /// The room that is searched; `None` for all.
     pub room: Option<&'a RoomName>,
+    /// Where it is: the page of a tab that the browser has there, or the one to join by.
+    pub back: &'a str,
     /// What stands in the field.
     pub words: &'a str,
     /// The most characters that it takes.
@@ -66,11 +68,13 @@ pub(crate) fn page(page: &Page<'_>) -> Markup {
                 (form(page))
                 @if let Some(found) = found { (results(found, *room, words)) }
                 p.foot {
-                    @if let Some(room) = room {
-                        a href=(paths::room(room)) { "Back to the room" }
+                    @if room.is_some() {
+                        a href=(page.back) { "Back to the room" }
                         " · "
                         a href=(paths::search(None, words, None)) { "Search all rooms" }
                     } @else {
+                        // A link's cookie goes to its own room alone.
+                        "Of private rooms each is searched from its own page. "
                         a href=(paths::ROOMS) { "Rooms" }
                     }
                 }
@@ -133,7 +137,7 @@ fn hit_of(hit: &Hit<'_>, with_room: bool) -> Markup {
         p {
             strong { (name) } " "
             @if with_room { span.place translate="no" { "#" (room) } " " }
-            a href=(paths::message(room, id)) { (when::time(hit.message.sent_at, Timestamp::now())) }
+            a href={ (paths::message(room, id)) "#m" (hit.message.seq()) } { (when::time(hit.message.sent_at, Timestamp::now())) }
             @if hit.message.state == State::Edited { " " small.edited { "edited" } }
         }
         p.found dir="auto" { (marked(hit.message.text.as_str(), hit.marks)) }

@@ -101,7 +101,7 @@ async fn arriving_messages_leave_the_text_the_caret_and_the_selection_alone() {
 }
 
 #[tokio::test]
-async fn offline_is_told_keeps_the_draft_and_ends_complete() {
+async fn offline_is_told_keeps_the_draft_and_sends_it_when_it_ends() {
     let Some(mut chromium) = Chromium::start().await else { return };
     let app = TestApp::start();
     let ann = chromium.join(&app.url(""), "ann").await;
@@ -117,9 +117,8 @@ async fn offline_is_told_keeps_the_draft_and_ends_complete() {
 
     ann.cdp("Network.emulateNetworkConditions", network(false)).await;
     ann.caught_up().await;
-    ann.shows(&["above ground"]).await;
-    ann.say("").await;
     ann.shows(&["above ground", "written in a tunnel"]).await;
+    until("the field is empty", async || ann.draft().await.is_empty().then_some(())).await;
     assert_eq!(ann.note().await, "");
 }
 

@@ -165,7 +165,7 @@ fn several(origin: &str, limits: &Limits) -> Markup {
         ))
         p {
             "Each number is told at the beginning, and then when it is another, twice a second at most. "
-            "A message that was removed counts, and one that is no longer kept does not. "
+            "A message that was removed counts, and one that is no longer kept does not, from the next number on. "
             (limits.max_unread) " stands for that or more, and is the last that is told of a room; "
             code { "null" } " says that you may not read it any more. It has no id."
         }

@@ -15,9 +15,10 @@ use super::{
         json::Json,
         negotiate::{self, Document},
         respond::not_stored,
+        session::Browser,
         state::AppState,
     },
-    again,
+    again, own_page_in,
 };
 use crate::{
     message::{Message, MessageId, RoomName, Seq},
@@ -69,8 +70,14 @@ async fn show(
     let before = before(state, query.before.as_deref())?;
     let words = query.q.as_deref().unwrap_or_default();
     let vary = [(header::VARY, "accept, cookie")];
+    let back = room.map(|room| {
+        let browser = Browser::of(headers, &state.secret);
+        let tabs = browser.iter().flat_map(|browser| browser.tabs_in(room).map(ToOwned::to_owned));
+        own_page_in(state, room, &tabs.collect::<Vec<_>>())
+    });
+    let back = back.as_deref().unwrap_or_default();
     let form = |problem, found| {
-        page(&view::Page { room, words, max_chars: Query::MAX_CHARS, problem, found })
+        page(&view::Page { room, back, words, max_chars: Query::MAX_CHARS, problem, found })
     };
     if words.trim().is_empty() && document == Document::Html {
         return Ok((not_stored(), vary, form(None, None)).into_response());
