@@ -11,7 +11,7 @@ use crate::{
     client::{Message, client, fields, ids_on, post, send, unescape},
     removal::files_with,
     support::{
-        Server, TestApp,
+        App, Server, TestApp,
         browser::Browser,
         host::{ask, give, open, operator, rule},
         until,
@@ -318,4 +318,30 @@ async fn what_is_no_longer_kept_is_found_no_more_and_its_words_leave_the_index()
     .await;
     assert_eq!(find(&app, "later").await, ["later 2", "later 1", "later 0"]);
     assert_eq!(find_at(&app, "/search", "attic").await.messages.len(), 1);
+}
+
+#[tokio::test]
+async fn what_private_rooms_say_takes_nothing_of_what_everybody_may_find() {
+    // More of them than a search leaves out by itself.
+    let app = App::with(&["--address-rooms", "1000"]);
+    send(&app, "lobby", "ann", "merger in the open").await;
+    let long = format!("merger {}", "x ".repeat(1990));
+    for number in 0..66 {
+        let room = format!("den-{number}");
+        let host = open(&app, &room).await;
+        let times = if number < 63 { 1 } else { 30 };
+        for key in 0..times {
+            let form = [("username", "host"), ("text", &*long), ("key", &*format!("k{key}"))];
+            let sent = ask(&app, "POST", &format!("/rooms/{room}/messages"), &host).form(&form);
+            assert_eq!(sent.send().await.unwrap().status(), 201);
+        }
+    }
+    let found = until("all is found", async || {
+        let found = client().get(app.url("/search?q=merger&format=json")).send().await.unwrap();
+        let found: Found = found.json().await.unwrap();
+        found.complete.then_some(found)
+    })
+    .await;
+    let texts: Vec<_> = found.messages.iter().map(|hit| &*hit.text).collect();
+    assert_eq!((texts, found.older), (vec!["merger in the open"], None));
 }
