@@ -42,8 +42,8 @@
     }
     // `@` and one's name, as a word of its own and in a text, not in code: which case it is in says nothing.
     const mentions = (line, name) => {
+        if (!line.querySelector('span').textContent.includes('@')) return false
         const text = line.querySelector('span').cloneNode(true)
-        if (!text.textContent.includes('@')) return false
         for (const code of text.querySelectorAll('code')) code.textContent = ' '
         const own = name.replace(/[^\p{L}\p{N}\s]/gu, (sign) => `\\u{${sign.codePointAt(0).toString(16)}}`)
         // Scripts that put no spaces between words end none either.
@@ -75,9 +75,9 @@
         for (const line of document.querySelectorAll('.message:not([data-day])')) {
             if (!line.nextSibling && !$('outbox')) continue // It may be parsed by half.
             line.dataset.day = calendar.format(sent(line))
-            line.setAttribute('role', 'article')
             // Out of the keyboard's way, which would have to pass fifty of them: a search leads there, too.
             stamp(line).tabIndex = -1
+            // (No role: Pico's `:has([role=…])` would have the whole page styled anew for each of them.)
             line.querySelector('time').title = full.format(sent(line))
             // The colon is for who reads the list without styles, and so without this.
             const strong = Object.assign(line.querySelector('strong'), { translate: false })
