@@ -82,7 +82,7 @@ async fn in_lynx_one_can_join_and_leave() {
     let app = TestApp::with(&["--log", "hubbub=debug"]);
     // The name, no secret, and Join; past the room, Pin, All rooms, Search and Rooms, and Leave.
     let keys = [&["a", "n", "n", "<tab>", "<tab>", "^J"][..], &["<tab>"; 5], &["^J", "q", "y"]];
-    let keys = keys.concat().into_iter().map(|key| format!("key {key}\\n")).collect::<String>();
+    let keys = keys.concat().iter().map(|key| format!("key {key}\\n")).collect::<Vec<_>>().concat();
     let url = app.url("/rooms/lobby");
     let lynx = format!("lynx -accept_all_cookies -nocolor -cmd_script=keys {url}");
     let lines = format!("printf '{keys}' > keys; TERM=vt100 script -qec '{lynx}' typescript");
