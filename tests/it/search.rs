@@ -99,7 +99,7 @@ async fn what_was_said_is_found_marked_and_leads_to_its_place_among_what_was_sai
     assert!(found.contains(shown), "{found}");
     assert_eq!(found.matches("<li>").count(), 1);
     let place = format!("/rooms/lobby/messages/{boat}");
-    assert!(found.contains(&format!("href=\"{place}\"")), "{found}");
+    assert!(found.contains(&format!("href=\"{place}#m61\"")), "{found}");
     // Whole words count where a space follows.
     assert_eq!(find(&app, "boat").await.len(), 1);
     assert_eq!(find(&app, "bo").await.len(), 1);
