@@ -80,11 +80,7 @@ impl Rooms {
         if others.is_empty() {
             return Ok(None);
         }
-        let start = match start {
-            Start::Now => self.journal().last(),
-            Start::After(seq) => seq,
-            Start::Lost => Seq::ZERO,
-        };
+        let start = start.seq(self.journal());
         // First: what comes from here on is counted as it comes.
         let watch = self.hub().watch(others.iter().map(|other| other.room.clone()).collect());
         let before = self.sent_since(&others, start, Some(watch.since)).await?;

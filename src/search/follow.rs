@@ -7,9 +7,6 @@ use std::{
 
 use tokio::{task::spawn_blocking, time::timeout};
 
-/// Files that were opened, so that a connection to an earlier one is told from others.
-static FILES: AtomicU64 = AtomicU64::new(1);
-
 use super::{
     Progress, Search,
     index::{self, Index, IndexError, Need},
@@ -19,6 +16,9 @@ use crate::{
     journal::Journal,
     message::{Entry, Seq},
 };
+
+/// Files that were opened, so that a connection to an earlier one is told from others.
+static FILES: AtomicU64 = AtomicU64::new(1);
 
 /// Entries that are taken in together: some tenths of a second's work, and one piece of a table.
 const MAX_BATCH: usize = 1 << 14;

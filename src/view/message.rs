@@ -2,7 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::{mark, text, tile};
+use super::{mark, text, tile, when};
 use crate::{
     message::{Epoch, Message, MessageId, RoomName, State},
     paths,
@@ -32,7 +32,7 @@ pub(crate) fn fragment(message: &Message) -> Markup {
             span { (text::marked_up(said)) } " "
             time datetime=(message.sent_at()) {
                 a href=(paths::message(&message.room, &message.id)) {
-                    (message.sent_at.strftime("%Y-%m-%d %H:%M UTC"))
+                    (when::whole(message.sent_at))
                 }
             }
             @if message.state == State::Edited { " " small.edited { "edited" } }

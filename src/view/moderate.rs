@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::{layout, message};
+use super::{layout, message, when};
 use crate::{
     message::{Ban, Message, MessageId, RoomName, RoomRules, State},
     paths,
@@ -82,7 +82,7 @@ pub(crate) fn room(it: &Moderated<'_>) -> Markup {
 #[must_use]
 pub(crate) fn time(seconds: i64) -> String {
     let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
-    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+    when::whole(time).to_string()
 }
 
 fn message(each: &Message, it: &Moderated<'_>) -> Markup {

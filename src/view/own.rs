@@ -72,7 +72,7 @@ pub(crate) fn page(own: &Own<'_>, context: Option<&Context<'_>>, back: &str) -> 
 }
 
 /// The address of a message among those around it.
-fn place(message: &Message) -> String {
+pub(super) fn place(message: &Message) -> String {
     format!("{}#m{}", paths::message(&message.room, &message.id), message.seq())
 }
 

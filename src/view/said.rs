@@ -34,7 +34,7 @@ fn line(message: &Message, before: Option<&Message>, now: Timestamp) -> Markup {
     }
     line = line.replacen(":</strong>", "<i>:</i></strong>", 1);
     if let Some(start) = line.rfind("<time ") {
-        let whole = when::whole(message.sent_at);
+        let whole = when::whole(message.sent_at).to_string();
         let time = line.split_off(start).replacen(&whole, &when::ago(message.sent_at, now), 1);
         line += &time.replacen("<time ", &format!("<time title=\"{whole}\" "), 1);
     }

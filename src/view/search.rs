@@ -5,7 +5,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use super::{layout, when};
+use super::{layout, own, when};
 use crate::{
     message::{Message, MessageId, RoomName, State},
     paths,
@@ -13,10 +13,9 @@ use crate::{
 
 /// The page of a search.
 pub(crate) struct Page<'a> {
-    /// The room that is searched; `None` for all.
-    pub room: Option<&'a RoomName>,
-    /// Where it is: the page of a tab that the browser has there, or the one to join by.
-    pub back: &'a str,
+    /// The room that is searched, and where it is: the page of a tab that the browser has there, or
+    /// the one to join by. `None` for all rooms.
+    pub room: Option<(&'a RoomName, &'a str)>,
     /// What stands in the field.
     pub words: &'a str,
     /// The most characters that it takes.
@@ -57,7 +56,7 @@ const MAX_BEFORE: usize = 100;
 /// The page.
 pub(crate) fn page(page: &Page<'_>) -> Markup {
     let Page { room, words, found, .. } = page;
-    let place = room.map_or("all rooms".to_owned(), |room| format!("#{room}"));
+    let place = room.map_or("all rooms".to_owned(), |(room, _)| format!("#{room}"));
     let title = format!("Search in {place}");
     layout::page(
         &title,
@@ -66,10 +65,10 @@ pub(crate) fn page(page: &Page<'_>) -> Markup {
             (layout::bar(&html! { (title) }, &html! { a href=(paths::ROOMS) { "Rooms" } }))
             main.narrow.wide {
                 (form(page))
-                @if let Some(found) = found { (results(found, *room, words)) }
+                @if let Some(found) = found { (results(found, room.map(|(room, _)| room), words)) }
                 p.foot {
-                    @if room.is_some() {
-                        a href=(page.back) { "Back to the room" }
+                    @if let Some((_, back)) = room {
+                        a href=(back) { "Back to the room" }
                         " · "
                         a href=(paths::search(None, words, None)) { "Search all rooms" }
                     } @else {
@@ -86,7 +85,7 @@ pub(crate) fn page(page: &Page<'_>) -> Markup {
 fn form(page: &Page<'_>) -> Markup {
     let Page { room, words, max_chars, problem, .. } = page;
     html! {
-        form.find role="search" method="get" action=(paths::search(*room, "", None)) {
+        form.find role="search" method="get" action=(paths::search(room.map(|(room, _)| room), "", None)) {
             label for="q" { "Words, or a “phrase in quotes”" }
             div.field {
                 input id="q" name="q" type="search" value=(words) maxlength=(max_chars) dir="auto"
@@ -106,7 +105,7 @@ fn results(found: &Found<'_>, room: Option<&RoomName>, words: &str) -> Markup {
             _ if found.complete => {}
             Some(upto) => p.behind role="status" {
                 "The index is being built, and reaches up to "
-                time datetime={ (format!("{upto:.3}")) } { (upto.strftime("%Y-%m-%d %H:%M UTC")) }
+                time datetime={ (format!("{upto:.3}")) } { (when::whole(upto)) }
                 ": what was said later cannot be found yet."
             }
             None => p.behind role="status" {
@@ -132,12 +131,12 @@ fn results(found: &Found<'_>, room: Option<&RoomName>, words: &str) -> Markup {
 
 /// A hit: who said it when, which leads to it, and its text.
 fn hit_of(hit: &Hit<'_>, with_room: bool) -> Markup {
-    let Message { id, room, name, .. } = hit.message;
+    let Message { room, name, .. } = hit.message;
     html! {
         p {
             strong { (name) } " "
             @if with_room { span.place translate="no" { "#" (room) } " " }
-            a href={ (paths::message(room, id)) "#m" (hit.message.seq()) } { (when::time(hit.message.sent_at, Timestamp::now())) }
+            a href=(own::place(hit.message)) { (when::time(hit.message.sent_at, Timestamp::now())) }
             @if hit.message.state == State::Edited { " " small.edited { "edited" } }
         }
         p.found dir="auto" { (marked(hit.message.text.as_str(), hit.marks)) }

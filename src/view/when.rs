@@ -1,5 +1,7 @@
 //! Times as people say them.
 
+use std::fmt::Display;
+
 use jiff::Timestamp;
 use maud::{Markup, html};
 
@@ -20,9 +22,9 @@ pub(super) fn time(at: Timestamp, now: Timestamp) -> Markup {
     }
 }
 
-/// A time with its day.
-pub(super) fn whole(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+/// A time with its day, as it stands wherever no script writes it by the reader's own clock.
+pub(crate) fn whole(at: Timestamp) -> impl Display {
+    at.strftime("%Y-%m-%d %H:%M UTC")
 }
 
 /// How long ago a time was, in words.

@@ -8,7 +8,7 @@
 mod object;
 
 use super::error::Error;
-use crate::message::is_visible;
+use crate::message::{MessageId, is_visible};
 use object::{Object, mistake};
 use percent_encoding::percent_decode;
 
@@ -24,6 +24,13 @@ enum Value {
 
 /// The one parameter that is a list.
 pub(super) const REPEATED: &str = "room";
+
+/// The id of a message that stands under a name in an address or a form.
+pub(super) fn message_id(name: &str, raw: &str) -> Result<MessageId, Error> {
+    raw.parse().map_err(|_| {
+        Error::Invalid(format!("{name}= takes the id of a message, such as k3v9x2mq-17."))
+    })
+}
 
 /// What a set of fields is called in an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

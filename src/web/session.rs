@@ -10,6 +10,8 @@ pub(super) mod seen;
 pub(super) mod sent;
 mod token;
 
+use std::fmt::Display;
+
 use axum::http::{HeaderMap, header};
 use cookie::{Cookie, SameSite};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
@@ -32,12 +34,19 @@ const COOKIE_NAME: &str = "hubbub";
 /// The cookie that proves `tab`. The signature covers the value only, so the value says which tab of
 /// which room it is for: moved to another path, it proves nothing.
 pub(super) fn give(tab: &Tab, secret: &Secret, over_tls: bool) -> String {
-    let mut cookie = Cookie::new(COOKIE_NAME, value(tab));
-    cookie.set_path(paths::tab(&tab.room, &tab.id).to_string());
-    cookie.set_http_only(true);
-    cookie.set_same_site(SameSite::Lax);
-    cookie.set_secure(over_tls);
-    secret.sign(cookie)
+    secret.sign(cookie(COOKIE_NAME, value(tab), &paths::tab(&tab.room, &tab.id), over_tls))
+}
+
+/// A cookie as all of ours are: for the pages below `path`, for no script, and sent along by links from
+/// other sites but by none of their forms.
+fn cookie(
+    name: &'static str,
+    value: String,
+    path: &impl Display,
+    over_tls: bool,
+) -> Cookie<'static> {
+    let cookie = Cookie::build((name, value)).path(path.to_string()).http_only(true);
+    cookie.same_site(SameSite::Lax).secure(over_tls).build()
 }
 
 /// What a tab's page has, so that it proves the tab where its cookie is gone: the cookie's value, with

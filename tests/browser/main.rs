@@ -51,8 +51,13 @@ mod write;
 
 /// Sends to the lobby as a script would, and returns once it is durable.
 async fn post(app: &impl support::Server, name: &str, text: &str) {
+    post_in(app, "lobby", name, text).await;
+}
+
+/// The same to any room.
+async fn post_in(app: &impl support::Server, room: &str, name: &str, text: &str) {
     let form = [("username", name), ("text", text)];
-    let url = app.url("/rooms/lobby/messages");
+    let url = app.url(&format!("/rooms/{room}/messages"));
     let answer = reqwest::Client::new().post(url).form(&form).send().await.expect("an answer");
     assert_eq!(answer.status(), 201);
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::{
     chromium::Chromium,
     engine::Engine,
+    post, post_in,
     support::{Server, TestApp, until},
     tab::Tab,
 };
@@ -37,16 +38,9 @@ const CONVERSATION: &[(&str, &str)] = &[
     ("Mira", "Thank you! Cake at four."),
 ];
 
-async fn post(app: &TestApp, room: &str, name: &str, text: &str) {
-    let url = app.url(&format!("/rooms/{room}/messages"));
-    let form = [("username", name), ("text", text)];
-    let answer = reqwest::Client::new().post(url).form(&form).send().await.unwrap();
-    assert_eq!(answer.status(), 201);
-}
-
 async fn seed(app: &TestApp) {
     for (name, text) in CONVERSATION {
-        post(app, "lobby", name, text).await;
+        post(app, name, text).await;
     }
 }
 
@@ -107,7 +101,7 @@ async fn pictures() {
     first.goto("about:blank").await;
     for (room, number) in [("garden", 3), ("release-2027", 1)] {
         for _ in 0..number {
-            post(&app, room, "Aiko", "Hello!").await;
+            post_in(&app, room, "Aiko", "Hello!").await;
         }
     }
     let mut tabs = Vec::new();

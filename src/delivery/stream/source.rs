@@ -24,6 +24,17 @@ pub(crate) enum Start {
     Lost,
 }
 
+impl Start {
+    /// Up to where the reader has everything.
+    pub(crate) fn seq(self, journal: &Journal) -> Seq {
+        match self {
+            Self::Now => journal.last(),
+            Self::After(seq) => seq,
+            Self::Lost => Seq::ZERO,
+        }
+    }
+}
+
 /// What a reader gets.
 pub(crate) struct Wanted {
     /// Which room.
@@ -56,16 +67,12 @@ impl Source {
     /// with the stream: by it others see that this reader is there.
     pub(crate) fn open<H: Send + 'static>(&self, wanted: Wanted, held: H) -> LiveStream {
         let live = self.hub.subscribe(&wanted.room, wanted.presence, wanted.tag);
-        let (sent, lost) = match wanted.start {
-            // Read after subscribing: whatever is newer passes the ring.
-            Start::Now => (self.journal.last(), false),
-            Start::After(seq) => (seq, false),
-            Start::Lost => (Seq::ZERO, true),
-        };
+        // Read after subscribing: whatever is newer passes the ring.
+        let sent = wanted.start.seq(&self.journal);
         let cursor = Cursor {
             began: sent,
             sent,
-            lost,
+            lost: wanted.start == Start::Lost,
             count: 0,
             recent: VecDeque::new(),
             had: Vec::new(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
+use super::when;
 use crate::{
     message::{Ban, Banned, Message, RoomName},
     paths,
@@ -48,7 +49,7 @@ pub(crate) fn list(bans: &[(String, Arc<Ban>)], base: &str) -> Markup {
                         @if !ban.reason.is_empty() { ": " q dir="auto" { (ban.reason) } }
                         small {
                             @if let Some(room) = &ban.room { "From #" (room) } @else { "From all rooms" }
-                            ", until " (ban.until.strftime("%Y-%m-%d %H:%M UTC"))
+                            ", until " (when::whole(ban.until))
                         }
                     }
                     form method="post" action=(lift(base, ban, id)) {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::super::{
     error::Error,
     extract::{Params, Room},
-    fields::{Fields, Noun, REPEATED},
+    fields::{Fields, Noun, REPEATED, message_id},
     listed::Listed,
     negotiate,
     session::seen::MAX_ROOMS,
@@ -22,7 +22,7 @@ use super::super::{
 };
 use crate::{
     delivery::{frame::Representation, stream::LiveStream},
-    message::{MessageId, RoomName},
+    message::RoomName,
     rooms::{Caller, Cursor, Listen, Other, Tab},
     server::live,
     sink::{Framing, Sink},
@@ -150,10 +150,7 @@ impl StreamQuery {
             return Ok(raw.parse().map_or(Cursor::Unreadable, Cursor::After));
         }
         if let Some(raw) = &self.after {
-            let id: MessageId = raw.parse().map_err(|_| {
-                Error::Invalid("after= takes the id of a message, such as k3v9x2mq-17.".into())
-            })?;
-            return Ok(Cursor::After(id));
+            return Ok(Cursor::After(message_id("after", raw)?));
         }
         if let Some(raw) = &self.last {
             let last = raw.parse().ok().filter(|last| *last <= MAX_LAST).ok_or_else(|| {

@@ -11,17 +11,13 @@ use super::super::{
     cache::PAGE_MESSAGES,
     error::Error,
     extract::{Params, Room},
+    fields::message_id,
     json::Json,
     negotiate::{self, Document},
     respond::not_stored,
     state::AppState,
 };
-use crate::{
-    message::{MessageId, Seq},
-    paths,
-    rooms::Caller,
-    view,
-};
+use crate::{message::Seq, paths, rooms::Caller, view};
 
 /// The most that may be asked for at once: 200 of the longest texts are 3 MB.
 pub(crate) const MAX_PAGE_MESSAGES: usize = 200;
@@ -51,9 +47,7 @@ impl PageQuery {
 /// The seq of the message before which something is asked for.
 pub(crate) fn before(state: &AppState, raw: Option<&str>) -> Result<Option<Seq>, Error> {
     let Some(raw) = raw else { return Ok(None) };
-    let id: MessageId = raw.parse().map_err(|_| {
-        Error::Invalid("before= takes the id of a message, such as k3v9x2mq-17.".into())
-    })?;
+    let id = message_id("before", raw)?;
     // A page by another journal's numbers would show what has nothing to do with it.
     if id.epoch() != state.rooms.journal().epoch() {
         return Err(Error::Invalid("before= names a message of another journal.".into()));

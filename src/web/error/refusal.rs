@@ -4,6 +4,7 @@ use super::Error;
 use crate::{
     journal::AppendError,
     rooms::{Denied, Refusal},
+    view,
 };
 
 impl From<Refusal> for Error {
@@ -65,7 +66,7 @@ fn denied(why: &Denied) -> Error {
         Denied::NotHost => ("Only a host of this room may do that.".to_owned(), None),
         Denied::NotOperator => ("Only the operator may do that.".to_owned(), None),
         Denied::Banned(ban) => {
-            let until = ban.until.strftime("%Y-%m-%d %H:%M UTC");
+            let until = view::when::whole(ban.until);
             let place = if ban.room.is_some() { "this room" } else { "all rooms" };
             let reason = if ban.reason.is_empty() { "no reason was given" } else { &ban.reason };
             (format!("You are banned from {place} until {until}: {reason}"), None)

@@ -13,6 +13,7 @@ use super::{
     super::{
         error::{Error, invalid},
         extract::OverTls,
+        fields::message_id,
         form::PageForm,
         listed::Listed,
         session::Seen,
@@ -21,7 +22,7 @@ use super::{
     own_page_in,
 };
 use crate::{
-    message::{MessageId, RoomName, Seq},
+    message::{RoomName, Seq},
     paths,
     rooms::{Caller, Tab},
     view::room_list::Entry,
@@ -36,8 +37,7 @@ pub(super) async fn entries(
     tab: &Tab,
 ) -> Result<Vec<Entry>, Error> {
     let unread = state.rooms.unread(caller, others).await?;
-    let is_pinned =
-        |room: &RoomName| seen.rooms().iter().any(|known| known.room == *room && known.is_pinned);
+    let is_pinned = |room: &RoomName| seen.known(room).is_some_and(|known| known.is_pinned);
     let shown = Entry {
         room: tab.room.clone(),
         page: paths::tab(&tab.room, &tab.id).to_string(),
@@ -87,9 +87,7 @@ pub(crate) async fn seen(
     headers: HeaderMap,
     form: PageForm,
 ) -> Result<Response, Error> {
-    let id: MessageId = form.field("id")?.parse().map_err(|_| {
-        Error::Invalid("id= takes the id of a message, such as k3v9x2mq-17.".into())
-    })?;
+    let id = message_id("id", form.field("id")?)?;
     let journal = state.rooms.journal();
     let mut seen = Seen::of(&headers, &state.secret, journal.epoch());
     // Of what is to come nothing was seen.

@@ -15,7 +15,7 @@ use super::{
         json::Json,
         negotiate::{self, Document},
         respond::not_stored,
-        session::Browser,
+        session,
         state::AppState,
     },
     again, own_page_in,
@@ -70,14 +70,13 @@ async fn show(
     let before = before(state, query.before.as_deref())?;
     let words = query.q.as_deref().unwrap_or_default();
     let vary = [(header::VARY, "accept, cookie")];
-    let back = room.map(|room| {
-        let browser = Browser::of(headers, &state.secret);
-        let tabs = browser.iter().flat_map(|browser| browser.tabs_in(room).map(ToOwned::to_owned));
-        own_page_in(state, room, &tabs.collect::<Vec<_>>())
-    });
-    let back = back.as_deref().unwrap_or_default();
     let form = |problem, found| {
-        page(&view::Page { room, back, words, max_chars: Query::MAX_CHARS, problem, found })
+        let back = room.map(|room| {
+            let tabs = session::tabs_of(headers, &state.secret, room);
+            own_page_in(state, room, &tabs)
+        });
+        let room = room.zip(back.as_deref());
+        page(&view::Page { room, words, max_chars: Query::MAX_CHARS, problem, found })
     };
     if words.trim().is_empty() && document == Document::Html {
         return Ok((not_stored(), vary, form(None, None)).into_response());

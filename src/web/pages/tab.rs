@@ -132,7 +132,7 @@ pub(crate) async fn page(
         None => (state.cache.people(&tab.room, &people), people.count),
     };
     let rooms = list::entries(state, caller, listed, tab).await?;
-    let seen = listed.seen.rooms().iter().find(|known| known.room == tab.room);
+    let seen = listed.seen.known(&tab.room);
     // Who loads a page anew has seen what it showed, which its cookie does not say yet.
     let was_shown = || state.rooms.is_tab_shown(&tab.room, &tab.id);
     let seen = seen.map(|known| known.upto).filter(|_| before.is_none() && !was_shown());

@@ -6,10 +6,9 @@
 //! of tabs that are not in their rooms any more, the oldest first.
 
 use axum::http::HeaderMap;
-use cookie::{Cookie, SameSite};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{Secret, cookies, removal};
+use super::{Secret, cookie, cookies, removal};
 use crate::{
     message::{Name, RoomName},
     paths,
@@ -122,12 +121,7 @@ impl Browser {
             let name = utf8_percent_encode(name.to_stored(), NON_ALPHANUMERIC);
             value += &format!(".{AROUND_NAME}{name}{AROUND_NAME}");
         }
-        let mut cookie = Cookie::new(COOKIE_NAME, value);
-        cookie.set_path(paths::ROOMS.to_string());
-        cookie.set_http_only(true);
-        cookie.set_same_site(SameSite::Lax);
-        cookie.set_secure(over_tls);
-        secret.sign(cookie)
+        secret.sign(cookie(COOKIE_NAME, value, &paths::ROOMS, over_tls))
     }
 }
 

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use cookie::{Cookie, SameSite, time::Duration};
+use cookie::time::Duration;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-use super::{Secret, cookies, may_have};
+use super::{Secret, cookie, cookies, may_have};
 use crate::{
     message::{Link, Role, RoomName},
     paths,
@@ -65,11 +65,8 @@ pub(in crate::web) fn of(headers: &HeaderMap, secret: &Secret) -> Option<Pass> {
 
 /// The cookie that a token becomes. It goes to every page of its room, and to no other.
 pub(in crate::web) fn give(pass: &Pass, token: &str, over_tls: bool) -> String {
-    let mut cookie = Cookie::new(COOKIE_NAME, token.to_owned());
-    cookie.set_path(paths::room(&pass.room).to_string());
-    cookie.set_http_only(true);
-    cookie.set_same_site(SameSite::Lax);
-    cookie.set_secure(over_tls);
+    let path = paths::room(&pass.room);
+    let mut cookie = cookie(COOKIE_NAME, token.to_owned(), &path, over_tls);
     let left = Duration::seconds(pass.link.until - jiff::Timestamp::now().as_second());
     cookie.set_max_age(if pass.link.until == 0 { MAX_AGE } else { left.min(MAX_AGE) });
     cookie.to_string()

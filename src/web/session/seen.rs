@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use cookie::{Cookie, SameSite, time::Duration};
+use cookie::time::Duration;
 
-use super::{Secret, cookies, may_have};
+use super::{Secret, cookie, cookies, may_have};
 use crate::{
     message::{Epoch, Link, MessageId, Role, RoomName, Seq},
     paths,
@@ -84,6 +84,11 @@ impl Seen {
         &self.rooms
     }
 
+    /// What is known of one, where it is on the list.
+    pub(in crate::web) fn known(&self, room: &RoomName) -> Option<&Known> {
+        self.rooms.iter().find(|known| known.room == *room)
+    }
+
     /// A room was opened, and all up to `upto` is shown. With too many, those go that were opened longest
     /// ago, and of these first what is not pinned.
     pub(in crate::web) fn open(&mut self, room: &RoomName, upto: Seq, pass: Option<Arc<Pass>>) {
@@ -136,11 +141,7 @@ impl Seen {
 
     /// The cookie. Every page of a room sends it, and none elsewhere.
     pub(in crate::web) fn cookie(&self, secret: &Secret, over_tls: bool) -> String {
-        let mut cookie = Cookie::new(COOKIE_NAME, self.value());
-        cookie.set_path(paths::ROOMS.to_string());
-        cookie.set_http_only(true);
-        cookie.set_same_site(SameSite::Lax);
-        cookie.set_secure(over_tls);
+        let mut cookie = cookie(COOKIE_NAME, self.value(), &paths::ROOMS, over_tls);
         cookie.set_max_age(MAX_AGE);
         secret.sign(cookie)
     }

@@ -2,9 +2,9 @@
 //! answer for the page, and have the message a moment later.
 
 use axum::http::HeaderMap;
-use cookie::{Cookie, SameSite, time::Duration};
+use cookie::time::Duration;
 
-use super::cookies;
+use super::{cookie, cookies};
 use crate::{message::MessageId, paths, rooms::Tab};
 
 /// The cookie's name.
@@ -16,10 +16,8 @@ const MAX_AGE: Duration = Duration::seconds(10);
 /// The cookie that names what `tab` sent. It is not signed: all that it does is to have its own page
 /// wait.
 pub(in crate::web) fn give(tab: &Tab, id: &MessageId) -> String {
-    let mut cookie = Cookie::new(COOKIE_NAME, id.to_string());
-    cookie.set_path(paths::tab(&tab.room, &tab.id).to_string());
-    cookie.set_http_only(true);
-    cookie.set_same_site(SameSite::Lax);
+    // It says nothing that a path without TLS may not see.
+    let mut cookie = cookie(COOKIE_NAME, id.to_string(), &paths::tab(&tab.room, &tab.id), false);
     cookie.set_max_age(MAX_AGE);
     cookie.to_string()
 }

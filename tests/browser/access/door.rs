@@ -7,18 +7,10 @@ use super::moderated::check;
 use crate::{
     chromium::Chromium,
     host::{operator, put},
-    post,
+    post, post_in,
     support::{Server, TestApp},
     tab::Tab,
 };
-
-/// Sends to a room as a script would.
-async fn say(app: &TestApp, room: &str, text: &str) {
-    let url = app.url(&format!("/rooms/{room}/messages"));
-    let form = [("username", "bob"), ("text", text)];
-    let sent = reqwest::Client::new().post(url).form(&form).send().await.unwrap();
-    assert_eq!(sent.status(), 201);
-}
 
 /// A tab that joined, and another of the same browser.
 async fn two(chromium: &mut Chromium, app: &TestApp, name: &str) -> (Tab, Tab) {
@@ -37,9 +29,10 @@ async fn axe_finds_nothing_where_one_joins_finds_and_is_refused_and_all_fits() {
         check(&fresh, path).await;
     }
     for room in ["kitchen", &"w".repeat(64), "lobby"] {
-        say(&app, room, &format!("see https://a.example/{} `code`", "y".repeat(300))).await;
-        say(&app, room, &format!("```\n{}\n```", "wide ".repeat(60))).await;
-        say(&app, room, &"long ".repeat(400)).await;
+        post_in(&app, room, "bob", &format!("see https://a.example/{} `code`", "y".repeat(300)))
+            .await;
+        post_in(&app, room, "bob", &format!("```\n{}\n```", "wide ".repeat(60))).await;
+        post_in(&app, room, "bob", &"long ".repeat(400)).await;
     }
     let (ann, other) = two(&mut chromium, &app, &"W".repeat(32)).await;
     for path in ["/rooms", "/rooms/lobby", "/rooms/kitchen", "/rooms?q=w", "/rooms?q=none"] {
@@ -67,7 +60,7 @@ async fn by_keyboard_a_room_is_found_and_joined_under_ones_name_and_ones_own_tab
     let Some(mut chromium) = Chromium::start().await else { return };
     let app = TestApp::start();
     for room in ["attic", "kitchen"] {
-        say(&app, room, "hi").await;
+        post_in(&app, room, "bob", "hi").await;
     }
     post(&app, "bob", "hi").await;
     let (ann, other) = two(&mut chromium, &app, "ann").await;
@@ -111,7 +104,7 @@ async fn by_keyboard_a_room_is_found_and_joined_under_ones_name_and_ones_own_tab
 async fn without_scripts_the_last_name_is_filled_in_and_joins_by_one_click() {
     let Some(mut chromium) = Chromium::without_scripts().await else { return };
     let app = TestApp::start();
-    say(&app, "kitchen", "hi").await;
+    post_in(&app, "kitchen", "bob", "hi").await;
     let ann = chromium.join(&app.url(""), "ann").await;
     ann.goto(&app.url("/rooms/kitchen")).await;
     assert_eq!(ann.eval::<String>("username.value").await, "ann");
@@ -126,7 +119,7 @@ async fn without_scripts_the_last_name_is_filled_in_and_joins_by_one_click() {
 async fn what_is_used_often_is_large_enough_for_a_finger() {
     let Some(mut chromium) = Chromium::start().await else { return };
     let app = TestApp::start();
-    say(&app, "kitchen", "hi").await;
+    post_in(&app, "kitchen", "bob", "hi").await;
     put(&app, "/rooms/kitchen/rules", &operator(&app), &[("slow", "30")]).await;
     let (_ann, other) = two(&mut chromium, &app, "ann").await;
     other.cdp("Emulation.setTouchEmulationEnabled", json!({ "enabled": true })).await;
