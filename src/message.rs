@@ -6,9 +6,11 @@
 
 mod author;
 mod change;
+mod code;
 mod entry;
 mod id;
 mod mark;
+mod mention;
 mod name;
 mod people;
 mod room;
@@ -27,10 +29,12 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 pub use author::Author;
 pub use change::{Change, First, State};
+pub(crate) use code::{Piece, pieces};
 pub use entry::{Columns, DecodeError, Entry, Place};
 pub(crate) use entry::{EDIT, EDITED, REMOVAL, REMOVED};
 pub use id::{Epoch, MessageId, NotAnId, Seq};
 pub use mark::Mark;
+pub(crate) use mention::{folded, is_unspaced, mentions};
 pub use name::{InvalidName, Name};
 pub use people::{People, Person};
 pub use room::{InvalidRoomName, RoomName};

@@ -5,11 +5,15 @@
     document.addEventListener('htmx:sse:before:message', ({ detail }) => {
         if (detail.message.event !== 'Unread') return
         detail.cancelled = true
-        const { room, unread } = JSON.parse(detail.message.data)
+        const { room, unread, mentions = 0 } = JSON.parse(detail.message.data)
         const entry = document.querySelector(`#list [data-room="${room}"]`)
         if (unread === null) return entry?.remove() // It is not this reader's any more.
-        const words = unread ? `${unread > 99 ? '99+' : unread} unread` : ''
-        if (entry) entry.querySelector('small').textContent = words
+        const number = (number) => (number > 99 ? '99+' : number)
+        const called = mentions ? `, @${number(mentions)}` : ''
+        const words = entry?.querySelector('small')
+        if (!entry) return
+        words.textContent = unread ? `${number(unread)} unread${called}` : ''
+        words.classList.toggle('mention', mentions > 0)
     })
 
     const last = () => {

@@ -238,6 +238,11 @@ impl Frame {
         Some(self.0.as_of).filter(|seq| *seq > Seq::ZERO)
     }
 
+    /// What it tells.
+    pub(crate) fn entry(&self) -> &Entry {
+        &self.0.entry
+    }
+
     /// The change that it tells of, where it is one.
     pub(crate) fn change(&self) -> Option<&Change> {
         match &self.0.entry {

@@ -46,7 +46,7 @@ use watch::Watched;
 
 pub(crate) use pages::{CatchUp, Outcome};
 pub(crate) use subscription::{Next, Subscription};
-pub(crate) use watch::Watch;
+pub(crate) use watch::{Count, Watch};
 
 /// Shards of a room at most: the largest room of a large machine is as many writers' work.
 const MAX_SHARDS: usize = 8;
@@ -171,7 +171,7 @@ impl Hub {
             // Also where nobody reads: a topic that opens later must know that this went by.
             topics.published = frame.seq();
             // With it, under one lock: who begins to watch counts all after it, and nothing twice.
-            let is_news = frame.change().is_none() && topics.watched.count(room);
+            let is_news = topics.watched.count(room, frame.entry());
             (topics.by_room.get(room).map(|open| Arc::clone(&open.topic)), is_news)
         };
         if is_news {

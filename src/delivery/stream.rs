@@ -37,7 +37,7 @@ use crate::{
 };
 
 pub(crate) use source::{Source, Start, Wanted};
-pub(crate) use unread::{MAX_UNREAD, Other, Standing, Unread};
+pub(crate) use unread::{Before, MAX_UNREAD, Other, Standing, Unread};
 
 /// Messages in a document without an end, which a browser holds in memory as a whole. Then it goes
 /// on with the next, from its cursor.

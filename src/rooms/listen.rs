@@ -59,7 +59,7 @@ impl Rooms {
         listen: Listen,
     ) -> Result<LiveStream, Refusal> {
         let (permit, start) = self.admit(caller, room, &listen, None).await?;
-        let unread = self.watch(caller, listen.others, start).await?;
+        let unread = self.watch(caller, None, listen.others, start).await?;
         let guard = self.0.roster.watch(room);
         let wanted = Wanted {
             room: room.clone(),
@@ -88,7 +88,7 @@ impl Rooms {
         listen: Listen,
     ) -> Result<LiveStream, Refusal> {
         let (permit, start) = self.admit(caller, &tab.room, &listen, Some(tab)).await?;
-        let unread = self.watch(caller, listen.others, start).await?;
+        let unread = self.watch(caller, Some(&tab.name), listen.others, start).await?;
         let mut guard = self.enter(tab);
         if guard.is_err() {
             // Where it begins may have taken a while to find, and something else be known by now, also

@@ -4,9 +4,16 @@ use std::sync::Arc;
 
 use super::{Caller, Pass, Refusal, Rooms};
 use crate::{
-    delivery::stream::{self, Standing, Start, Unread},
-    message::{RoomName, Seq},
+    delivery::{
+        hub::Count,
+        stream::{self, Before, MAX_UNREAD, Standing, Start, Unread},
+    },
+    message::{Name, RoomName, Seq, folded, mentions},
 };
+
+/// How many unread messages are looked through for mentions at most, in all rooms of one reader: as
+/// many as ten pages of a room. Of what is older a number stands there, and nothing else.
+const MAX_LOOKED_THROUGH: u64 = 500;
 
 /// A room beside the one that is shown.
 #[derive(Clone)]
@@ -29,7 +36,8 @@ impl Other {
 }
 
 impl Rooms {
-    /// How much is unread in each of these rooms; `None` of those that are not there for `caller`.
+    /// How much is unread in each of these rooms, and how much of it mentions `name`; `None` of those
+    /// that are not there for `caller`.
     ///
     /// # Errors
     ///
@@ -37,21 +45,30 @@ impl Rooms {
     pub(crate) async fn unread(
         &self,
         caller: &Caller,
+        name: &Name,
         others: &[Other],
-    ) -> Result<Vec<Option<u64>>, Refusal> {
+    ) -> Result<Vec<Option<Count>>, Refusal> {
         if others.is_empty() {
             return Ok(Vec::new());
         }
         for other in others {
             self.learn(&other.room).await?;
         }
-        let sent = self.sent_since(others, Seq::ZERO, None).await?;
+        let standings: Vec<_> = others.iter().map(|other| self.standing(caller, other)).collect();
+        let mut sent = self.sent_since(others, Seq::ZERO, None).await?;
+        for (sent, standing) in sent.iter_mut().zip(&standings) {
+            if *standing != Standing::Counted {
+                *sent = Before::default();
+            }
+        }
+        self.look_through(others, &mut sent, Seq::ZERO, None, name).await?;
+        let count = |sent: Before| Count {
+            messages: u64::try_from(sent.messages).unwrap_or(0),
+            mentions: u64::try_from(sent.mentions).unwrap_or(0),
+        };
+        let unread = standings.iter().zip(sent);
         let unread =
-            others.iter().zip(sent).map(|(other, sent)| match self.standing(caller, other) {
-                Standing::Hidden => None,
-                Standing::Shown => Some(0),
-                Standing::Counted => Some(u64::try_from(sent).unwrap_or(0)),
-            });
+            unread.map(|(standing, sent)| (*standing != Standing::Hidden).then(|| count(sent)));
         Ok(unread.collect())
     }
 
@@ -66,10 +83,12 @@ impl Rooms {
         self.0.roster.is_shown(room, tab)
     }
 
-    /// What a stream that begins at `start` tells of others. What may not be read is not among them.
+    /// What a stream that begins at `start` tells of others, and what there mentions `name`. What may not
+    /// be read is not among them.
     pub(super) async fn watch(
         &self,
         caller: &Caller,
+        name: Option<&Name>,
         mut others: Vec<Other>,
         start: Start,
     ) -> Result<Option<Unread>, Refusal> {
@@ -82,8 +101,12 @@ impl Rooms {
         }
         let start = start.seq(self.journal());
         // First: what comes from here on is counted as it comes.
-        let watch = self.hub().watch(others.iter().map(|other| other.room.clone()).collect());
-        let before = self.sent_since(&others, start, Some(watch.since)).await?;
+        let names = others.iter().map(|other| other.room.clone()).collect();
+        let watch = self.hub().watch(names, name);
+        let mut before = self.sent_since(&others, start, Some(watch.since)).await?;
+        if let Some(name) = name {
+            self.look_through(&others, &mut before, start, Some(watch.since), name).await?;
+        }
         let rooms = others.iter().zip(before);
         let rooms = rooms.map(|(other, before)| stream::Other::new(other.room.clone(), before));
         let rooms = rooms.collect();
@@ -100,9 +123,37 @@ impl Rooms {
         others: &[Other],
         start: Seq,
         upto: Option<Seq>,
-    ) -> Result<Vec<i64>, Refusal> {
+    ) -> Result<Vec<Before>, Refusal> {
         let cursors = others.iter().map(|other| (other.room.clone(), other.seen.unwrap_or(start)));
-        Ok(self.journal().sent_between(cursors.collect(), upto).await?)
+        let sent = self.journal().sent_between(cursors.collect(), upto).await?;
+        Ok(sent.into_iter().map(|messages| Before { messages, mentions: 0 }).collect())
+    }
+
+    /// Finds what mentions `name` among what was sent.
+    async fn look_through(
+        &self,
+        others: &[Other],
+        sent: &mut [Before],
+        start: Seq,
+        upto: Option<Seq>,
+        name: &Name,
+    ) -> Result<(), Refusal> {
+        let named = folded(name.as_str());
+        let mut left = MAX_LOOKED_THROUGH;
+        for (other, sent) in others.iter().zip(sent) {
+            let limit = sent.messages.unsigned_abs().min(MAX_UNREAD).min(left);
+            let Ok(limit @ 1..) = usize::try_from(limit) else { continue };
+            left -= limit as u64;
+            let seen = other.seen.unwrap_or(start);
+            // What was seen before it was published counts the other way.
+            let end = upto.map(|upto| upto.max(seen).next());
+            let found = self.journal().before(&other.room, end, limit).await?.messages;
+            let found = found.iter().filter(|message| {
+                message.name.as_str() != name.as_str() && mentions(&message.text).contains(&named)
+            });
+            sent.mentions = i64::try_from(found.count()).unwrap_or(0) * sent.messages.signum();
+        }
+        Ok(())
     }
 
     fn standing(&self, caller: &Caller, other: &Other) -> Standing {

@@ -93,7 +93,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                             @if tab.moderates { a.rooms href=(paths::moderate(room)) { "Moderate" } }
                             a.rooms href=(paths::search(Some(room), "", None)) { "Search" }
                             a.rooms href=(paths::ROOMS) { "Rooms" }
-                            (NOTIFY.with(&[]))
+                            (*NOTIFY)
                             form id="leave" method="post" action=(path.leave()) {
                                 // Text browsers send a form without fields as a GET.
                                 input type="hidden" name="leave" value="1";
@@ -126,7 +126,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                             }
                         }
                     }
-                    (WAYS.with(&[]))
+                    (*WAYS)
                     p #missed role="status" {}
                 }
                 @if let Some(rules) = tab.rules { (rules) }
@@ -181,20 +181,22 @@ fn start(room: &RoomName, origin: Option<&str>) -> Markup {
 }
 
 /// Of what a tab that is not looked at tells: asked for by a press, and never when the page loads.
-static NOTIFY: LazyLock<Scripted> = LazyLock::new(|| {
-    Scripted::of(&html! {
+static NOTIFY: LazyLock<Markup> = LazyLock::new(|| {
+    let part = html! {
         button type="button" data-notify="mentions" aria-pressed="false" { "Notify me of mentions" }
         button type="button" data-notify="all" aria-pressed="false" { "Notify me of all messages" }
         small id="notify-note" role="status" {}
-    })
+    };
+    Scripted::of(&part).with(&[])
 });
 
 /// The ways to the newest message and to older ones.
-static WAYS: LazyLock<Scripted> = LazyLock::new(|| {
-    Scripted::of(&html! {
+static WAYS: LazyLock<Markup> = LazyLock::new(|| {
+    let part = html! {
         button id="newest" type="button" hidden {}
         template id="older" { (message::way_to_any()) }
-    })
+    };
+    Scripted::of(&part).with(&[])
 });
 
 /// What a tab offers that is no longer joined: its script shows it in place of the send form.

@@ -15,6 +15,8 @@ pub(crate) struct Entry {
     pub page: String,
     /// How much is unread.
     pub unread: u64,
+    /// How much of that mentions the reader.
+    pub mentions: u64,
     /// Whether it is to stay on the list.
     pub is_pinned: bool,
     /// Whether it is the one that is shown.
@@ -29,12 +31,14 @@ pub(crate) fn list(entries: &[Entry], path: Path<'_>) -> Markup {
     html! {
         nav #list aria-label="Rooms" {
             ul {
-                @for Entry { room, page, unread, is_pinned, is_shown } in entries {
+                @for Entry { room, page, unread, mentions, is_pinned, is_shown } in entries {
                     li data-room=(room) data-pinned[*is_pinned] {
                         a href=(page) aria-current=[is_shown.then_some("page")] {
                             span translate="no" title={ "#" (room) } { "#" (room) }
                             " "
-                            small { (words(*unread)) }
+                            small class=[(*mentions > 0).then_some("mention")] {
+                                (words(*unread, *mentions))
+                            }
                         }
                         details {
                             summary aria-label={ "Pin or remove #" (room) } title="Pin or remove" { "⋯" }
@@ -57,12 +61,16 @@ pub(crate) fn list(entries: &[Entry], path: Path<'_>) -> Markup {
     }
 }
 
-/// `3 unread`; nothing of nothing.
-fn words(unread: u64) -> String {
-    match unread {
-        0 => String::new(),
-        1..=MAX_SHOWN => format!("{unread} unread"),
-        _ => format!("{MAX_SHOWN}+ unread"),
+/// `3 unread`, or `3 unread, @2` where the reader is mentioned; nothing of nothing.
+fn words(unread: u64, mentions: u64) -> String {
+    let number = |number: u64| match number {
+        ..=MAX_SHOWN => number.to_string(),
+        _ => format!("{MAX_SHOWN}+"),
+    };
+    match (unread, mentions) {
+        (0, _) => String::new(),
+        (_, 0) => format!("{} unread", number(unread)),
+        _ => format!("{} unread, @{}", number(unread), number(mentions)),
     }
 }
 
@@ -72,8 +80,15 @@ mod tests {
 
     #[test]
     fn what_is_unread_stands_there_in_words_up_to_a_bound() {
-        for (unread, due) in [(0, ""), (1, "1 unread"), (99, "99 unread"), (100, "99+ unread")] {
-            assert_eq!(words(unread), due);
+        for (unread, mentions, due) in [
+            (0, 0, ""),
+            (1, 0, "1 unread"),
+            (99, 0, "99 unread"),
+            (100, 0, "99+ unread"),
+            (3, 1, "3 unread, @1"),
+            (100, 100, "99+ unread, @99+"),
+        ] {
+            assert_eq!(words(unread, mentions), due);
         }
     }
 }

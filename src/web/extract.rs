@@ -144,10 +144,8 @@ impl FromRequestParts<AppState> for Visitor {
         let params = params.map_err(|_| Error::NotFound)?;
         let (_, id) = params.iter().find(|(name, _)| *name == "tab").ok_or(Error::NotFound)?;
         let Ok(user) = User::from_request_parts(parts, state).await;
-        let proven = session::cookies(&parts.headers).filter_map(|cookie| {
-            let proof = session::proof(&cookie);
-            Some((session::tab(&state.secret, cookie, &room, id)?, proof))
-        });
+        let proven = session::cookies(&parts.headers)
+            .filter_map(|cookie| session::tab(&state.secret, cookie, &room, id));
         // Somebody else may have signed in with the same browser.
         let proven = proven.filter(|(tab, _)| user.may_be(&tab.name));
         let (mut found, mut lapsed) = (None, None);

@@ -111,12 +111,19 @@ pub(super) fn tabs_of(headers: &HeaderMap, secret: &Secret, room: &RoomName) -> 
     tabs
 }
 
-/// The tab `id` of `room`, where `cookie` proves it.
-pub(super) fn tab(secret: &Secret, cookie: Cookie<'_>, room: &RoomName, id: &str) -> Option<Tab> {
+/// The tab `id` of `room`, where `cookie` proves it, and its [`proof`].
+pub(super) fn tab(
+    secret: &Secret,
+    cookie: Cookie<'_>,
+    room: &RoomName,
+    id: &str,
+) -> Option<(Tab, String)> {
     if cookie.name() != COOKIE_NAME {
         return None;
     }
-    parse(&secret.verify(cookie)?, room).filter(|tab| tab.id == id)
+    let proof = proof(&cookie);
+    let tab = parse(&secret.verify(cookie)?, room).filter(|tab| tab.id == id)?;
+    Some((tab, proof))
 }
 
 #[cfg(test)]

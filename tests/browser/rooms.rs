@@ -61,6 +61,9 @@ async fn what_is_unread_elsewhere_is_counted_live_and_opening_the_room_by_one_cl
     send(&app, "attic", "bob", "three").await;
     tab.until(&format!("{} === '3 unread'", said("attic"))).await;
     assert_eq!(proxy.open(), 1, "no stream of its own");
+    send(&app, "attic", "bob", "@Ann, look").await;
+    tab.until(&format!("{} === '4 unread, @1'", said("attic"))).await;
+    tab.until("!!document.querySelector('#list [data-room=attic] small.mention')").await;
 
     assert_eq!(chromium.complaints().await, <[String; 0]>::default());
 

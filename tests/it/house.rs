@@ -98,6 +98,7 @@ const WEB: Table = &[
             "credentials",
             "error",
             "extract",
+            "fields",
             "form",
             "json",
             "listed",

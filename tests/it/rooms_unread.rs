@@ -28,7 +28,8 @@ fn list(page: &str) -> Vec<(String, String)> {
     let items = page.split("<li data-room=\"").skip(1);
     let item = |item: &str| {
         let room = item.split('"').next().unwrap();
-        let words = item.split("<small>").nth(1).unwrap().split("</small>").next().unwrap();
+        let words = item.split("<small").nth(1).unwrap().split("</small>").next().unwrap();
+        let words = words.split('>').nth(1).unwrap();
         (room.to_owned(), words.to_owned())
     };
     items.map(item).collect()
@@ -100,6 +101,40 @@ async fn what_is_unread_is_said_in_each_representation_that_can_say_it() {
     assert_eq!(html.send().await.unwrap().status(), 422);
     let one = client().get(app.url("/events?room=lobby&format=html"));
     assert_eq!(one.send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_tab_is_told_how_much_of_what_is_unread_mentions_its_name() {
+    let app = TestApp::start();
+    let mut browser = Browser::of(&app);
+    let attic = browser.join("attic", "Ben").await;
+    page(&mut browser, &attic).await;
+    let at = browser.join("lobby", "Ben").await;
+    page(&mut browser, &at).await;
+    send(&app, "attic", "ann", "hello").await;
+    send(&app, "attic", "ann", "@ben, are you there?").await;
+    let own = [("text", "my name is @Ben")];
+    assert_eq!(browser.post(&format!("{attic}/send"), &own).await.status(), 303);
+    send(&app, "attic", "ann", "`@ben`, @bent and x@ben").await;
+    let shown = page(&mut browser, &at).await;
+    assert_eq!(list(&shown), listed(&[("attic", "4 unread, @1"), ("lobby", "")]));
+    let mut events = stream(&browser, &shown).await;
+    let told = |unread: u64, mentions: u64| json!({ "room": "attic", "unread": unread, "mentions": mentions });
+    assert_eq!(unread(&mut events).await, told(4, 1));
+    send(&app, "attic", "ann", "@BEN!").await;
+    assert_eq!(unread(&mut events).await, told(5, 2));
+
+    // Of a busy room one hears no number any more, and still when one is called.
+    for number in 0..120 {
+        send(&app, "attic", "ann", &number.to_string()).await;
+    }
+    send(&app, "attic", "ann", "@ben?").await;
+    let mut last = Value::Null;
+    while last != told(100, 3) {
+        last = unread(&mut events).await;
+    }
+    let shown = page(&mut browser, &at).await;
+    assert_eq!(list(&shown)[0].1, "99+ unread, @1", "of the newest hundred");
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ pub(super) fn presence(out: &mut String, people: &People, data: Data) {
     event(out, None, "PresenceChanged", &data);
 }
 
-/// `Unread`, which is about now and so has no id: a room and a number, in JSON for pages as well.
+/// `Unread`, which is about now and so has no id: a room and its numbers, in JSON for pages as well.
 pub(super) fn unread(out: &mut String, object: &str) {
     event(out, None, "Unread", object);
 }

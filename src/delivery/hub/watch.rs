@@ -19,7 +19,7 @@ use std::{
 };
 
 use super::{Hub, lock};
-use crate::message::{RoomName, Seq};
+use crate::message::{Entry, Message, Name, RoomName, Seq, folded, mentions};
 
 /// All rooms that are watched.
 #[derive(Default)]
@@ -34,6 +34,8 @@ pub(super) struct Watched {
 struct Room {
     /// Messages that were published to it since it is watched.
     count: AtomicU64,
+    /// Those among them that named somebody who watches: by name, as [`folded`] answers it.
+    mentions: Mutex<HashMap<String, Arc<AtomicU64>>>,
     has_news: AtomicBool,
     /// By their numbers. A std mutex: nothing is awaited under it.
     watchers: Mutex<HashMap<u64, Arc<Watcher>>>,
@@ -49,9 +51,11 @@ struct Watcher {
 impl Watched {
     /// A message came, or another rule holds. Answers whether the first one is noted since the last
     /// telling.
-    fn note(&mut self, room: &RoomName, messages: u64) -> bool {
+    fn note(&mut self, room: &RoomName, message: Option<&Message>) -> bool {
         let Some(room) = self.by_room.get(room) else { return false };
-        room.count.fetch_add(messages, Relaxed);
+        if let Some(message) = message {
+            room.count(message);
+        }
         if room.has_news.swap(true, Relaxed) {
             return false;
         }
@@ -62,15 +66,35 @@ impl Watched {
     /// A message was published to a room. Answers whether there is something to tell that there was not
     /// before.
     #[must_use]
-    pub(super) fn count(&mut self, room: &RoomName) -> bool {
+    pub(super) fn count(&mut self, room: &RoomName, entry: &Entry) -> bool {
+        let Entry::Message(message) = entry else { return false };
         // Nearly always nobody watches any.
-        !self.by_room.is_empty() && self.note(room, 1)
+        !self.by_room.is_empty() && self.note(room, Some(message))
+    }
+}
+
+impl Room {
+    fn count(&self, message: &Message) {
+        self.count.fetch_add(1, Relaxed);
+        let counts = lock(&self.mentions);
+        if counts.is_empty() {
+            return;
+        }
+        let own = folded(message.name.as_str());
+        for name in mentions(&message.text) {
+            if let Some(count) = counts.get(&name)
+                && name != own
+            {
+                count.fetch_add(1, Relaxed);
+            }
+        }
     }
 }
 
 impl Hub {
-    /// From now on counts what is published to these rooms.
-    pub(crate) fn watch(&self, rooms: Vec<RoomName>) -> Watch {
+    /// From now on counts what is published to these rooms, and what of it mentions `name`.
+    pub(crate) fn watch(&self, rooms: Vec<RoomName>, name: Option<&Name>) -> Watch {
+        let named = name.map(|name| folded(name.as_str()));
         let watcher = Arc::new(Watcher { is_due: AtomicBool::new(true), ..Watcher::default() });
         let mut topics = lock(&self.topics);
         let since = topics.published;
@@ -79,20 +103,26 @@ impl Hub {
         let rooms = rooms.into_iter().map(|name| {
             let fresh = || {
                 let (count, has_news) = (AtomicU64::new(0), AtomicBool::new(false));
-                Arc::new(Room { count, has_news, watchers: Mutex::default() })
+                let (mentions, watchers) = (Mutex::default(), Mutex::default());
+                Arc::new(Room { count, mentions, has_news, watchers })
             };
             let room = topics.watched.by_room.entry(name.clone()).or_insert_with(fresh);
             lock(&room.watchers).insert(number, Arc::clone(&watcher));
-            let from = room.count.load(Relaxed);
-            (name, Arc::clone(room), from)
+            let mentions = named
+                .as_ref()
+                .map(|named| Arc::clone(lock(&room.mentions).entry(named.clone()).or_default()));
+            let begin = Count::default();
+            let mut it = WatchedRoom { name, room: Arc::clone(room), mentions, begin };
+            it.begin = it.count();
+            it
         });
         let rooms = rooms.collect();
-        Watch { hub: self.clone(), number, watcher: Arc::clone(&watcher), since, rooms }
+        Watch { hub: self.clone(), number, named, watcher: Arc::clone(&watcher), since, rooms }
     }
 
     /// Whoever watches a room is to look at it again: what they may see may be something else.
     pub(crate) fn stir(&self, room: &RoomName) {
-        let is_first = lock(&self.topics).watched.note(room, 0);
+        let is_first = lock(&self.topics).watched.note(room, None);
         if is_first {
             self.shared.stirred.notify_one();
         }
@@ -135,11 +165,40 @@ impl Watcher {
 pub(crate) struct Watch {
     hub: Hub,
     number: u64,
+    /// Whose mentions are counted.
+    named: Option<String>,
     watcher: Arc<Watcher>,
     /// Up to here everything was published when it began, and is not counted.
     pub since: Seq,
-    /// With what had been counted of each when it began.
-    rooms: Vec<(RoomName, Arc<Room>, u64)>,
+    rooms: Vec<WatchedRoom>,
+}
+
+/// A room that a stream watches.
+struct WatchedRoom {
+    name: RoomName,
+    room: Arc<Room>,
+    mentions: Option<Arc<AtomicU64>>,
+    /// What had been counted when the stream began.
+    begin: Count,
+}
+
+/// How many messages a room was sent, and how many of them mention the one who watches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    /// All.
+    pub messages: u64,
+    /// Those with the name in them.
+    pub mentions: u64,
+}
+
+impl WatchedRoom {
+    fn count(&self) -> Count {
+        let mentions = self.mentions.as_ref().map_or(0, |count| count.load(Relaxed));
+        Count {
+            messages: self.room.count.load(Relaxed) - self.begin.messages,
+            mentions: mentions - self.begin.mentions,
+        }
+    }
 }
 
 impl Watch {
@@ -155,34 +214,46 @@ impl Watch {
     }
 
     /// The rooms, and how many messages each was sent since it is watched.
-    pub(crate) fn counts(&self) -> impl Iterator<Item = (&RoomName, u64)> {
-        self.rooms.iter().map(|(name, room, from)| (name, room.count.load(Relaxed) - from))
+    pub(crate) fn counts(&self) -> impl Iterator<Item = (&RoomName, Count)> {
+        self.rooms.iter().map(|room| (&room.name, room.count()))
+    }
+
+    /// Whether mentions are counted.
+    pub(crate) fn counts_mentions(&self) -> bool {
+        self.named.is_some()
     }
 
     /// Goes on without the rooms of which `is_over` says so.
     pub(crate) fn forget(&mut self, is_over: impl Fn(&RoomName) -> bool) {
-        let over: Vec<_> = self.rooms.extract_if(.., |(name, ..)| is_over(name)).collect();
-        self.hub.unwatch(self.number, &over);
+        let over: Vec<_> = self.rooms.extract_if(.., |room| is_over(&room.name)).collect();
+        self.unwatch(over);
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.hub.unwatch(self.number, &self.rooms);
+        let rooms = mem::take(&mut self.rooms);
+        self.unwatch(rooms);
     }
 }
 
-impl Hub {
-    fn unwatch(&self, number: u64, rooms: &[(RoomName, Arc<Room>, u64)]) {
+impl Watch {
+    fn unwatch(&self, rooms: Vec<WatchedRoom>) {
         if rooms.is_empty() {
             return;
         }
-        let mut topics = lock(&self.topics);
-        for (name, room, _) in rooms {
+        let mut topics = lock(&self.hub.topics);
+        for WatchedRoom { name, room, mentions, .. } in rooms {
             let mut watchers = lock(&room.watchers);
-            watchers.remove(&number);
+            watchers.remove(&self.number);
             if watchers.is_empty() {
-                topics.watched.by_room.remove(name);
+                topics.watched.by_room.remove(&name);
+            }
+            // The last of this name: one hold is the map's.
+            if let (Some(named), Some(count)) = (&self.named, mentions)
+                && Arc::strong_count(&count) == 2
+            {
+                lock(&room.mentions).remove(named);
             }
         }
     }
@@ -193,10 +264,16 @@ mod tests {
     use std::task::Wake as _;
 
     use super::*;
-    use crate::delivery::model::{Model, Tasks, Woken, frame, hub, room};
+    use crate::{
+        delivery::{
+            frame::Frame,
+            model::{Model, Tasks, Woken, frame, hub, message, room},
+        },
+        message::Text,
+    };
 
     fn count(watch: &Watch) -> Vec<u64> {
-        watch.counts().map(|(_, count)| count).collect()
+        watch.counts().map(|(_, count)| count.messages).collect()
     }
 
     #[test]
@@ -206,10 +283,10 @@ mod tests {
         let waker = Waker::from(Arc::clone(&woken));
         let context = Context::from_waker(&waker);
         let other = RoomName::parse("attic").unwrap();
-        let first = hub.watch(vec![room(), other]);
+        let first = hub.watch(vec![room(), other], None);
         assert!(first.is_due(&context), "it has not looked yet");
         hub.publish(&room(), frame(1));
-        let second = hub.watch(vec![room()]);
+        let second = hub.watch(vec![room()], None);
         assert_eq!((first.since.get(), second.since.get()), (0, 1));
         hub.publish(&room(), frame(2));
         assert_eq!((count(&first), count(&second)), (vec![2, 0], vec![1]));
@@ -229,8 +306,8 @@ mod tests {
     fn a_room_is_watched_until_the_last_of_its_watchers_is_gone() {
         let hub = hub(&Model::default(), &Tasks::default(), 0, 64);
         let other = RoomName::parse("attic").unwrap();
-        let mut first = hub.watch(vec![room(), other.clone()]);
-        let second = hub.watch(vec![room()]);
+        let mut first = hub.watch(vec![room(), other.clone()], None);
+        let second = hub.watch(vec![room()], None);
         assert_eq!(hub.watched(), 2);
         first.forget(|name| *name == other);
         assert_eq!((hub.watched(), count(&first)), (1, vec![0]));
@@ -241,5 +318,28 @@ mod tests {
         drop(second);
         assert_eq!(hub.watched(), 0);
         hub.tell_watchers();
+    }
+    #[test]
+    fn mentions_are_counted_for_the_one_they_name_and_forgotten_with_the_last_who_watches() {
+        let hub = hub(&Model::default(), &Tasks::default(), 0, 64);
+        let name = |name: &str| Name::parse(name).unwrap();
+        let say = |seq, from: &str, text: &str| {
+            let message = Message { name: name(from), text: Text::stored(text), ..message(seq) };
+            hub.publish(&room(), Frame::new(Entry::Message(message)));
+        };
+        let mentions = |watch: &Watch| watch.counts().next().unwrap().1.mentions;
+        let ben = hub.watch(vec![room()], Some(&name("ben")));
+        say(1, "ann", "@Ben, and @ben again");
+        let (twin, cem) =
+            (hub.watch(vec![room()], Some(&name("Ben"))), hub.watch(vec![room()], None));
+        say(2, "ann", "@ben @cem");
+        say(3, "ben", "I am @ben");
+        say(4, "ann", "ben");
+        assert_eq!([&ben, &twin, &cem].map(mentions), [2, 1, 0]);
+        let room = Arc::clone(&ben.rooms[0].room);
+        drop(ben);
+        assert_eq!(lock(&room.mentions).len(), 1);
+        drop(twin);
+        assert_eq!(lock(&room.mentions).len(), 0);
     }
 }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use crate::{
-    delivery::{frame::Representation, hub::Watch},
+    delivery::{
+        frame::Representation,
+        hub::{Count, Watch},
+    },
     message::RoomName,
     sink::Chunk,
 };
@@ -38,25 +41,51 @@ pub(crate) struct Unread {
 pub(crate) struct Other {
     /// Its name.
     pub room: RoomName,
-    /// What was unread when it began to be watched. Less than nothing where what was seen is not
-    /// counted yet.
-    pub before: i64,
+    /// What was unread when it began to be watched.
+    pub before: Before,
     /// What was told last.
     told: Told,
+}
+
+/// What was unread before counting began. Less than nothing where what was seen is not counted yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// Messages.
+    pub messages: i64,
+    /// Those among them that mention the reader.
+    pub mentions: i64,
+}
+
+impl Before {
+    fn plus(self, count: Count) -> Count {
+        let sum = |before: i64, count: u64| {
+            let sum = before.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
+            u64::try_from(sum).unwrap_or(0).min(MAX_UNREAD)
+        };
+        let messages = sum(self.messages, count.messages);
+        // What is known of mentions may be of fewer messages, and never is of more.
+        Count { messages, mentions: sum(self.mentions, count.mentions).min(messages) }
+    }
+
+    /// What makes nothing of what was counted up to here.
+    fn minus(count: Count) -> Self {
+        let minus = |count| -i64::try_from(count).unwrap_or(i64::MAX);
+        Self { messages: minus(count.messages), mentions: minus(count.mentions) }
+    }
 }
 
 /// What was told of a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
     Nothing,
-    Number(u64),
+    Number(Count),
     /// That it is not there for this reader any more.
     Hidden,
 }
 
 impl Other {
     /// One of which nothing was told.
-    pub(crate) fn new(room: RoomName, before: i64) -> Self {
+    pub(crate) fn new(room: RoomName, before: Before) -> Self {
         Self { room, before, told: Told::Nothing }
     }
 }
@@ -82,27 +111,30 @@ impl Unread {
         }
         let piece = Chunk::encode(64, |out| {
             for (other, (room, count)) in self.rooms.iter_mut().zip(self.watch.counts()) {
-                let count = i64::try_from(count).unwrap_or(i64::MAX);
                 let unread = match (self.standing)(room) {
                     Standing::Hidden => Told::Hidden,
                     Standing::Shown => {
-                        other.before = -count;
-                        Told::Number(0)
+                        other.before = Before::minus(count);
+                        Told::Number(Count::default())
                     }
-                    Standing::Counted => {
-                        let unread = other.before.saturating_add(count);
-                        Told::Number(u64::try_from(unread).unwrap_or(0).min(MAX_UNREAD))
-                    }
+                    Standing::Counted => Told::Number(other.before.plus(count)),
                 };
                 if mem::replace(&mut other.told, unread) != unread {
-                    let number =
-                        if let Told::Number(number) = unread { Some(number) } else { None };
-                    representation.unread(out, room, number);
+                    let count = if let Told::Number(count) = unread { Some(count) } else { None };
+                    representation.unread(out, room, count);
                 }
             }
         });
         // Of these there is nothing more to tell.
-        let is_over = |other: &Other| matches!(other.told, Told::Hidden | Told::Number(MAX_UNREAD));
+        let counts_mentions = self.watch.counts_mentions();
+        let is_over = |other: &Other| match other.told {
+            Told::Nothing => false,
+            Told::Hidden => true,
+            // Also of a busy room one is to hear when one is called.
+            Told::Number(Count { messages, mentions }) => {
+                messages == MAX_UNREAD && (!counts_mentions || mentions == MAX_UNREAD)
+            }
+        };
         if self.rooms.iter().any(is_over) {
             let over: Vec<_> = self.rooms.extract_if(.., |other| is_over(other)).collect();
             self.watch.forget(|room| over.iter().any(|other| other.room == *room));

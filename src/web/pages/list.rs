@@ -22,6 +22,7 @@ use super::{
     own_page_in,
 };
 use crate::{
+    delivery::hub::Count,
     message::{RoomName, Seq},
     paths,
     rooms::{Caller, Tab},
@@ -36,18 +37,21 @@ pub(super) async fn entries(
     Listed { seen, others }: &Listed,
     tab: &Tab,
 ) -> Result<Vec<Entry>, Error> {
-    let unread = state.rooms.unread(caller, others).await?;
+    let unread = state.rooms.unread(caller, &tab.name, others).await?;
     let is_pinned = |room: &RoomName| seen.known(room).is_some_and(|known| known.is_pinned);
     let shown = Entry {
         room: tab.room.clone(),
         page: paths::tab(&tab.room, &tab.id).to_string(),
         unread: 0,
+        mentions: 0,
         is_pinned: is_pinned(&tab.room),
         is_shown: true,
     };
     let others = others.iter().zip(unread).filter_map(|(other, unread)| {
+        let Count { messages: unread, mentions } = unread?;
         Some(Entry {
-            unread: unread?,
+            unread,
+            mentions,
             page: own_page_in(state, &other.room, &other.tabs),
             is_pinned: is_pinned(&other.room),
             room: other.room.clone(),

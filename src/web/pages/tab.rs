@@ -61,9 +61,11 @@ pub(crate) async fn show(
     if before.is_some() {
         return Ok((not_stored(), page).into_response());
     }
+    let before = listed.seen.clone();
     let seen = list::opened(&state, &caller, listed, &tab.room, upto);
-    let seen = [(header::SET_COOKIE, seen.cookie(&state.secret, over_tls))];
-    Ok((not_stored(), seen, page).into_response())
+    let is_news = seen != before;
+    let seen = is_news.then(|| (header::SET_COOKIE, seen.cookie(&state.secret, over_tls)));
+    Ok((not_stored(), AppendHeaders(seen), page).into_response())
 }
 
 /// Waits for what was sent on another node before the redirect here, for a while.

@@ -216,13 +216,14 @@ impl Run {
 
     /// From now on the reader is told of the other room, of which it has seen what is up to `seen`.
     pub(super) fn watch(&mut self, seen: u64) {
-        let watch = self.hub.watch(vec![other_room()]);
+        let watch = self.hub.watch(vec![other_room()], None);
         let since = watch.since.get();
         let number = |upto: u64| {
             let state = self.model.state();
             i64::try_from(state.elsewhere.range(..=upto).count()).unwrap()
         };
-        let other = Other::new(other_room(), number(since) - number(seen));
+        let messages = number(since) - number(seen);
+        let other = Other::new(other_room(), Before { messages, mentions: 0 });
         let unread = Unread::new(watch, vec![other], |_| Standing::Counted);
         self.connection.stream.unread = Some(Box::new(unread));
     }
