@@ -125,7 +125,8 @@ pub(super) fn pages(api: &Api<'_>) -> Markup {
                     "The stream of the room, and who reads it is here. Takes " (name("after")) ", "
                     (name("lastEventId")) ", " (name("last")) " and " (name("format")) " as above, and each "
                     (name("room")) " that it is to tell of as well: there, unread is what this browser has "
-                    "not seen. One that is not there is passed over."
+                    "not seen, and " code { "\"mentions\":2" } " how much of that has an @ and the tab's "
+                    "name in it, where any has. One that is not there is passed over."
                 }
                 (room_list())
                 dt { (url("GET", "/rooms/{room}/tabs/{tab}/live")) }
