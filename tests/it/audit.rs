@@ -25,7 +25,7 @@ use tokio::{sync::watch, task::block_in_place, time::timeout_at};
 
 use crate::{
     client::{Message, Raw, send},
-    removal::files_with,
+    removal::places_of,
     support::{App, PATIENCE, soon},
 };
 use people::{Errand, Reader, Sent, TAKEN_BACK};
@@ -126,7 +126,7 @@ async fn on_a_network_that_breaks_and_over_deaths_nothing_acknowledged_is_lost_o
     let deaths: Vec<String> = deaths.into_iter().chain(none).collect();
     println!("audit: deaths: {}", deaths.join(", "));
     println!("audit: connections: {}", proxy.struck());
-    let left = taken_back(&app, &[app.home().path()], &start.id).await;
+    let left = taken_back(&app, &[(app.home().path(), 0)], &start.id).await;
     settle(plan, begun, (&sent, &end), readers, left).await;
 }
 
@@ -175,8 +175,8 @@ async fn settle(
 }
 
 /// Where something is left of what was taken back: in what a reader gets that comes back from before all
-/// of it, and in the files.
-async fn taken_back(app: &App, homes: &[&Path], start: &str) -> Vec<String> {
+/// of it, and in the files below `homes`, each with how many messages may be.
+async fn taken_back(app: &App, homes: &[(&Path, usize)], start: &str) -> Vec<String> {
     let mut faults = Vec::new();
     for format in ["sse", "sse-json", "ndjson", "text", "html"] {
         let path = format!("/rooms/audit/events?format={format}&after={start}");
@@ -190,9 +190,16 @@ async fn taken_back(app: &App, homes: &[&Path], start: &str) -> Vec<String> {
     }
     let begun = Instant::now();
     loop {
-        let left: Vec<_> = homes.iter().flat_map(|home| files_with(home, TAKEN_BACK)).collect();
+        let left: Vec<_> = homes
+            .iter()
+            .map(|(home, most)| (places_of(home, TAKEN_BACK), most))
+            .filter(|(files, most)| files.iter().map(|(_, count)| count).sum::<usize>() > **most)
+            .collect();
         if left.is_empty() || begun.elapsed() > PATIENCE {
-            faults.extend(left.into_iter().map(|file| format!("{file} has what was taken back")));
+            let fault = |(file, count): &(String, usize)| {
+                format!("{file} has {count} messages that were taken back")
+            };
+            faults.extend(left.iter().flat_map(|(files, _)| files.iter().map(fault)));
             return faults;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -36,17 +36,23 @@ async fn text_at(app: &impl Server, path: &str) -> String {
 
 /// The files below a directory that hold some words.
 pub fn files_with(home: &Path, words: &str) -> Vec<String> {
+    places_of(home, words).into_iter().map(|(file, _)| file).collect()
+}
+
+/// The same, each with how often it holds them.
+pub fn places_of(home: &Path, words: &str) -> Vec<(String, usize)> {
     let mut found = Vec::new();
     for file in std::fs::read_dir(home).unwrap().flatten() {
         let path = file.path();
         if path.is_dir() {
-            found.extend(files_with(&path, words));
-        } else if std::fs::read(&path)
-            .unwrap_or_default()
-            .windows(words.len())
-            .any(|bytes| bytes == words.as_bytes())
-        {
-            found.push(path.display().to_string());
+            found.extend(places_of(&path, words));
+        } else {
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            let parts = bytes.windows(words.len());
+            let count = parts.filter(|part| *part == words.as_bytes()).count();
+            if count > 0 {
+                found.push((path.display().to_string(), count));
+            }
         }
     }
     found

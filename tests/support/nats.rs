@@ -43,6 +43,8 @@ struct Server {
     port: u16,
     /// Until it is ended.
     child: Option<Child>,
+    /// How often it was killed.
+    kills: usize,
 }
 
 impl Nats {
@@ -98,7 +100,8 @@ impl Nats {
             fs::write(home.path().join(format!("{number}.conf")), config).expect("it is written");
         }
         drop(bound);
-        let servers = clients.iter().map(|port| Server { port: *port, child: None }).collect();
+        let servers =
+            clients.iter().map(|port| Server { port: *port, child: None, kills: 0 }).collect();
         let mut nats = Self { home, servers };
         for number in 0..count {
             nats.run(&program, number);
@@ -140,7 +143,14 @@ impl Nats {
         if let Some(mut child) = self.servers[number].child.take() {
             child.kill().expect("it runs");
             child.wait().expect("it ends");
+            self.servers[number].kills += 1;
         }
+    }
+
+    /// How often one was killed.
+    #[allow(dead_code)] // Each test program has its own copy of this.
+    pub fn kills(&self, number: usize) -> usize {
+        self.servers[number].kills
     }
 
     /// Asks one to stop in the planned way: it gives its leaderships away first.

@@ -10,7 +10,6 @@ mod strikes;
 
 use std::{
     collections::BTreeSet,
-    path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -180,11 +179,16 @@ async fn over_nodes_that_die_and_are_parted_nothing_is_lost_or_comes_twice_and_a
         println!("audit: connections: {}", proxy.struck());
     }
     let mut left = Vec::new();
-    let mut homes: Vec<_> =
-        cluster.nodes.iter().map(|node| node.home().path().to_owned()).collect();
     // What is the servers' own is their raft log, which they compact by and by; see the README.
-    homes.extend((0..servers).map(|server| cluster.nats.store(server).join("jetstream/$G")));
-    let homes: Vec<_> = homes.iter().map(PathBuf::as_path).collect();
+    let stores: Vec<_> =
+        (0..servers).map(|server| cluster.nats.store(server).join("jetstream/$G")).collect();
+    let nodes: Vec<_> = cluster.nodes.iter().map(App::home).collect();
+    let nodes = nodes.iter().map(|home| (home.path(), 0));
+    // A server notes first that a message is gone, and then overwrites it: what it was at when it was
+    // killed stays.
+    let stores = stores.iter().enumerate();
+    let stores = stores.map(|(server, store)| (store.as_path(), cluster.nats.kills(server)));
+    let homes: Vec<_> = nodes.chain(stores).collect();
     for (number, node) in cluster.nodes.iter().enumerate() {
         let faults = taken_back(node, &homes, &start.id).await;
         left.extend(faults.into_iter().map(|fault| format!("node {number}: {fault}")));
