@@ -52,8 +52,11 @@ fn main() {
             PathBuf::from(place)
         };
         let bytes = fs::read(&path).unwrap_or_else(|why| fail(&path, &why));
-        let bytes =
-            if place.starts_with("static/") { without_comments(media_type, bytes) } else { bytes };
+        let bytes = match *name {
+            "pico.css" => without_groups(bytes),
+            _ if place.starts_with("static/") => without_comments(media_type, bytes),
+            _ => bytes,
+        };
         code.push_str(&embed(&out, name, media_type, &bytes));
     }
     code.push_str("];\n");
@@ -76,6 +79,21 @@ fn without_comments(media_type: &str, bytes: Vec<u8>) -> Vec<u8> {
     } else {
         bytes
     }
+}
+
+/// Pico without what it has for groups of fields, which no page here has: its `:has([role=…])` has a browser
+/// style the whole page anew for each element with a role that comes, and each message has one.
+fn without_groups(pico: Vec<u8>) -> Vec<u8> {
+    const BEGIN: &str = "@supports selector(:has(*)){";
+    let pico = String::from_utf8(pico).expect("Pico is UTF-8");
+    let (before, rest) = pico.split_once(BEGIN).expect("Pico has its rules for groups");
+    let mut depth = 1;
+    let end = rest.find(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth == 0
+    });
+    let after = &rest[end.expect("each brace is closed") + 1..];
+    [before, after].concat().into_bytes()
 }
 
 /// Writes a file's three encodings into `out` and gives the code that includes them.
