@@ -1,8 +1,8 @@
 //! Finding again what was said.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::{Caller, Refusal, Rooms};
+use super::{Caller, Pass, Refusal, Rooms};
 use crate::{
     journal::Around,
     message::{RoomName, Seq},
@@ -26,7 +26,8 @@ impl From<SearchError> for Refusal {
 }
 
 impl Rooms {
-    /// Looks for messages in `room`, or in all that `caller` may read; up to `limit`, the newest first.
+    /// Looks for messages in `room`, or in all that `caller` may read, by its own pass or one of
+    /// `passes`; up to `limit`, the newest first.
     ///
     /// # Errors
     ///
@@ -34,24 +35,33 @@ impl Rooms {
     pub(crate) async fn search(
         &self,
         caller: &Caller,
+        passes: &[Arc<Pass>],
         room: Option<&RoomName>,
         query: Query,
         before: Option<Seq>,
         limit: usize,
     ) -> Result<Found, Refusal> {
+        let may_read = |room: &RoomName| {
+            let mut its = passes.iter().filter(|pass| pass.room == *room);
+            self.check_read(caller, room).is_ok()
+                || its.any(|pass| {
+                    let caller = Caller { pass: Some(Arc::clone(pass)), ..caller.clone() };
+                    self.check_read(&caller, room).is_ok()
+                })
+        };
         let within = if let Some(room) = room {
             self.check_read(caller, room)?;
             Within::Room(room.clone())
         } else {
             let mut without = self.0.access.rulebook().private(MAX_WITHOUT);
-            without.retain(|room| self.check_read(caller, room).is_err());
+            without.retain(|room| !may_read(room));
             Within::All { without }
         };
         let permit = self.0.limits.reading(caller.ip).await;
         let sees = |room: &RoomName| {
             // It has messages.
             self.0.access.note_open(room);
-            self.check_read(caller, room).is_ok()
+            may_read(room)
         };
         let asked = Asked { query, within, before, limit };
         Ok(self.0.search.find(self.journal(), asked, permit, sees).await?)

@@ -17,6 +17,13 @@ struct Phrase {
     prefix: bool,
 }
 
+/// A token of a text, and where it stands.
+struct Token {
+    word: String,
+    at: Range<usize>,
+    kind: Kind,
+}
+
 /// Why something cannot be looked for; the text is the sentence that stands beside the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidQuery {
@@ -78,14 +85,14 @@ impl Query {
     /// Where in a text is what was looked for, in order and apart from each other; `None` where some of
     /// it is not there.
     pub(super) fn marks(&self, text: &str) -> Option<Vec<Range<usize>>> {
-        let mut all: Vec<(String, Range<usize>)> = Vec::new();
-        token::each(text, |token, at, _| all.push((token.to_owned(), at)));
+        let mut all: Vec<Token> = Vec::new();
+        token::each(text, |word, at, kind| all.push(Token { word: word.to_owned(), at, kind }));
         let mut marks: Vec<Range<usize>> = Vec::new();
         for phrase in &self.0 {
             let length = phrase.tokens.len();
             let found = all.windows(length).filter(|window| phrase.is(window));
             let before = marks.len();
-            marks.extend(found.map(|window| window[0].1.start..window[length - 1].1.end));
+            marks.extend(found.map(|window| window[0].at.start..phrase.end(&window[length - 1])));
             if marks.len() == before {
                 return None;
             }
@@ -112,7 +119,9 @@ impl Phrase {
             last = Some(kind);
         });
         let prefix = match last? {
-            Kind::Word | Kind::Pair => open && tokens.last()?.chars().count() >= MIN_PREFIX_CHARS,
+            Kind::Word | Kind::Pair { .. } => {
+                open && tokens.last()?.chars().count() >= MIN_PREFIX_CHARS
+            }
             // A run may go on in what is found, and its last character is in the pair before.
             Kind::Last { alone: false } => {
                 tokens.pop();
@@ -123,11 +132,20 @@ impl Phrase {
         Some(Self { tokens, prefix })
     }
 
-    fn is(&self, window: &[(String, Range<usize>)]) -> bool {
+    fn is(&self, window: &[Token]) -> bool {
         let last = self.tokens.len() - 1;
-        self.tokens.iter().zip(window).enumerate().all(|(place, (token, (found, _)))| {
-            if self.prefix && place == last { found.starts_with(token) } else { found == token }
+        self.tokens.iter().zip(window).enumerate().all(|(place, (token, Token { word, .. }))| {
+            if self.prefix && place == last { word.starts_with(token) } else { word == token }
         })
+    }
+
+    /// Where it ends in a text, whose token `last` is its last: of a word that goes on, the whole is
+    /// meant; of a run, the one character.
+    fn end(&self, last: &Token) -> usize {
+        match last.kind {
+            Kind::Pair { first_end } if self.prefix => first_end,
+            _ => last.at.end,
+        }
     }
 }
 
@@ -205,6 +223,12 @@ mod tests {
             ("東京", "大東京都", &["東京"]),
             ("東京都", "大東京都", &["東京都"]),
             ("都", "東京都", &["都"]),
+            ("東", "大東京都", &["東"]),
+            ("大", "大東大 大", &["大", "大", "大"]),
+            ("東", "東東京", &["東東"]),
+            ("カ", "ｶﾞｶ カナ", &["ｶ", "カ"]),
+            ("ガ", "ｶﾞナカ\u{3099}ナ", &["ｶﾞ", "カ\u{3099}"]),
+            ("by東", "by東京", &["by東"]),
             ("e\u{301}t", "ete\u{301} éte", &["ete\u{301}", "éte"]),
             ("a b", "b a", &["b", "a"]),
         ] {

@@ -21,8 +21,8 @@ const MAX_WORD_BYTES: usize = 64;
 pub(super) enum Kind {
     /// A word between others.
     Word,
-    /// Two characters of a run.
-    Pair,
+    /// Two characters of a run, and where in the text the first of them ends.
+    Pair { first_end: usize },
     /// The last character of a run, so that each begins a token. Whether it is the only one.
     Last { alone: bool },
 }
@@ -135,7 +135,7 @@ impl<E: FnMut(&str, Range<usize>, Kind)> Scan<E> {
             self.word.push(*c);
             if let Some((next, its)) = self.run.get(place + 1) {
                 self.word.push(*next);
-                (self.emit)(&self.word, at.start..its.end, Kind::Pair);
+                (self.emit)(&self.word, at.start..its.end, Kind::Pair { first_end: at.end });
             } else {
                 (self.emit)(&self.word, at.clone(), Kind::Last { alone });
             }

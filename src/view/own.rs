@@ -31,9 +31,9 @@ pub(crate) struct Context<'a> {
     pub newer: bool,
 }
 
-/// The page of one message, among those around it where they are given.
+/// The page of one message, among those around it.
 #[must_use]
-pub(crate) fn page(own: &Own<'_>, context: Option<&Context<'_>>, back: &str) -> Markup {
+pub(crate) fn page(own: &Own<'_>, context: &Context<'_>, back: &str) -> Markup {
     layout::page(
         &format!("A message in #{}", own.message.room),
         false,
@@ -43,23 +43,20 @@ pub(crate) fn page(own: &Own<'_>, context: Option<&Context<'_>>, back: &str) -> 
                 &html! {},
             ))
             main.narrow.wide {
-                @if let Some(context) = context {
-                    @if let Some(oldest) = context.before.first().filter(|_| context.older) {
-                        p.older { a href=(place(oldest)) { "Older messages" } }
-                    }
-                    (message::fragments(context.before))
+                @if let Some(oldest) = context.before.first().filter(|_| context.older) {
+                    p.older { a href=(place(oldest)) { "Older messages" } }
                 }
+                (message::fragments(context.before))
                 // For those who listen, and for the style sheet: which of them it is.
-                // In view at once, also where no address says which of the page's parts is meant.
-                div.this aria-current="true" tabindex="-1" autofocus {
+                // In view at once, also where no address says which of the page's parts is meant; and
+                // where its text was refused, the field is.
+                div.this aria-current="true" tabindex="-1" autofocus[own.problem.is_none()] {
                     (message::fragment(own.message))
                     (forms(own))
                 }
-                @if let Some(context) = context {
-                    (message::fragments(context.after))
-                    @if let Some(newest) = context.after.last().filter(|_| context.newer) {
-                        p.older { a href=(place(newest)) { "Newer messages" } }
-                    }
+                (message::fragments(context.after))
+                @if let Some(newest) = context.after.last().filter(|_| context.newer) {
+                    p.older { a href=(place(newest)) { "Newer messages" } }
                 }
                 @if !own.remove && !own.edit {
                     p { "Only the tab that sent a message can change it." }
@@ -110,7 +107,7 @@ fn forms(own: &Own<'_>) -> Markup {
             form method="post" action={ (address) "/edit" } {
                 label for=(field) { "New text" }
                 // A line break right after the tag is not part of the text.
-                textarea id=(field) name="text" rows="3" dir="auto" required autocomplete="off"
+                textarea id=(field) name="text" rows="3" dir="auto" required autocomplete="off" autofocus[problem.is_some()]
                     aria-invalid=[problem.map(|_| "true")] aria-describedby=(note) { "\n" (draft) }
                 small id=(note) { @if let Some(problem) = problem { (problem) } }
                 button { "Save" }

@@ -72,8 +72,7 @@ pub(crate) fn page(page: &Page<'_>) -> Markup {
                         " · "
                         a href=(paths::search(None, words, None)) { "Search all rooms" }
                     } @else {
-                        // A link's cookie goes to its own room alone.
-                        "Of private rooms each is searched from its own page. "
+                        "All open rooms are searched, and the private ones on your list. "
                         a href=(paths::ROOMS) { "Rooms" }
                     }
                 }

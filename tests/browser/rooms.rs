@@ -187,3 +187,26 @@ async fn on_a_wide_screen_rooms_stand_beside_the_conversation_and_else_one_tap_a
         }
     }
 }
+
+#[tokio::test]
+async fn on_the_page_of_all_rooms_no_name_takes_the_place_of_another() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = TestApp::start();
+    let home = app.url("");
+    let room = "a-room-with-a-name-as-long-as-it-can-be-which-is-sixty-four-char";
+    let joined = chromium.open().await;
+    enter(&joined, &home, room, &"W".repeat(32)).await;
+    let tab = chromium.open().await;
+    tab.goto(&format!("{home}/rooms")).await;
+    tab.until("document.querySelector('ul.rooms .own') !== null").await;
+    for width in [320, 360, 768, 1280] {
+        let size =
+            json!({ "width": width, "height": 740, "deviceScaleFactor": 1, "mobile": false });
+        tab.cdp("Emulation.setDeviceMetricsOverride", size).await;
+        let widths = "['li', 'li > a', '.own'].map((css) => document.querySelector(`ul.rooms ${css}`).clientWidth)";
+        let [row, name, own]: [u32; 3] = tab.eval(widths).await;
+        assert!(3 * name >= row && 3 * own >= row, "{name} and {own} of {row} at {width}");
+        let out = "document.documentElement.scrollWidth > innerWidth";
+        assert!(!tab.eval::<bool>(out).await, "at {width}");
+    }
+}

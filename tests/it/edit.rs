@@ -4,8 +4,13 @@ use reqwest::{Response, header};
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Events, Message, Raw, Tab, client, fields, post, send, text_of},
-    support::{Server, TestApp, nats::Nats, until},
+    client::{Events, Message, Raw, Tab, client, fields, ids_on, post, send, text_of},
+    support::{
+        Server, TestApp,
+        host::{operator, rule},
+        nats::Nats,
+        until,
+    },
 };
 
 const KEY: &str = "0123456789abcdef";
@@ -139,6 +144,45 @@ async fn a_tab_edits_by_a_plain_form_that_keeps_what_cannot_be_taken() {
     assert_eq!(done.headers()[header::LOCATION], ann.path.as_str());
     let page = bob.page().await;
     assert!(page.contains("<span>hello &amp; you</span>") && page.contains("edited</small>"));
+}
+
+#[tokio::test]
+async fn an_edit_that_is_refused_comes_back_among_what_was_said_around_it() {
+    let app = TestApp::start();
+    let ann = Tab::join(&app, "lobby", "ann").await;
+    send(&app, "lobby", "bob", "before").await;
+    ann.post("/send", &[("text", "helo")]).send().await.unwrap();
+    send(&app, "lobby", "bob", "after").await;
+    let messages = text_at(&app, "/rooms/lobby/messages").await;
+    let ids = ids_on(&messages);
+    let path = format!("/rooms/lobby/messages/{}", ids[1]);
+    let press = async |text: &str| {
+        let request = client().post(app.url(&format!("{path}/edit")));
+        let request = request.header(header::COOKIE, &ann.cookie).form(&[("text", text)]);
+        let refused = request.send().await.unwrap();
+        (refused.status().as_u16(), refused.text().await.unwrap())
+    };
+    let long = "y".repeat(4001);
+    let operator = operator(&app.data());
+    for (locked, text, status, sentence) in [
+        ("no", "  ", 422, "Please enter a message."),
+        ("no", &*long, 422, "A message is at most 4000 characters."),
+        ("yes", "hello", 403, "Only moderators can send here right now."),
+    ] {
+        rule(&app, "lobby", &operator, &[("locked", locked)]).await;
+        let (its, page) = press(text).await;
+        assert_eq!(its, status, "{page}");
+        assert_eq!(ids_on(&page), ids, "it stands where it stood");
+        let (_, form) = page.split_once("aria-current=\"true\"").expect("it is told apart");
+        assert!(form.contains(sentence), "{form}");
+        assert_eq!(fields(&page)["text"], text, "what was typed is kept");
+    }
+    // What has no form any more comes back in none.
+    let remove = client().post(app.url(&format!("{path}/remove")));
+    let remove = remove.header(header::COOKIE, &ann.cookie).form(&[("remove", "1")]);
+    assert_eq!(remove.send().await.unwrap().status(), 303);
+    let (status, page) = press("hello").await;
+    assert_eq!((status, ids_on(&page).len()), (410, 0), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

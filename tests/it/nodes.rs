@@ -6,6 +6,7 @@ mod marks;
 mod operator;
 mod refused;
 mod rules;
+mod search;
 
 use std::time::{Duration, Instant};
 

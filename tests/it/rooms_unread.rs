@@ -341,7 +341,7 @@ async fn a_private_room_stands_on_the_list_until_its_link_is_taken_back() {
     say("two").await;
     assert_eq!(unread(&mut events).await, of("den", 2));
     // Nobody reads another's cookie into a room.
-    let blinded = ann.clone().without("hubbub-seen");
+    let blinded = ann.clone().without("hubbub-read");
     let mut blind = stream(&blinded, &shown).await;
     revoke(&app, "den", &host, &link).await;
     assert_eq!(unread(&mut events).await, json!({ "room": "den", "unread": null }));

@@ -1,6 +1,7 @@
 //! What was said is found again: by whom, how it is shown, and what becomes of the index.
 
 mod file;
+mod listed;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Response, StatusCode};

@@ -40,8 +40,8 @@ pub(super) fn section(api: &Api<'_>) -> Markup {
             }
             h3 { (url("GET", "/search")) }
             p {
-                "The same in all rooms that one may read: the open ones, and private ones by the link that "
-                "the request proves. Takes " (name("q")) ", " (name("before")) " and " (name("format")) "."
+                "The same in all rooms that one may read: the open ones, and the private one whose link the "
+                "request proves; without such a token, in a browser, the private ones on its list. Takes " (name("q")) ", " (name("before")) " and " (name("format")) "."
             }
             (shell(&format!("curl '{origin}/search?q=boat&format=json'")))
         }

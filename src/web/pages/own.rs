@@ -5,6 +5,7 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse as _, Redirect, Response},
 };
+use maud::Markup;
 
 use super::{
     super::{
@@ -47,12 +48,7 @@ pub(crate) async fn show(
     Ok(match document {
         Document::Json => (never_stored(), vary, Json(message)).into_response(),
         Document::Html => {
-            let (room, seq) = (&named.room, named.id.seq());
-            let around = state.rooms.around(&caller, room, seq, MAX_CONTEXT).await?;
-            let Around { before, older, after, newer } = &around;
-            let context = Context { before, older: *older, after, newer: *newer };
-            let back = back(&state, &caller, &named);
-            let page = own_page(&own(&message, may), Some(&context), &back);
+            let page = page(&state, &caller, &named, &own(&message, may)).await?;
             (never_stored(), vary, page).into_response()
         }
     })
@@ -102,19 +98,36 @@ pub(crate) async fn edit(
     State(state): State<AppState>,
     posted: PageForm,
 ) -> Result<Response, Error> {
-    let why = match Text::parse(posted.field("text")?).map_err(invalid) {
-        Ok(text) => {
-            named.revise(&state, &caller, None, Revision::Edit(text)).await?;
-            return Ok(Redirect::to(&back(&state, &caller, &named)).into_response());
-        }
-        Err(why) => why,
+    let edited = match Text::parse(posted.field("text")?).map_err(invalid) {
+        Ok(text) => named.revise(&state, &caller, None, Revision::Edit(text)).await,
+        Err(why) => Err(why),
+    };
+    let Err(why) = edited else {
+        return Ok(Redirect::to(&back(&state, &caller, &named)).into_response());
     };
     let place = (&named.room, &named.id);
     let (message, may) = state.rooms.message(&caller, &named.proof(None), place).await?;
-    let text = posted.entered("text");
-    let own = Own { draft: text, problem: Some(why.sentence()), ..own(&message, may) };
-    let answer = again(why.status(), own_page(&own, None, &back(&state, &caller, &named)));
-    Ok(why.told_by(answer))
+    if !may.edit {
+        // There is no form that it could come back in.
+        return Err(why);
+    }
+    let (text, problem) = (posted.entered("text"), why.in_full());
+    let own = Own { draft: text, problem: Some(&problem), ..own(&message, may) };
+    let page = page(&state, &caller, &named, &own).await?;
+    Ok(why.told_by(again(why.status(), page)))
+}
+
+/// The page of a message, among those around it.
+async fn page(
+    state: &AppState,
+    caller: &Caller,
+    named: &Named,
+    own: &Own<'_>,
+) -> Result<Markup, Error> {
+    let around = state.rooms.around(caller, &named.room, named.id.seq(), MAX_CONTEXT).await?;
+    let Around { before, older, after, newer } = &around;
+    let context = Context { before, older: *older, after, newer: *newer };
+    Ok(own_page(own, &context, &back(state, caller, named)))
 }
 
 fn own(message: &Message, may: Allowance) -> Own<'_> {

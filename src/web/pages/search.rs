@@ -15,7 +15,7 @@ use super::{
         json::Json,
         negotiate::{self, Document},
         respond::not_stored,
-        session,
+        session::{self, Seen},
         state::AppState,
     },
     again, own_page_in,
@@ -49,7 +49,7 @@ pub(crate) async fn room(
     show(Some(&room), &caller, &state, &headers, &query).await
 }
 
-/// `GET /search`: over all rooms that one may read.
+/// `GET /search`: over all rooms that one may read; in a browser also the private ones on its list.
 pub(crate) async fn all(
     caller: Caller,
     State(state): State<AppState>,
@@ -89,8 +89,15 @@ async fn show(
         }
         Err(why) => return Err(why),
     };
-    let found = state.rooms.search(caller, room, query, before, MAX_HITS).await?;
-    let id = |seq: Seq| MessageId::new(state.rooms.journal().epoch().clone(), seq);
+    let epoch = state.rooms.journal().epoch();
+    // Who comes with a link's token, as programs do, has that one alone.
+    let passes = if room.is_none() && caller.pass.is_none() {
+        Seen::of(headers, &state.secret, epoch).passes()
+    } else {
+        Vec::new()
+    };
+    let found = state.rooms.search(caller, &passes, room, query, before, MAX_HITS).await?;
+    let id = |seq: Seq| MessageId::new(epoch.clone(), seq);
     let older = found.older.map(id);
     Ok(match document {
         Document::Json => {

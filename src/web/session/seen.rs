@@ -1,7 +1,9 @@
 //! The cookie of cursors: which rooms a browser has on its list, and up to where it has read each.
 //!
 //! It is signed for one reason: a private room stands in it with the link that led in, so that the page of
-//! another room can say what is unread there. Cookies of links go to their own room alone.
+//! another room can say what is unread there, and a search of all rooms looks there as well. Cookies of
+//! links go to their own room alone. This one goes to every address of ours, since a search is beside the
+//! rooms; what reads it are the pages of tabs and that search.
 
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ use crate::{
 };
 
 /// The cookie's name.
-const COOKIE_NAME: &str = "hubbub-seen";
+const COOKIE_NAME: &str = "hubbub-read";
 
 /// Rooms that a browser has on its list at most: what a stream tells of, with its own.
 pub(crate) const MAX_ROOMS: usize = 50;
@@ -139,9 +141,14 @@ impl Seen {
         value
     }
 
-    /// The cookie. Every page of a room sends it, and none elsewhere.
+    /// The links of the private rooms on the list. What each is worth now, the room's rules say.
+    pub(in crate::web) fn passes(&self) -> Vec<Arc<Pass>> {
+        self.rooms.iter().filter_map(|known| known.pass.clone()).collect()
+    }
+
+    /// The cookie. The pages of tabs give it; all pages get it.
     pub(in crate::web) fn cookie(&self, secret: &Secret, over_tls: bool) -> String {
-        let mut cookie = cookie(COOKIE_NAME, self.value(), &paths::ROOMS, over_tls);
+        let mut cookie = cookie(COOKIE_NAME, self.value(), &paths::FRONT, over_tls);
         cookie.set_max_age(MAX_AGE);
         secret.sign(cookie)
     }
