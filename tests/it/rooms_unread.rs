@@ -19,6 +19,17 @@ async fn unread(events: &mut Events) -> Value {
     serde_json::from_str(&event.data.unwrap()).unwrap()
 }
 
+/// Reads until all of these were the last that was said of their rooms: what is acknowledged is published
+/// moments later.
+async fn tells<const N: usize>(events: &mut Events, due: [Value; N]) {
+    let mut last = Vec::new();
+    while due.iter().any(|due| !last.contains(due)) {
+        let said = unread(events).await;
+        last.retain(|before: &Value| before["room"] != said["room"]);
+        last.push(said);
+    }
+}
+
 fn of(room: &str, unread: u64) -> Value {
     json!({ "room": room, "unread": unread })
 }
@@ -59,8 +70,7 @@ async fn a_stream_of_several_rooms_has_the_firsts_messages_and_of_the_others_how
     send(&app, "attic", "ann", "three").await;
     let path = format!("/events?room=lobby&room=attic&room=cellar&after={}", first.id);
     let mut events = Events::open(&app, &path, None).await;
-    assert_eq!(unread(&mut events).await, of("attic", 2));
-    assert_eq!(unread(&mut events).await, of("cellar", 0));
+    tells(&mut events, [of("attic", 2), of("cellar", 0)]).await;
     send(&app, "cellar", "ann", "four").await;
     assert_eq!(unread(&mut events).await, of("cellar", 1));
     let fifth = send(&app, "lobby", "ann", "five").await;
@@ -70,14 +80,13 @@ async fn a_stream_of_several_rooms_has_the_firsts_messages_and_of_the_others_how
     let sixth = send(&app, "attic", "ann", "six").await;
     let path = "/events?room=lobby&room=attic&room=cellar";
     let mut events = Events::open(&app, path, Some(&fifth.id)).await;
-    assert_eq!(unread(&mut events).await, of("attic", 1));
-    assert_eq!(unread(&mut events).await, of("cellar", 0));
+    tells(&mut events, [of("attic", 1), of("cellar", 0)]).await;
     let mut events = Events::open(&app, path, Some(&sixth.id)).await;
     assert_eq!(unread(&mut events).await, of("attic", 0));
 
     // What is removed was sent all the same, and a removal is no message.
     let mut events = Events::open(&app, "/events?room=lobby&room=attic", Some(&first.id)).await;
-    assert_eq!(unread(&mut events).await, of("attic", 3));
+    tells(&mut events, [of("attic", 3)]).await;
     let removed = client().delete(app.url(&format!("/rooms/attic/messages/{}", sixth.id)));
     let operator = crate::support::host::operator(&app.data());
     assert!(removed.bearer_auth(operator).send().await.unwrap().status().is_success());
@@ -120,7 +129,7 @@ async fn a_tab_is_told_how_much_of_what_is_unread_mentions_its_name() {
     assert_eq!(list(&shown), listed(&[("attic", "4 unread, @1"), ("lobby", "")]));
     let mut events = stream(&browser, &shown).await;
     let told = |unread: u64, mentions: u64| json!({ "room": "attic", "unread": unread, "mentions": mentions });
-    assert_eq!(unread(&mut events).await, told(4, 1));
+    tells(&mut events, [told(4, 1)]).await;
     send(&app, "attic", "ann", "@BEN!").await;
     assert_eq!(unread(&mut events).await, told(5, 2));
 
@@ -227,9 +236,9 @@ async fn a_page_lists_what_was_opened_with_what_came_since_and_opening_it_reads_
 
     // The stream says the same, from when all of it is published, and what comes.
     let mut events = stream(&ann, &shown).await;
-    while unread(&mut events).await != of("attic", 2) {}
+    tells(&mut events, [of("attic", 2)]).await;
     send(&app, "attic", "bob", "three").await;
-    assert_eq!(unread(&mut events).await, of("attic", 3));
+    tells(&mut events, [of("attic", 3)]).await;
     drop(events);
 
     // To look at what is older reads nothing.
@@ -337,7 +346,7 @@ async fn a_private_room_stands_on_the_list_until_its_link_is_taken_back() {
     let shown = page(&mut ann, &lobby).await;
     assert_eq!(list(&shown), listed(&[("den", "1 unread"), ("lobby", "")]));
     let mut events = stream(&ann, &shown).await;
-    assert_eq!(unread(&mut events).await, of("den", 1));
+    tells(&mut events, [of("den", 1)]).await;
     say("two").await;
     assert_eq!(unread(&mut events).await, of("den", 2));
     // Nobody reads another's cookie into a room.
@@ -364,7 +373,7 @@ async fn a_script_that_joined_hears_of_others_from_where_it_begins() {
     send(&app, "attic", "bob", "two").await;
     let path = format!("/events?room=attic&room=lobby&after={}", first.id);
     let mut events = Events::from(tab.get(&path)).await;
-    assert_eq!(unread(&mut events).await, of("attic", 1));
+    tells(&mut events, [of("attic", 1)]).await;
     let bad = tab.get("/events?room=A").send().await.unwrap();
     assert_eq!(bad.status(), 404);
 }
