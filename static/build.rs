@@ -23,6 +23,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("door.js", "static/door.js", "text/javascript; charset=utf-8"),
     ("fresh.js", "static/fresh.js", "text/javascript; charset=utf-8"),
     ("keys.js", "static/keys.js", "text/javascript; charset=utf-8"),
+    ("shelf.js", "static/shelf.js", "text/javascript; charset=utf-8"),
     ("swap.js", "static/swap.js", "text/javascript; charset=utf-8"),
     ("stream.js", "static/stream.js", "text/javascript; charset=utf-8"),
     ("list.js", "static/list.js", "text/javascript; charset=utf-8"),

@@ -1,0 +1,13 @@
+// What outlives the page, where the browser lets it: blocked, even a look at it throws.
+const attempt = (access) => {
+    try {
+        return access()
+    } catch {
+        return null
+    }
+}
+const shelf = (store) => ({
+    get: (key) => attempt(() => JSON.parse(window[store].getItem(key))),
+    set: (key, value) => attempt(() => window[store].setItem(key, JSON.stringify(value))),
+})
+window.hubbub = { ...window.hubbub, tab: shelf('sessionStorage'), browser: shelf('localStorage') }
