@@ -29,10 +29,9 @@ field?.addEventListener('input', () => {
 document.getElementById('cookies').hidden = navigator.cookieEnabled
 
 // A double click joins once. A page that one comes back to is as it was when it was left.
-const TWICE = 2_000 // Milliseconds.
-let joined = -TWICE
+let joined = -Infinity
 form.addEventListener('submit', (event) => {
-    if (event.timeStamp < joined + TWICE) event.preventDefault()
+    if (event.timeStamp < joined + 2_000) event.preventDefault()
     else joined = event.timeStamp
 })
-addEventListener('pageshow', () => (joined = -TWICE))
+addEventListener('pageshow', () => (joined = -Infinity))

@@ -35,10 +35,8 @@
         // An older one has its day with it, and what follows on it has that from there.
         const short = run || line.dataset.day === calendar.format(new Date())
         stamp(line).textContent = (short ? clock : dated).format(sent(line))
-        const mark = line.previousElementSibling
-        if (sameDay && mark?.matches('.day')) mark.remove()
-        if (sameDay || mark?.matches('.day')) return
-        line.before(element('p', { className: 'day', textContent: line.dataset.day }))
+        if (line.previousElementSibling?.matches('.day')) line.previousElementSibling.remove()
+        if (!sameDay) line.before(element('p', { className: 'day', textContent: line.dataset.day }))
     }
     // `@` and one's name, as a word of its own and in a text, not in code: which case it is in says nothing.
     const mentions = (line, name) => {
@@ -53,14 +51,14 @@
     }
     // Who sent it can take it back, and so can who moderates; whether one may is the server's to say.
     const menu = (line, own) => {
-        const box = element('details', { className: 'menu' })
         const at = `${room}/messages/${line.dataset.key}`
         const [epoch, seq] = line.dataset.key.split('-')
         const past = `${room}/moderate?before=${epoch}-${Number(seq) + 1}#m${seq}` // It is the first there.
         const [page, word] = own ? [at, 'Edit'] : [past, 'Moderate']
-        box.innerHTML = `<summary aria-label="${word} or remove">⋯</summary><a href="${page}">${word}</a>
-            <button type="button" hx-swap="none" hx-delete="${at}">Remove</button>`
-        line.append(box), window.htmx?.process(box)
+        line.insertAdjacentHTML('beforeend', `<details class="menu">
+            <summary aria-label="${word} or remove">⋯</summary><a href="${page}">${word}</a>
+            <button type="button" hx-swap="none" hx-delete="${at}">Remove</button></details>`)
+        window.htmx?.process(line.lastElementChild)
     }
     // Who is here is a list, and oneself is in it.
     const people = () => {
@@ -79,8 +77,8 @@
             // (No role: Pico's `:has([role=…])` would have the whole page styled anew for each of them.)
             line.querySelector('time').title = full.format(sent(line))
             // The colon is for who reads the list without styles, and so without this.
-            const strong = Object.assign(line.querySelector('strong'), { translate: false })
-            strong.textContent = line.dataset.name
+            const strong = line.querySelector('strong')
+            Object.assign(strong, { translate: false, textContent: line.dataset.name })
             const main = document.querySelector('main')
             const own = line.classList.toggle('own', isOwn(line))
             const mention = !own && !line.matches('[data-removed]') && mentions(line, main.dataset.name)

@@ -3,37 +3,31 @@
 // What only a script shows stands in its place from here on.
 for (const part of document.querySelectorAll('[data-scripted]')) part.outerHTML = part.dataset.scripted
 
-hubbub.isSend = (event) => event.detail.ctx?.sourceElement?.id === 'send'
+// A text as the server takes it.
+hubbub.plain = (text) => text.replaceAll('\r\n', '\n').trim()
 
 // Under an address with credentials (https://user:pw@host/) relative ones carry them too, and a
 // request to such an address throws. The origin has none, and the browser sends them by itself.
-const absolute = (address) => {
-    const url = new URL(address, location.origin)
-    url.username = url.password = ''
-    return url.href
-}
+const absolute = (address) => /^\//.test(address) ? location.origin + address : address
 
 // A comment is due on the stream every 15 s. A path that died without a word is silent for ever.
 const SILENCE = 45_000
 const watched = (response) => {
     let timer
-    const heard = (stream) => {
+    const start = (stream) => {
         clearTimeout(timer)
         timer = setTimeout(() => stream.error(new Error('The stream is silent.')), SILENCE)
     }
-    const watch = new TransformStream({
-        start: heard,
-        transform(chunk, stream) {
-            heard(stream)
-            stream.enqueue(chunk)
-        },
-    })
-    return new Response(response.body.pipeThrough(watch), response)
+    const transform = (chunk, stream) => {
+        start(stream)
+        stream.enqueue(chunk)
+    }
+    return new Response(response.body.pipeThrough(new TransformStream({ start, transform })), response)
 }
 
 // One is not here any more, which no waiting heals; in words where joining again does not, either.
 const NO_LINK = 'You cannot be in this room any more: the link that let you in has ended or was revoked.'
-const gone = (words) => document.dispatchEvent(new CustomEvent('hubbub:gone', { detail: words }))
+hubbub.gone = (words) => document.dispatchEvent(new CustomEvent('hubbub:gone', { detail: words }))
 
 // The server marks its answers. What has no mark comes from something between, such as a sign-in
 // page with status 200: that is an outage, and no content.
@@ -49,9 +43,9 @@ window.fetch = async (address, options) => {
         throw Object.assign(new TypeError('Not an answer of hubbub.'), { foreign: true })
     }
     const isStream = /\/events\?/.test(address)
-    if (mark === 'not_joined') gone()
-    if (isStream && mark === 'not_found') gone(NO_LINK)
-    if (isStream && mark === 'denied') gone(await response.clone().text())
+    if (mark === 'not_joined') hubbub.gone()
+    if (isStream && mark === 'not_found') hubbub.gone(NO_LINK)
+    if (isStream && mark === 'denied') hubbub.gone(await response.clone().text())
     return isStream && response.ok ? watched(response) : response
 }
 

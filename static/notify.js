@@ -1,5 +1,5 @@
 // Notifications of a tab that is not looked at, where one asked for them.
-const { $, seq, browser } = hubbub
+const { $, seq, attempt, browser } = hubbub
 const buttons = document.querySelectorAll('[data-notify]')
 const room = document.title
 const wish = () => window.Notification?.permission === 'granted' && browser.get('notify')
@@ -10,9 +10,8 @@ const show = () => {
     }
     if (wish()) hold()
 }
-document.addEventListener('click', async ({ target }) => {
-    const wanted = target.closest('[data-notify]')?.dataset.notify
-    if (!wanted) return
+for (const button of buttons) button.addEventListener('click', async () => {
+    const wanted = button.dataset.notify
     const granted = wish() === wanted || (await Notification.requestPermission()) === 'granted'
     $('notify-note').textContent = granted ? '' : 'Your browser does not let this site notify you.'
     if (granted) browser.set('notify', wish() === wanted ? null : wanted)
@@ -21,16 +20,12 @@ document.addEventListener('click', async ({ target }) => {
 
 // A hidden tab lets go of its stream where connections are few. One in a browser keeps it, so that
 // there is somebody to hear: the first that can, to its end, and then the next.
-let [asked, holds] = [false, false]
+let [lock, holds] = [null, false]
 hubbub.listens = () => holds && wish()
-const hold = () => {
-    if (asked) return
-    asked = true
-    navigator.locks?.request('hubbub notify', () => {
-        holds = true
-        return new Promise(() => {})
-    })
-}
+const hold = () => (lock ??= navigator.locks?.request('hubbub notify', () => {
+    holds = true
+    return new Promise(() => {})
+}))
 
 // One for a room: a later one takes the place of the one before.
 let [told, shown] = [0, null]
@@ -41,10 +36,10 @@ hubbub.notify = (news) => {
     told = seq(last)
     const more = wanted.length > 1 ? ` (${wanted.length})` : ''
     const body = `${last.dataset.name}: ${last.querySelector('span').textContent}`.slice(0, 200)
-    try {
-        shown = new Notification(room + more, { body, tag: `hubbub ${location.pathname}`, renotify: true })
-        shown.onclick = () => (window.focus(), shown.close())
-    } catch { /* Some phones have them for other programs only. */ }
+    const options = { body, tag: `hubbub ${location.pathname}`, renotify: true }
+    // Some phones have them for other programs only.
+    shown = attempt(() => new Notification(room + more, options))
+    shown?.addEventListener('click', () => (window.focus(), shown.close()))
 }
 document.addEventListener('visibilitychange', () => document.hidden || shown?.close())
 show()

@@ -1,6 +1,5 @@
 // The list of rooms: what the stream says of the others; and up to where this one was read, said by a page
 // that is hidden or left.
-const list = document.getElementById('messages')
 document.addEventListener('htmx:sse:before:message', ({ detail }) => {
     if (detail.message.event !== 'Unread') return
     detail.cancelled = true
@@ -11,16 +10,12 @@ document.addEventListener('htmx:sse:before:message', ({ detail }) => {
     if (entry) entry.querySelector('small').textContent = words
 })
 
-const last = () => {
-    const read = [...list.querySelectorAll('.message')].filter(({ id }) => id.slice(1) <= Number(list.dataset.read))
-    return read.at(-1)?.dataset.key
-}
-let [told, gone] = [last(), false]
+let [told, gone] = [hubbub.read(), false]
 const say = () => {
-    const id = last()
+    const id = hubbub.read()
     if (id && id !== told && !gone) hubbub.beacon(`${location.pathname}/seen`, { id: (told = id) })
 }
 document.addEventListener('visibilitychange', () => document.hidden && say())
 addEventListener('pagehide', say)
 document.addEventListener('hubbub:gone', () => (gone = true))
-document.addEventListener('submit', ({ target }) => target.id === 'leave' && (say(), (gone = true)))
+document.getElementById('leave').addEventListener('submit', () => (say(), (gone = true)))

@@ -2,42 +2,34 @@
 const { $, beacon } = hubbub
 const list = $('messages')
 const log = document.querySelector('.log')
-const isStream = (event) => event.detail.ctx?.sourceElement === list
 
 // The stream, as the header tells of it. From its loss until it has caught up the list announces
 // nothing: what was missed is a number, not a hundred sentences.
 const QUIET = 300 // Milliseconds without a message end the catching up, and in a busy room
-const LONGEST = 3_000 // so many in any case.
-let settling, until, missed
-const tell = (state) => ($('connection').textContent = state)
+const ROUNDS = 10 // so many of these in any case.
+let settling, missed
 const lost = () => {
     if (gone) return
-    tell('Reconnecting…')
+    $('connection').textContent = 'Reconnecting…'
     log.setAttribute('aria-live', 'off')
 }
 hubbub.quiet = () => {
     log.setAttribute('aria-live', 'off')
     missed = 0
-    until = Date.now() + LONGEST
-    hubbub.came(0)
-}
-hubbub.came = (number) => {
-    if (log.getAttribute('aria-live') !== 'off') return
-    missed += number
     clearTimeout(settling)
-    settling = setTimeout(settle, Math.min(QUIET, until - Date.now()))
+    settling = setTimeout(settle, QUIET, 0, ROUNDS)
 }
-const settle = () => {
-    // Frames may be slow.
-    if (hubbub.waiting() && Date.now() < until) return hubbub.came(0)
+hubbub.came = (number) => (missed += number)
+const settle = (before, rounds) => {
+    const more = missed > before || hubbub.waiting.length // Frames may be slow.
+    if (more && rounds > 1) return (settling = setTimeout(settle, QUIET, missed, rounds - 1))
     $('missed').textContent = missed ? hubbub.newMessages(missed) : ''
     log.setAttribute('aria-live', 'polite')
 }
 
 // Six connections are all that a browser has for one server over HTTP/1.1, whatever the number of its
 // tabs: a hidden one lets go of its own, but for one that somebody wants to be notified by.
-const navigation = performance.getEntriesByType?.('navigation')[0]
-const multiplexed = /^h[23]/.test(navigation?.nextHopProtocol)
+const multiplexed = /^h[23]/.test(performance.getEntriesByType?.('navigation')[0]?.nextHopProtocol)
 const rests = () => document.hidden && !multiplexed && !hubbub.listens()
 
 // Each opening is a request of its own, from the first to the last: the extension reads the stream,
@@ -48,12 +40,11 @@ let connection
 let [gone, tries] = [false, 0] // Gone: the tab is not joined any more, and has no stream.
 const open = () => address && htmx.ajax('GET', address, { source: list })
 const cut = () => connection?.reader?.cancel()
-document.addEventListener('htmx:before:request', (event) => {
-    if (!isStream(event)) return
-    if (gone || rests() || list._htmx.sse) return event.preventDefault()
-    if (!connection) return
-    lost()
-    event.detail.ctx.request.headers['Last-Event-ID'] = connection.lastEventId
+list.addEventListener('htmx:before:request', (event) => {
+    if (event.target !== list) return
+    if (gone || rests() || list._htmx?.sse) return event.preventDefault()
+    if (connection) lost()
+    if (connection?.lastEventId) event.detail.ctx.request.headers['Last-Event-ID'] = connection.lastEventId
 })
 document.addEventListener('htmx:sse:before:connection', ({ detail }) => {
     detail.connection.cancelled = gone || rests()
@@ -62,19 +53,17 @@ document.addEventListener('htmx:sse:before:connection', ({ detail }) => {
 })
 document.addEventListener('htmx:sse:after:connection', () => {
     tries = 0
-    tell('')
+    $('connection').textContent = ''
     hubbub.quiet()
     document.dispatchEvent(new Event('hubbub:live'))
 })
-const failed = () => {
+const failed = ({ target }) => {
+    if (target !== list) return
     if (!rests()) lost()
     const wait = Math.min(LONGEST_WAIT, (connection?.config.reconnectDelay ?? 500) * 2 ** tries++)
     setTimeout(open, wait * (0.7 + Math.random() * 0.6)) // Spread, so that a whole room does not knock at once.
 }
-for (const name of ['htmx:error', 'htmx:response:error']) {
-    document.addEventListener(name, (event) => isStream(event) && failed())
-}
-document.addEventListener('htmx:sse:close', failed)
+for (const end of ['htmx:error', 'htmx:response:error', 'htmx:sse:close']) list.addEventListener(end, failed)
 addEventListener('offline', lost)
 addEventListener('online', () => {
     cut() // It may be dead and not know it.
@@ -83,10 +72,10 @@ addEventListener('online', () => {
 document.addEventListener('hubbub:gone', () => {
     gone = true
     cut()
-    tell('')
+    $('connection').textContent = ''
 })
 // Leaving ends the stream, which is no error where this side ends it first.
-document.addEventListener('submit', ({ target }) => target.id === 'leave' && cut())
+$('leave').addEventListener('submit', cut)
 
 // A hidden tab says that it is hidden, to be here all the same.
 const say = (hidden) => address && !gone && beacon(`${location.pathname}/presence`, { hidden })

@@ -10,8 +10,7 @@ let [size, last] = [FEWEST, null]
 const CHANGES = ['MessageRemoved', 'MessageEdited']
 const CONTENT = ['NewMessage', 'Gap', 'PresenceChanged', ...CHANGES]
 const marked = ({ event, data }) => CHANGES.includes(event) ? data.replace('<p ', '<p data-change ') : data
-const waiting = []
-hubbub.waiting = () => waiting.length > 0
+const waiting = hubbub.waiting = []
 const swap = () => {
     const now = performance.now()
     if (last !== null) size = now - last > LATE ? Math.max(FEWEST, size >> 1) : Math.min(MOST, size + 10)

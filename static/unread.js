@@ -6,7 +6,7 @@ const title = document.title
 // catches up (its list announces nothing), that end stays where it was, so that the reader is
 // shown the first message that was missed, and not the last.
 let seen = Number($('messages').dataset.seen ?? NaN)
-let [left, wasBehind, had] = [seen, false, false]
+let [left, wasBehind] = [seen, false]
 const since = (end, all) => all.filter((line) => seq(line) > end && !line.matches('.own'))
 hubbub.newMessages = (number) => `${number} new message${number === 1 ? '' : 's'}`
 // What was put there before is left alone, whatever a translation has made of it.
@@ -14,6 +14,8 @@ const put = (where, text) => {
     if (where.said === text) return
     where.textContent = where.said = text
 }
+// Up to which one this reader has read.
+hubbub.read = () => lines().filter((line) => seq(line) <= seen).at(-1)?.dataset.key
 const divide = (line) => {
     document.querySelector('.message.unread')?.classList.remove('unread')
     line?.classList.add('unread')
@@ -32,24 +34,21 @@ hubbub.look = () => {
     const end = all.length ? seq(all.at(-1)) : 0
     const foreign = all.length && !(end >= seen) // Another journal counts anew.
     if (foreign || (!document.hidden && !behind && atEnd())) seen = end
-    $('messages').dataset.read = seen || 0 // For `rooms.js`.
     const news = since(seen, all)
-    if (news.length && !had) {
+    if (news.length && $('newest').hidden) {
         left = null
         divide(news[0])
     }
-    had = news.length > 0
     const mentions = news.filter((line) => line.matches('.mention')).length
     const number = mentions ? `${news.length}, @${mentions}` : news.length
-    put(document.querySelector('title'), had ? `(${number}) ${title}` : title)
+    put(document.querySelector('title'), news.length ? `(${number}) ${title}` : title)
     put($('newest'), hubbub.newMessages(news.length))
-    $('newest').hidden = !had
+    $('newest').hidden = !news.length
     if (document.hidden) hubbub.notify(news)
     trim(all)
 }
 document.addEventListener('visibilitychange', hubbub.look)
-document.addEventListener('click', ({ target }) => {
-    if (target.id !== 'newest') return
+$('newest').addEventListener('click', () => {
     const still = !anchors || matchMedia('(prefers-reduced-motion: reduce)').matches
     scroller().scrollTo({ top: 0, behavior: still ? 'instant' : 'smooth' })
     $('text').focus()

@@ -32,7 +32,7 @@ const MODULES: &[&str] = &[
     "unread.js",
     "swap.js",
     "stream.js",
-    "keys.js",
+    "field.js",
     "draft.js",
     "app.js",
     "rooms.js",
