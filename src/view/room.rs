@@ -260,6 +260,8 @@ pub(crate) fn send_form(form: &SendForm<'_>) -> Markup {
                         aria-invalid=[problem.map(|_| "true")] aria-describedby="send-note send-left" {
                         "\n" (text)
                     }
+                    // What makes the field as high as what is in it; `field.js` puts that there, too.
+                    span.twin aria-hidden="true" {}
                 }
                 button { "Send" }
             }
