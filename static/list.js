@@ -6,10 +6,13 @@
     const lines = () => [...document.querySelectorAll('#messages > .message')]
     const scroller = () => document.querySelector('.scroller')
     // By what the server says, and never by what is shown: a translation changes that.
-    const name = ({ dataset }) => `${dataset.name}\n${dataset.mark ?? ''}`
-    const isOwn = (line) => name(line) === name(document.querySelector('main'))
+    const who = ({ dataset }) => `${dataset.name}\n${dataset.mark ?? ''}`
+    const isOwn = (line) => who(line) === who(document.querySelector('main'))
     const stamp = (line) => line.querySelector('time a') ?? line.querySelector('time')
     const sent = (line) => new Date(line.querySelector('time').dateTime)
+    const room = location.pathname.replace(/\/tabs\/.*/, '')
+    const element = (name, properties) => Object.assign(document.createElement(name), properties)
+    const seq = (line) => Number(line.id.slice(1))
     const beside = (line, to) => {
         do line = line[to]
         while (line?.matches('.day'))
@@ -18,27 +21,22 @@
 
     // Own messages, runs of one person, times and days of the reader's own clock.
     const RUN = 5 * 60_000 // After a longer pause the name stands there again.
-    const format = (options, otherwise) =>
-        window.Intl?.DateTimeFormat ? new Intl.DateTimeFormat([], options) : { format: otherwise }
     const [hour, minute] = ['2-digit', '2-digit']
-    const clock = format({ hour, minute }, (date) => date.toTimeString().slice(0, 5))
-    const dated = format({ day: 'numeric', month: 'short', hour, minute }, (date) => date.toString().slice(4, 21))
-    const full = format({ dateStyle: 'full', timeStyle: 'medium' }, (date) => date.toString())
-    const calendar = format({ dateStyle: 'full' }, (date) => date.toDateString())
+    const clock = new Intl.DateTimeFormat([], { hour, minute })
+    const dated = new Intl.DateTimeFormat([], { day: 'numeric', month: 'short', hour, minute })
+    const full = new Intl.DateTimeFormat([], { dateStyle: 'full', timeStyle: 'medium' })
+    const calendar = new Intl.DateTimeFormat([], { dateStyle: 'full' })
     const relate = (line) => {
         const waits = line.matches('#outbox > :first-child')
         const above = waits ? lines().at(-1) : beside(line, 'previousElementSibling')
         const sameDay = above?.dataset.day === line.dataset.day
-        const run = sameDay && name(above) === name(line) && sent(line) - sent(above) < RUN
+        const run = sameDay && who(above) === who(line) && sent(line) - sent(above) < RUN
         line.classList.toggle('run', run)
         // An older one has its day with it, and what follows on it has that from there.
         const short = run || line.dataset.day === calendar.format(new Date())
         stamp(line).textContent = (short ? clock : dated).format(sent(line))
-        const mark = line.previousElementSibling
-        if (sameDay && mark?.matches('.day')) mark.remove()
-        if (sameDay || mark?.matches('.day')) return
-        const day = { className: 'day', textContent: line.dataset.day }
-        line.before(Object.assign(document.createElement('p'), day))
+        if (line.previousElementSibling?.matches('.day')) line.previousElementSibling.remove()
+        if (!sameDay) line.before(element('p', { className: 'day', textContent: line.dataset.day }))
     }
     // `@` and one's name, as a word of its own and in a text, not in code: which case it is in says nothing.
     const mentions = (line, name) => {
@@ -53,22 +51,21 @@
     }
     // Who sent it can take it back, and so can who moderates; whether one may is the server's to say.
     const menu = (line, own) => {
-        const box = Object.assign(document.createElement('details'), { className: 'menu' })
-        const at = `${location.pathname.replace(/\/tabs\/.*/, '/messages')}/${line.dataset.key}`
-        // It is the first there.
-        const past = at.replace(/messages\/([^/]*-)(\d+)$/, (_, epoch, seq) => `moderate?before=${epoch}${Number(seq) + 1}#m${seq}`)
+        const at = `${room}/messages/${line.dataset.key}`
+        const [epoch, seq] = line.dataset.key.split('-')
+        const past = `${room}/moderate?before=${epoch}-${Number(seq) + 1}#m${seq}` // It is the first there.
         const [page, word] = own ? [at, 'Edit'] : [past, 'Moderate']
-        box.innerHTML = `<summary aria-label="${word} or remove">⋯</summary><a href="${page}">${word}</a>
-            <button type="button" hx-swap="none" hx-delete="${at}">Remove</button>`
-        line.append(box), window.htmx?.process(box)
+        line.insertAdjacentHTML('beforeend', `<details class="menu">
+            <summary aria-label="${word} or remove">⋯</summary><a href="${page}">${word}</a>
+            <button type="button" hx-swap="none" hx-delete="${at}">Remove</button></details>`)
+        window.htmx?.process(line.lastElementChild)
     }
     // Who is here is a list, and oneself is in it.
     const people = () => {
-        const all = document.querySelectorAll('#presence:not([role]) bdi')
-        if (all.length) $('presence').setAttribute('role', 'list')
-        for (const person of all) {
+        for (const person of document.querySelectorAll('#presence bdi:not([role])')) {
+            $('presence').setAttribute('role', 'list')
             person.setAttribute('role', 'listitem')
-            if (person.textContent === document.querySelector('main').dataset.name) person.classList.add('self')
+            person.classList.toggle('self', person.textContent === document.querySelector('main').dataset.name)
         }
     }
     const arrange = () => {
@@ -77,17 +74,17 @@
             line.dataset.day = calendar.format(sent(line))
             // Out of the keyboard's way, which would have to pass fifty of them: a search leads there, too.
             stamp(line).tabIndex = -1
-            // (No role: Pico's `:has([role=…])` would have the whole page styled anew for each of them.)
+            line.setAttribute('role', 'article') // For those who go from one to the next by ear.
             line.querySelector('time').title = full.format(sent(line))
             // The colon is for who reads the list without styles, and so without this.
-            const strong = Object.assign(line.querySelector('strong'), { translate: false })
-            strong.textContent = line.dataset.name
+            const strong = line.querySelector('strong')
+            Object.assign(strong, { translate: false, textContent: line.dataset.name })
             const main = document.querySelector('main')
             const own = line.classList.toggle('own', isOwn(line))
             const mention = !own && !line.matches('[data-removed]') && mentions(line, main.dataset.name)
             line.classList.toggle('mention', mention)
             const word = own ? ' (you)' : mention ? ' (mentions you)' : null
-            if (word) strong.after(Object.assign(document.createElement('small'), { className: 'you', textContent: word }))
+            if (word) strong.after(element('small', { className: 'you', textContent: word }))
             if ((own || 'moderates' in main.dataset) && !line.matches('[data-removed]')) menu(line, own)
             relate(line)
             const below = beside(line, 'nextElementSibling')
@@ -126,16 +123,12 @@
         const first = all.find((line, place) => place === all.length - KEPT || !far(line))
         if (first === all[0]) return
         while (!first.previousElementSibling.matches('.empty')) first.previousElementSibling.remove()
-        first.before($('older').content.cloneNode(true))
-        const way = first.previousElementSibling.querySelector('a')
-        const before = `?before=${first.dataset.key}`
-        way.href = location.pathname + before
-        way.setAttribute('hx-get', `${location.pathname.replace(/\/tabs\/.*/, '/messages')}${before}`)
+        first.insertAdjacentHTML('beforebegin', $('older').innerHTML.replaceAll('{key}', first.dataset.key))
+        htmx.process(first.previousElementSibling)
         relate(first)
-        htmx.process(way)
     }
     document.addEventListener('scroll', () => (hold(), hubbub.look?.()), true)
     // Quite at the end, to stay there: at a fraction of a pixel the browser would hold the place.
     document.addEventListener('scrollend', () => atEnd() && (scroller().scrollTop = 0), true)
-    window.hubbub = { isOwn, lines, scroller, atEnd, anchors, trim }
+    window.hubbub = { $, room, who, seq, isOwn, lines, scroller, atEnd, anchors, trim }
 })()

@@ -1,32 +1,24 @@
 // The list of rooms: what the stream says of the others; and up to where this one was read, said by a page
 // that is hidden or left.
-(() => {
-    const list = document.getElementById('messages')
-    document.addEventListener('htmx:sse:before:message', ({ detail }) => {
-        if (detail.message.event !== 'Unread') return
-        detail.cancelled = true
-        const { room, unread, mentions = 0 } = JSON.parse(detail.message.data)
-        const entry = document.querySelector(`#list [data-room="${room}"]`)
-        if (unread === null) return entry?.remove() // It is not this reader's any more.
-        const number = (number) => (number > 99 ? '99+' : number)
-        const called = mentions ? `, @${number(mentions)}` : ''
-        const words = entry?.querySelector('small')
-        if (!entry) return
-        words.textContent = unread ? `${number(unread)} unread${called}` : ''
-        words.classList.toggle('mention', mentions > 0)
-    })
+document.addEventListener('htmx:sse:before:message', ({ detail }) => {
+    if (detail.message.event !== 'Unread') return
+    detail.cancelled = true
+    const { room, unread, mentions = 0 } = JSON.parse(detail.message.data)
+    const entry = document.querySelector(`#list [data-room="${room}"]`)
+    if (unread === null) return entry?.remove() // It is not this reader's any more.
+    if (!entry) return
+    const words = entry.querySelector('small')
+    const [number, called] = [unread, mentions].map((count) => count > 99 ? '99+' : count)
+    words.textContent = unread ? `${number} unread${mentions ? `, @${called}` : ''}` : ''
+    words.classList.toggle('mention', mentions > 0)
+})
 
-    const last = () => {
-        const read = [...list.querySelectorAll('.message')].filter(({ id }) => id.slice(1) <= Number(list.dataset.read))
-        return read.at(-1)?.dataset.key
-    }
-    let [told, gone] = [last(), false]
-    const say = () => {
-        const id = last()
-        if (id && id !== told && !gone) hubbub.beacon(`${location.pathname}/seen`, { id: (told = id) })
-    }
-    document.addEventListener('visibilitychange', () => document.hidden && say())
-    addEventListener('pagehide', say)
-    document.addEventListener('hubbub:gone', () => (gone = true))
-    document.addEventListener('submit', ({ target }) => target.id === 'leave' && (say(), (gone = true)))
-})()
+let [told, gone] = [hubbub.read(), false]
+const say = () => {
+    const id = hubbub.read()
+    if (id && id !== told && !gone) hubbub.beacon(`${location.pathname}/seen`, { id: (told = id) })
+}
+document.addEventListener('visibilitychange', () => document.hidden && say())
+addEventListener('pagehide', say)
+document.addEventListener('hubbub:gone', () => (gone = true))
+document.getElementById('leave').addEventListener('submit', () => (say(), (gone = true)))

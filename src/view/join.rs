@@ -90,7 +90,8 @@ pub(crate) fn page(door: &Door<'_>) -> Markup {
                     a href=(paths::API) { "API" } " for programs"
                 }
             }
-            script src=(href("door.js")) {}
+            script type="module" src=(href("shelf.js")) {}
+            script type="module" src=(href("door.js")) {}
             @if seen.is_some_and(|seen| !seen.messages.is_empty()) { (layout::fresh()) }
         },
     )

@@ -22,25 +22,37 @@ static HEAD: LazyLock<Markup> = LazyLock::new(|| {
     }
 });
 
-/// Not `defer`: htmx would start without waiting for the scripts after it, and on a slow line the
-/// stream would never open. From the end of the page they hold back nothing that can be read, and
-/// htmx waits for that.
+/// Modules in the order in which they run, each with its own names, once the page is parsed. htmx starts
+/// behind them. It is none, and not `defer`: it would start without waiting for the scripts after it,
+/// and on a slow line the stream would never open.
+const MODULES: &[&str] = &[
+    "shelf.js",
+    "net.js",
+    "notify.js",
+    "unread.js",
+    "swap.js",
+    "stream.js",
+    "field.js",
+    "draft.js",
+    "app.js",
+    "rooms.js",
+    "fold.js",
+    "bar.js",
+];
+
+/// What is at the end of the page, where it holds back nothing that can be read.
 static SCRIPTS: LazyLock<Markup> = LazyLock::new(|| {
     html! {
-        script src=(href("net.js")) {}
         script src=(href("htmx.js")) {}
         script src=(href("hx-sse.js")) {}
-        script src=(href("swap.js")) {}
-        script src=(href("stream.js")) {}
-        script src=(href("app.js")) {}
-        script src=(href("notify.js")) {}
-        script src=(href("fold.js")) {}
-        script src=(href("bar.js")) {}
-        script src=(href("rooms.js")) {}
-        script src=(href("keys.js")) {}
-        script src=(href("draft.js")) {}
+        @for module in MODULES { script type="module" src=(href(module)) {} }
     }
 });
+
+/// What htmx is to do otherwise. Nothing here changes the address, and under one with credentials a
+/// look at history throws. An error page is no content. An answer has 20 s to begin. When there is a
+/// stream, `stream.js` decides.
+const HTMX_CONFIG: &str = r#"{"history":false,"defaultTimeout":20000,"noSwap":[204,304,"4xx","5xx"],"sse":{"reconnect":false,"pauseOnBackground":false}}"#;
 
 /// Bytes around the body, nearly.
 const PAGE_BYTES_BESIDE_BODY: usize = 2048;
@@ -110,8 +122,8 @@ pub(crate) fn page(title: &str, scripted: bool, body: &Markup) -> Markup {
                 (*HEAD)
                 title { (title) }
                 @if scripted {
+                    meta name="htmx-config" content=(HTMX_CONFIG);
                     script src=(href("list.js")) {}
-                    script src=(href("unread.js")) {}
                 }
             }
             body {

@@ -74,20 +74,14 @@ pub(crate) fn with_breaks(fragments: &Markup) -> Markup {
 #[must_use]
 pub(crate) fn way_to_older(room: &RoomName, oldest: &MessageId, page: &str) -> Markup {
     let before = format!("?before={oldest}");
-    way(Some(format!("{page}{before}")), Some(format!("{}{before}", paths::messages(room))))
-}
-
-/// The same without addresses, for a script to put them in.
-#[must_use]
-pub(crate) fn way_to_any() -> Markup {
-    way(None, None)
+    way(&format!("{page}{before}"), &format!("{}{before}", paths::messages(room)))
 }
 
 /// The addresses are those of a page with the messages, and of the messages alone.
-fn way(page: Option<String>, alone: Option<String>) -> Markup {
+pub(crate) fn way(page: &str, alone: &str) -> Markup {
     html! {
         p.older {
-            a href=[page] hx-get=[alone] hx-trigger="revealed, click"
+            a href=(page) hx-get=(alone) hx-trigger="revealed, click"
                 hx-target="closest .older" hx-swap="outerHTML" { "Older messages" }
         }
     }

@@ -57,11 +57,6 @@ const EMPTY: &str = "No messages yet — send one to publish it to everyone here
 /// What the frame with the messages is called, for links that lead there.
 const LIVE_FRAME: &str = "live";
 
-/// The longest that a page waits between two tries to come back. htmx's own is a minute, which is
-/// long to sit before a room that is there again; eight seconds of ten thousand tabs are a
-/// thousand small requests a second.
-const MAX_RECONNECT_DELAY_MS: u32 = 8_000;
-
 /// The joined page.
 #[must_use]
 pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
@@ -108,8 +103,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                     section.scroller tabindex="0" aria-label="Messages" {
                         // What arrives is read out once; what the script puts on it later is not.
                         div.log role="log" aria-label={ "Messages in #" (room) } aria-live="polite" aria-relevant="additions" {
-                            div id="messages" data-seen=[tab.seen] hx-sse:connect=[&stream] hx-swap="beforeend"
-                                hx-config={ "sse.reconnectMaxDelay:" (MAX_RECONNECT_DELAY_MS) } {
+                            div id="messages" data-seen=[tab.seen] hx-sse:connect=[&stream] hx-swap="beforeend" {
                                 // Stands there for good, and is shown while nothing stands beside
                                 // it. Where something does, text browsers show it all the same.
                                 p.empty { @if messages.0.is_empty() { (EMPTY) } }
@@ -126,7 +120,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                             }
                         }
                     }
-                    (*WAYS)
+                    (ways(room, *path))
                     p #missed role="status" {}
                 }
                 @if let Some(rules) = tab.rules { (rules) }
@@ -191,13 +185,18 @@ static NOTIFY: LazyLock<Markup> = LazyLock::new(|| {
 });
 
 /// The ways to the newest message and to older ones.
-static WAYS: LazyLock<Markup> = LazyLock::new(|| {
-    let part = html! {
+static WAYS: LazyLock<Scripted> = LazyLock::new(|| {
+    Scripted::of(&html! {
         button id="newest" type="button" hidden {}
-        template id="older" { (message::way_to_any()) }
-    };
-    Scripted::of(&part).with(&[])
+        template id="older" { (message::way(SLOT, SLOT)) }
+    })
 });
+
+/// `list.js` puts the message in that the way leads on from.
+fn ways(room: &RoomName, path: Path<'_>) -> Markup {
+    const BEFORE: &str = "?before={key}";
+    WAYS.with(&[&html! { (path) (BEFORE) }, &html! { (paths::messages(room)) (BEFORE) }])
+}
 
 /// What a tab offers that is no longer joined: its script shows it in place of the send form.
 static AGAIN: LazyLock<Scripted> = LazyLock::new(|| {
@@ -237,15 +236,15 @@ pub(crate) struct SendForm<'a> {
     pub framed: bool,
 }
 
-/// The send form. Only an answer that says so replaces it (`HX-Reswap`): the error page of a
-/// proxy must not take the draft away.
+/// The send form. No answer replaces it: the error page of a proxy must not take the draft away. What
+/// is entered while a send is under way goes after it.
 #[must_use]
 pub(crate) fn send_form(form: &SendForm<'_>) -> Markup {
     let SendForm { path, key, text, problem, framed } = form;
     let key = key.as_str();
     html! {
         form id="send" method="post" action={ (path.send()) @if *framed { "?frame=1" } }
-            hx-post=[(!framed).then(|| path.send())] hx-swap="none" {
+            hx-post=[(!framed).then(|| path.send())] hx-swap="none" hx-sync="this:queue all" {
             label for="text" { "Message" }
             // Browsers bring fields back as they were, and a used key with them: not this one.
             input id="key" type="hidden" name="key" value=(key) autocomplete="off";
@@ -262,6 +261,8 @@ pub(crate) fn send_form(form: &SendForm<'_>) -> Markup {
                         aria-invalid=[problem.map(|_| "true")] aria-describedby="send-note send-left" {
                         "\n" (text)
                     }
+                    // What makes the field as high as what is in it; `field.js` puts that there, too.
+                    span.twin aria-hidden="true" {}
                 }
                 button { "Send" }
             }
@@ -273,12 +274,11 @@ pub(crate) fn send_form(form: &SendForm<'_>) -> Markup {
     }
 }
 
-/// The answer to a send by htmx: an empty form, and the message for the outbox, where it stands
-/// until the stream brings it to its place.
+/// The answer to a send by htmx: the message for the outbox, where it stands until the stream brings it
+/// to its place.
 #[must_use]
-pub(crate) fn sent(form: &SendForm<'_>, sent: &Message) -> Markup {
+pub(crate) fn sent(sent: &Message) -> Markup {
     html! {
-        (send_form(form))
         div hx-swap-oob="beforeend:#outbox" { (message::fragment(sent)) }
     }
 }

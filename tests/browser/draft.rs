@@ -88,7 +88,7 @@ async fn a_key_that_was_another_messages_is_told_in_words_for_people_and_replace
     assert_eq!(taken.status(), 201);
     // However it came to that.
     ann.run(
-        "document.addEventListener('htmx:config:request', ({ detail: { ctx } }) => {
+        "document.addEventListener('htmx:before:request', ({ detail: { ctx } }) => {
             if (ctx.sourceElement.id === 'send') ctx.request.body.set('key', 'k')
         }, { once: true })",
     )
@@ -250,9 +250,9 @@ async fn each_text_that_is_entered_is_a_message_and_what_is_typed_behind_stays_a
     ann.send("seven").await;
     compose(&ann, Engine::Chromium, "ni").await;
     proxy.hold_posts(false);
-    ann.shows(&["one", "two", "three", "four?", "meanwhile", "six"]).await;
-    commit(&ann, Engine::Chromium, "你").await;
     ann.shows(&["one", "two", "three", "four?", "meanwhile", "six", "seven"]).await;
+    assert_eq!(ann.draft().await, "sixsevenni", "it is left alone");
+    commit(&ann, Engine::Chromium, "你").await;
     until("what is composed is left", async || (ann.draft().await == "你").then_some(())).await;
     assert_eq!(stored(&app).await.len(), 7);
 }

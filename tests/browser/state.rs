@@ -15,7 +15,7 @@ const SEEN: &str = "document.getElementById('connection').textContent === 'Recon
 async fn seen_after(tab: &Tab, lose: impl FnOnce()) -> f64 {
     tab.run(&format!(
         "window.lost = window.told = null
-        document.addEventListener('htmx:sse:before:connection', () => {{ lost ??= performance.now() }}, {{ capture: true }})
+        document.addEventListener('htmx:sse:close', () => {{ lost ??= performance.now() }}, {{ capture: true }})
         const look = () => {{
             if ({SEEN}) told ??= performance.now()
             else requestAnimationFrame(look)

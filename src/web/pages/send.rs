@@ -2,10 +2,9 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, HeaderName, StatusCode, header},
+    http::{HeaderMap, header},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
-use maud::Markup;
 use serde::Deserialize;
 
 use super::{
@@ -25,7 +24,7 @@ use crate::{
     message::{Key, Text},
     paths,
     rooms::{Caller, Tab},
-    view::room::{SendForm, send_form, send_frame, sent},
+    view::room::{SendForm, send_frame, sent},
 };
 
 /// What a form says whose key was another message's; the form has a fresh one.
@@ -57,7 +56,8 @@ pub(crate) async fn frame(
 
 /// `POST /rooms/{room}/tabs/{tab}/send`: from the send form, by htmx, plainly, or in its frame.
 ///
-/// What cannot be sent comes back in the form, under the key that it had.
+/// What cannot be sent comes back in the form, under the key that it had; to htmx, which keeps its form,
+/// why it was not.
 pub(crate) async fn create(
     visitor: Visitor,
     caller: Caller,
@@ -71,11 +71,7 @@ pub(crate) async fn create(
     let framed = frame.is_some() && !by_htmx;
     let path = paths::tab(&tab.room, &tab.id);
     match send(&state, &caller, tab, &posted).await {
-        Ok(appended) if by_htmx => {
-            let key = Key::fresh();
-            let form = SendForm { path, key: &key, text: "", problem: None, framed };
-            Ok(swapped(StatusCode::OK, sent(&form, &appended.message)))
-        }
+        Ok(appended) if by_htmx => Ok((not_stored(), sent(&appended.message)).into_response()),
         // Going to a field by its name puts the focus there (WHATWG HTML, "scroll to the
         // fragment"), where `autofocus` is heeded once per page only, and not per frame.
         Ok(_) if framed => {
@@ -100,7 +96,9 @@ pub(crate) async fn create(
             });
             let form = SendForm { path, key: &key, text, problem, framed };
             let answer = if by_htmx {
-                swapped(why.status(), send_form(&form))
+                // The draft and its key are still in the page.
+                (why.status(), not_stored(), form.problem.unwrap_or_default().to_owned())
+                    .into_response()
             } else if framed {
                 again(why.status(), send_frame(&form))
             } else {
@@ -127,12 +125,6 @@ async fn send(
         key => Key::parse(key).map_err(invalid)?,
     };
     Ok(state.rooms.send(caller, tab, text, key).await?)
-}
-
-/// The form's own answers may replace the form; see [`send_form`].
-fn swapped(status: StatusCode, form: Markup) -> Response {
-    const HX_RESWAP: HeaderName = HeaderName::from_static("hx-reswap");
-    (status, not_stored(), [(HX_RESWAP, "outerHTML")], form).into_response()
 }
 
 #[cfg(test)]
