@@ -279,7 +279,13 @@ async fn each_new_message_is_announced_once_and_what_was_missed_is_a_number() {
     // And the browser sees the region so.
     let cdp = ann.driver().await.cdp();
     let tree = cdp.send_raw("Accessibility.getFullAXTree", json!({})).await.unwrap();
-    let log = tree["nodes"].as_array().unwrap().iter().find(|node| node["role"]["value"] == "log");
+    let role = |role: &str| {
+        let nodes = tree["nodes"].as_array().unwrap().iter();
+        nodes.filter(|node| node["role"]["value"] == role).collect::<Vec<_>>()
+    };
+    let shown: usize = ann.eval("document.querySelectorAll('#messages > .message').length").await;
+    assert_eq!(role("article").len(), shown, "one goes from message to message");
+    let log = role("log").first().copied();
     let properties = log.expect("a log")["properties"].as_array().unwrap();
     let of = |name: &str| {
         let found = properties.iter().find(|property| property["name"] == name);
