@@ -10,7 +10,8 @@ field.value ||= shelf.get(room) ?? ''
 const NEAR = 200 // Characters.
 const written = () => {
     shelf.set(room, field.value || null)
-    field.nextElementSibling.textContent = `${field.value} ` // A line for what follows a line break.
+    // The very node: one put in its place would end what Chromium undoes in one step.
+    field.nextElementSibling.firstChild.data = `${field.value} `
     const number = left.dataset.limit - [...plain(field.value)].length
     left.textContent = number > NEAR ? '' : number < 0 ? `${-number} too many` : `${number} left`
     left.classList.toggle('over', number < 0)

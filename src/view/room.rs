@@ -262,7 +262,7 @@ pub(crate) fn send_form(form: &SendForm<'_>) -> Markup {
                         "\n" (text)
                     }
                     // What makes the field as high as what is in it; `field.js` puts that there, too.
-                    span.twin aria-hidden="true" {}
+                    span.twin translate="no" aria-hidden="true" { " " }
                 }
                 button { "Send" }
             }
