@@ -9,7 +9,7 @@ document.addEventListener('htmx:sse:before:message', ({ detail }) => {
     if (!entry) return
     const words = entry.querySelector('small')
     const [number, called] = [unread, mentions].map((count) => count > 99 ? '99+' : count)
-    words.textContent = unread ? `${number} unread${mentions ? `, @${called}` : ''}` : ''
+    words.innerHTML = unread ? `${number}<span> unread</span>${mentions ? `, @${called}` : ''}` : ''
     words.classList.toggle('mention', mentions > 0)
 })
 

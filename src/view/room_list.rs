@@ -61,16 +61,16 @@ pub(crate) fn list(entries: &[Entry], path: Path<'_>) -> Markup {
     }
 }
 
-/// `3 unread`, or `3 unread, @2` where the reader is mentioned; nothing of nothing.
-fn words(unread: u64, mentions: u64) -> String {
+/// `3 unread`, or `3 unread, @2` where the reader is mentioned; nothing of nothing. Before eyes the numbers
+/// are enough.
+fn words(unread: u64, mentions: u64) -> Markup {
     let number = |number: u64| match number {
         ..=MAX_SHOWN => number.to_string(),
         _ => format!("{MAX_SHOWN}+"),
     };
-    match (unread, mentions) {
-        (0, _) => String::new(),
-        (_, 0) => format!("{} unread", number(unread)),
-        _ => format!("{} unread, @{}", number(unread), number(mentions)),
+    html! {
+        @if unread > 0 { (number(unread)) span { " unread" } }
+        @if mentions > 0 { ", @" (number(mentions)) }
     }
 }
 
@@ -82,13 +82,13 @@ mod tests {
     fn what_is_unread_stands_there_in_words_up_to_a_bound() {
         for (unread, mentions, due) in [
             (0, 0, ""),
-            (1, 0, "1 unread"),
-            (99, 0, "99 unread"),
-            (100, 0, "99+ unread"),
-            (3, 1, "3 unread, @1"),
-            (100, 100, "99+ unread, @99+"),
+            (1, 0, "1<span> unread</span>"),
+            (99, 0, "99<span> unread</span>"),
+            (100, 0, "99+<span> unread</span>"),
+            (3, 1, "3<span> unread</span>, @1"),
+            (100, 100, "99+<span> unread</span>, @99+"),
         ] {
-            assert_eq!(words(unread, mentions), due);
+            assert_eq!(words(unread, mentions).into_string(), due);
         }
     }
 }

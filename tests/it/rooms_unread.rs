@@ -40,8 +40,8 @@ fn list(page: &str) -> Vec<(String, String)> {
     let item = |item: &str| {
         let room = item.split('"').next().unwrap();
         let words = item.split("<small").nth(1).unwrap().split("</small>").next().unwrap();
-        let words = words.split('>').nth(1).unwrap();
-        (room.to_owned(), words.to_owned())
+        let words = words.split_once('>').unwrap().1;
+        (room.to_owned(), words.replace("<span>", "").replace("</span>", ""))
     };
     items.map(item).collect()
 }
