@@ -36,6 +36,9 @@ form.addEventListener('htmx:config:request', () => note(''))
 // What was wrong is not, as soon as it is written anew.
 field.addEventListener('input', () => field.hasAttribute('aria-invalid') && note(''))
 
+// A refusal of ours is the form with a sentence in it, or that alone; the page keeps its own form.
+const parsed = (text) => new DOMParser().parseFromString(text, 'text/html')
+const sentence = (text) => parsed(text).getElementById('send-note')?.textContent ?? text
 const KEPT = 'Your message is still here.'
 const WAITS = `${KEPT} It goes out when the connection is back, or press Send.`
 const OTHER = 'something else answered in its place, such as the sign-in page of a network.'
@@ -47,7 +50,7 @@ form.addEventListener('htmx:response:error', ({ detail: { ctx } }) => {
     const { status, headers } = ctx.response
     const ours = headers.get('Hubbub') !== null
     if (!ours) return note(`Not sent: the server answered ${status}. ${KEPT}`, ctx.request.body.get('text'))
-    note(ctx.text)
+    note(sentence(ctx.text))
     field.setAttribute('aria-invalid', 'true')
 })
 // Of what is in the list: why a message was not removed, and that older ones were not brought. (Where

@@ -274,11 +274,12 @@ pub(crate) fn send_form(form: &SendForm<'_>) -> Markup {
     }
 }
 
-/// The answer to a send by htmx: the message for the outbox, where it stands until the stream brings it
-/// to its place.
+/// The answer to a send by htmx: an empty form, and the message for the outbox, where it stands
+/// until the stream brings it to its place.
 #[must_use]
-pub(crate) fn sent(sent: &Message) -> Markup {
+pub(crate) fn sent(form: &SendForm<'_>, sent: &Message) -> Markup {
     html! {
+        (send_form(form))
         div hx-swap-oob="beforeend:#outbox" { (message::fragment(sent)) }
     }
 }

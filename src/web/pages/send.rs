@@ -24,7 +24,7 @@ use crate::{
     message::{Key, Text},
     paths,
     rooms::{Caller, Tab},
-    view::room::{SendForm, send_frame, sent},
+    view::room::{SendForm, send_form, send_frame, sent},
 };
 
 /// What a form says whose key was another message's; the form has a fresh one.
@@ -56,8 +56,7 @@ pub(crate) async fn frame(
 
 /// `POST /rooms/{room}/tabs/{tab}/send`: from the send form, by htmx, plainly, or in its frame.
 ///
-/// What cannot be sent comes back in the form, under the key that it had; to htmx, which keeps its form,
-/// why it was not.
+/// What cannot be sent comes back in the form, under the key that it had.
 pub(crate) async fn create(
     visitor: Visitor,
     caller: Caller,
@@ -71,7 +70,11 @@ pub(crate) async fn create(
     let framed = frame.is_some() && !by_htmx;
     let path = paths::tab(&tab.room, &tab.id);
     match send(&state, &caller, tab, &posted).await {
-        Ok(appended) if by_htmx => Ok((not_stored(), sent(&appended.message)).into_response()),
+        Ok(appended) if by_htmx => {
+            let key = Key::fresh();
+            let form = SendForm { path, key: &key, text: "", problem: None, framed };
+            Ok((not_stored(), sent(&form, &appended.message)).into_response())
+        }
         // Going to a field by its name puts the focus there (WHATWG HTML, "scroll to the
         // fragment"), where `autofocus` is heeded once per page only, and not per frame.
         Ok(_) if framed => {
@@ -96,9 +99,7 @@ pub(crate) async fn create(
             });
             let form = SendForm { path, key: &key, text, problem, framed };
             let answer = if by_htmx {
-                // The draft and its key are still in the page.
-                (why.status(), not_stored(), form.problem.unwrap_or_default().to_owned())
-                    .into_response()
+                (why.status(), not_stored(), send_form(&form)).into_response()
             } else if framed {
                 again(why.status(), send_frame(&form))
             } else {
