@@ -27,7 +27,13 @@ in_every_engine! {
     scroll:
         who_scrolled_up_stays_there_and_is_told_of_new_messages_to_jump_to;
     room:
-        the_field_grows_to_six_lines_and_its_button_is_in_it;
+        the_field_grows_to_six_lines_and_its_button_is_in_it,
+        code_keeps_its_spaces_scrolls_in_itself_and_is_the_text_everywhere_else,
+        an_empty_room_says_what_to_do_until_something_is_said;
+    rooms:
+        what_is_unread_elsewhere_is_counted_live_and_opening_the_room_by_one_click_reads_it;
+    find:
+        what_was_said_is_found_from_its_room_and_leads_to_its_place_among_the_rest;
     mention:
         a_text_that_names_somebody_is_marked_for_them_and_for_nobody_else,
         a_line_stands_where_one_left_off_and_the_title_counts_what_names_one;

@@ -24,6 +24,7 @@ mod between;
 mod busy;
 mod draft;
 mod engines;
+mod find;
 mod fold;
 mod hidden;
 mod history;

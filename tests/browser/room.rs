@@ -280,9 +280,10 @@ async fn on_a_touch_screen_enter_breaks_the_line_and_the_button_sends() {
     assert!(viewport.contains("interactive-widget=resizes-content"), "{viewport}");
 }
 
-#[tokio::test]
-async fn code_keeps_its_spaces_scrolls_in_itself_and_is_the_text_everywhere_else() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn code_keeps_its_spaces_scrolls_in_itself_and_is_the_text_everywhere_else(
+    engine: Engine,
+) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     let wide = format!("```rust\nfn main() {{\n    let x = \"{}\";\n}}\n```", "y".repeat(300));
     let many = format!("```\n{}```", "line\n".repeat(30));
@@ -290,7 +291,7 @@ async fn code_keeps_its_spaces_scrolls_in_itself_and_is_the_text_everywhere_else
     for text in texts {
         post(&app, "bob", text).await;
     }
-    let tab = chromium.join(&app.url(""), "ann").await;
+    let tab = browser.join(&app.url(""), "ann").await;
     messages(&tab, 3).await;
     tab.shows(&texts).await;
     let (scrolls, spills): (bool, bool) = tab
@@ -318,11 +319,10 @@ async fn code_keeps_its_spaces_scrolls_in_itself_and_is_the_text_everywhere_else
     }
 }
 
-#[tokio::test]
-async fn an_empty_room_says_what_to_do_until_something_is_said() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn an_empty_room_says_what_to_do_until_something_is_said(engine: Engine) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
-    let tab = chromium.join(&app.url(""), "ann").await;
+    let tab = browser.join(&app.url(""), "ann").await;
     let said: String = tab.eval("document.querySelector('.log').innerText").await;
     for part in ["send one", "a second tab", "curl -d username=me -d text=hello "] {
         assert!(said.contains(part), "{said}");

@@ -1,0 +1,44 @@
+//! Finding again what was said.
+
+use crate::{
+    browser::Browser,
+    engine::Engine,
+    post,
+    support::{Server, TestApp},
+};
+
+pub async fn what_was_said_is_found_from_its_room_and_leads_to_its_place_among_the_rest(
+    engine: Engine,
+) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
+    let app = TestApp::start();
+    for text in ["the first boat", "something else", "小さな東京の船"] {
+        post(&app, "bob", text).await;
+    }
+    let tab = browser.join(&app.url(""), "ann").await;
+    tab.caught_up().await;
+    let room: String = tab.eval("location.pathname").await;
+    tab.open("#menu").await;
+    tab.element("#menu a[href$='/search']").await.click().await.unwrap();
+    let found =
+        "[...document.querySelectorAll('.hits .found')].map(({ textContent }) => textContent)";
+    let marks = "[...document.querySelectorAll('mark')].map(({ textContent }) => textContent)";
+    for (words, text, mark) in
+        [("東京", "小さな東京の船", "東京"), ("BOAT", "the first boat", "boat")]
+    {
+        tab.until("document.getElementById('q') !== null").await;
+        tab.run(&format!("document.getElementById('q').value = '{words}'")).await;
+        tab.element("main form button").await.click().await.unwrap();
+        tab.until(&format!("{found}.join() === '{text}' && {marks}.join() === '{mark}'")).await;
+    }
+    tab.element(".hits a").await.click().await.unwrap();
+    let shown = "document.querySelector('[aria-current] .message span')?.textContent";
+    tab.until(&format!("{shown} === 'the first boat'")).await;
+    let around = "[...document.querySelectorAll('.message > span')].length";
+    assert_eq!(tab.eval::<usize>(around).await, 3, "with what was said around it");
+    let place: String = tab.eval("location.pathname").await;
+    assert!(place.starts_with("/rooms/lobby/messages/"), "{place}");
+    tab.goto(&app.url(&room)).await;
+    tab.caught_up().await;
+    assert_eq!(browser.complaints().await, <[String; 0]>::default());
+}
