@@ -10,10 +10,8 @@ document.addEventListener('hubbub:gone', ({ detail }) => {
     const [words, button] = $('again').querySelectorAll('p, button')
     form.hidden = true
     $('again').hidden = false
-    if (detail) {
-        words.textContent = `${detail} What you were writing is kept.`
-        button.hidden = true
-    }
+    if (detail) words.textContent = `${detail} What you were writing is kept.`
+    button.hidden = Boolean(detail)
     if (typing) (detail ? words : button).focus()
 })
 $('leave').addEventListener('submit', () => addEventListener('pageshow', () => hubbub.gone()))
@@ -48,15 +46,16 @@ form.addEventListener('htmx:error', ({ detail: { ctx, error } }) => {
 })
 form.addEventListener('htmx:response:error', ({ detail: { ctx } }) => {
     const { status, headers } = ctx.response
-    const ours = headers.get('Hubbub') !== null
-    if (!ours) return note(`Not sent: the server answered ${status}. ${KEPT}`, ctx.request.body.get('text'))
+    if (!headers.has('Hubbub')) return note(`Not sent: the server answered ${status}. ${KEPT}`, ctx.request.body.get('text'))
     note(sentence(ctx.text))
     field.setAttribute('aria-invalid', 'true')
 })
 // Of what is in the list: why a message was not removed, and that older ones were not brought. (Where
 // they were, this way to them is gone.)
-list.addEventListener('htmx:response:error', ({ target, detail: { ctx } }) => {
-    if (target.closest('.menu')) note(ctx.text)
+const NOT_REMOVED = 'Not removed: no answer came from the server. Please try again.'
+for (const failed of ['htmx:error', 'htmx:response:error']) list.addEventListener(failed, ({ target, detail }) => {
+    const ours = detail.ctx?.response?.headers.has('Hubbub')
+    if (target.closest('.menu')) note(ours ? detail.ctx.text : NOT_REMOVED)
 })
 list.addEventListener('htmx:finally:request', ({ target }) => {
     if (target.matches('.older a')) target.classList.add('failed')

@@ -4,15 +4,10 @@ const [form, field] = [document.getElementById('join'), document.getElementById(
 // Who comes back need not type the name again. What is typed takes its place, wherever the caret
 // is, until something else was done in the field. Who was signed in before they came has none.
 const name = hubbub.browser.get('name')
-let untouched = field?.dataset.remembered != null
-if (typeof name === 'string' && field?.value === '') {
-    untouched = true
-    field.value = name
-}
-if (untouched) {
-    field.focus()
-    field.select()
-}
+const fill = typeof name === 'string' && field?.value === ''
+if (fill) field.value = name
+let untouched = fill || field?.dataset.remembered != null
+if (untouched) (field.focus(), field.select())
 field?.addEventListener('pointerdown', () => (untouched = false))
 field?.addEventListener('keydown', ({ key }) => {
     if (/^(Arrow|Home|End)/.test(key)) untouched = false

@@ -5,8 +5,8 @@ const [form, field] = [$('send'), $('text')]
 // A key belongs to one draft of one live page: the one that a page comes with may be an old one,
 // from the browser's cache.
 const fresh = () => {
-    const random = [...crypto.getRandomValues(new Uint8Array(20))].map((byte) => (byte & 15).toString(16))
-    return Date.now().toString(16).padStart(12, '0') + random.join('')
+    const digits = Array.from({ length: 20 }, () => Math.floor(Math.random() * 16).toString(16))
+    return Date.now().toString(16).padStart(12, '0') + digits.join('')
 }
 
 // Texts that were sent without a word of what became of them, and under which key: sent again, each
@@ -33,13 +33,12 @@ const clear = () => {
 const cut = (length) => {
     const { selectionStart, selectionEnd, selectionDirection } = field
     const rest = field.value.slice(length)
-    if (document.activeElement === field) {
-        field.setSelectionRange(0, length)
-        document.execCommand('delete')
-        const moved = (place) => Math.max(0, place - length)
-        field.setSelectionRange(moved(selectionStart), moved(selectionEnd), selectionDirection)
-    }
+    const places = [selectionStart, selectionEnd].map((place) => Math.max(0, place - length))
+    const focused = document.activeElement === field
+    if (focused) field.setSelectionRange(0, length)
+    if (focused) document.execCommand?.('delete')
     if (field.value !== rest) field.value = rest
+    if (focused) field.setSelectionRange(...places, selectionDirection)
     field.dispatchEvent(new Event('input'))
 }
 document.addEventListener('compositionstart', () => (composing = true))
@@ -51,23 +50,25 @@ document.addEventListener('compositionend', () => {
 // One send at a time: htmx has what is entered meanwhile wait. Each is what stands in the field behind
 // those before it, so that what is typed behind it stays a draft.
 const entered = []
+const textOf = (ctx) => ctx.request.body.get('text')
 form.addEventListener('htmx:config:request', (event) => {
     const behind = (rest, text) => rest.startsWith(text) ? rest.slice(text.length) : rest
-    const text = [sent, ...entered].reduce(behind, field.value)
-    if (entered.length && !plain(text)) return event.preventDefault()
-    entered.push(text)
+    const text = [sent, ...entered.map(textOf)].reduce(behind, field.value)
+    if ((sent || entered.length) && !plain(text)) return event.preventDefault()
+    entered.push(event.detail.ctx)
     event.detail.ctx.request.body.set('text', text)
 })
 form.addEventListener('htmx:before:request', (event) => {
-    const { body } = event.detail.ctx.request
-    const text = body.get('text')
+    const { ctx } = event.detail
+    const text = textOf(ctx)
     // What was changed since it was entered is a draft again, and so is what follows.
-    if (!field.value.startsWith(sent + text)) return event.preventDefault()
+    if (entered[0] !== ctx || !field.value.startsWith(sent + text)) return event.preventDefault()
     if (!unsure.has(plain(text))) unsure.set(plain(text), fresh())
-    body.set('key', unsure.get(plain(text)))
+    ctx.request.body.set('key', unsure.get(plain(text)))
 })
 form.addEventListener('htmx:after:request', ({ detail: { ctx } }) => {
-    const text = ctx.request.body.get('text')
+    const text = textOf(ctx)
+    ctx.hx.reswap = null // The form stays, with its field.
     // The key was another message's: this one is not stored under it.
     if (ctx.response.headers.get('Hubbub') === 'key_reused') unsure.delete(plain(text))
     if (ctx.response.status === 200) {
@@ -76,8 +77,10 @@ form.addEventListener('htmx:after:request', ({ detail: { ctx } }) => {
         sent += text
         clear()
     }
-    if (form.contains(document.activeElement) || document.activeElement === document.body) {
-        field.focus({ preventScroll: true })
-    }
+    const idle = form.contains(document.activeElement) || document.activeElement === document.body
+    if (idle && ctx.response.headers.has('Hubbub')) field.focus({ preventScroll: true })
 })
-form.addEventListener('htmx:finally:request', () => entered.shift())
+// What is behind one that failed is a draft again, too.
+form.addEventListener('htmx:finally:request', ({ detail: { ctx } }) => {
+    entered.splice(0, ctx.response?.status === 200 ? 1 : entered.length)
+})

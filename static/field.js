@@ -22,13 +22,13 @@ written()
 // Where there is room for lines, Enter is a key of the text: here it sends, as in every chat. The
 // one that ends an input method's composition is not ours; WebKit marks it by its code alone. The
 // keyboard of a touch screen has no Shift to break a line with: there the button sends.
-const touch = matchMedia('(pointer: coarse)')
-const tell = () => (field.enterKeyHint = touch.matches ? 'enter' : 'send')
-touch.addEventListener('change', tell)
+const touch = window.matchMedia?.('(pointer: coarse)')
+const tell = () => (field.enterKeyHint = touch?.matches ? 'enter' : 'send')
+touch?.addEventListener('change', tell)
 tell()
 field.addEventListener('keydown', (event) => {
     const composes = event.isComposing || event.keyCode === 229
-    if (event.key !== 'Enter' || event.shiftKey || composes || touch.matches) return
+    if (event.key !== 'Enter' || event.shiftKey || composes || touch?.matches) return
     event.preventDefault()
     form.requestSubmit()
 })

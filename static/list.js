@@ -22,10 +22,12 @@
     // Own messages, runs of one person, times and days of the reader's own clock.
     const RUN = 5 * 60_000 // After a longer pause the name stands there again.
     const [hour, minute] = ['2-digit', '2-digit']
-    const clock = new Intl.DateTimeFormat([], { hour, minute })
-    const dated = new Intl.DateTimeFormat([], { day: 'numeric', month: 'short', hour, minute })
-    const full = new Intl.DateTimeFormat([], { dateStyle: 'full', timeStyle: 'medium' })
-    const calendar = new Intl.DateTimeFormat([], { dateStyle: 'full' })
+    const format = (options) => window.Intl ? new Intl.DateTimeFormat([], options)
+        : { format: (date) => date.toLocaleString([], options) }
+    const clock = format({ hour, minute })
+    const dated = format({ day: 'numeric', month: 'short', hour, minute })
+    const full = format({ dateStyle: 'full', timeStyle: 'medium' })
+    const calendar = format({ dateStyle: 'full' })
     const relate = (line) => {
         const waits = line.matches('#outbox > :first-child')
         const above = waits ? lines().at(-1) : beside(line, 'previousElementSibling')
@@ -86,6 +88,9 @@
             const word = own ? ' (you)' : mention ? ' (mentions you)' : null
             if (word) strong.after(element('small', { className: 'you', textContent: word }))
             if ((own || 'moderates' in main.dataset) && !line.matches('[data-removed]')) menu(line, own)
+            // Where one left off stands there before the first paint; `unread.js` goes on with it.
+            const unread = document.readyState === 'loading' && !own && seq(line) > $('messages').dataset.seen
+            if (unread && !document.querySelector('.message.unread')) line.classList.add('unread')
             relate(line)
             const below = beside(line, 'nextElementSibling')
             if (below?.dataset.day) relate(below)

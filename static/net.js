@@ -46,7 +46,7 @@ window.fetch = async (address, options) => {
     if (mark === 'not_joined') hubbub.gone()
     if (isStream && mark === 'not_found') hubbub.gone(NO_LINK)
     if (isStream && mark === 'denied') hubbub.gone(await response.clone().text())
-    return isStream && response.ok ? watched(response) : response
+    return isStream && response.ok && window.TransformStream ? watched(response) : response
 }
 
 // A word that is sent though the page may be on its way out.

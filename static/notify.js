@@ -24,6 +24,7 @@ let [lock, holds] = [null, false]
 hubbub.listens = () => holds && wish()
 const hold = () => (lock ??= navigator.locks?.request('hubbub notify', () => {
     holds = true
+    hubbub.open?.()
     return new Promise(() => {})
 }))
 

@@ -4,10 +4,9 @@ document.addEventListener('htmx:sse:before:message', ({ detail }) => {
     if (detail.message.event !== 'Unread') return
     detail.cancelled = true
     const { room, unread, mentions = 0 } = JSON.parse(detail.message.data)
-    const entry = document.querySelector(`#list [data-room="${room}"]`)
-    if (unread === null) return entry?.remove() // It is not this reader's any more.
-    if (!entry) return
-    const words = entry.querySelector('small')
+    const words = document.querySelector(`#list [data-room="${room}"] small`)
+    // One without a number is not this reader's any more.
+    if (!words || unread === null) return words?.closest('li').remove()
     const [number, called] = [unread, mentions].map((count) => count > 99 ? '99+' : count)
     words.innerHTML = unread ? `${number}<span> unread</span>${mentions ? `, @${called}` : ''}` : ''
     words.classList.toggle('mention', mentions > 0)

@@ -30,18 +30,19 @@ const settle = (before, rounds) => {
 // Six connections are all that a browser has for one server over HTTP/1.1, whatever the number of its
 // tabs: a hidden one lets go of its own, but for one that somebody wants to be notified by.
 const multiplexed = /^h[23]/.test(performance.getEntriesByType?.('navigation')[0]?.nextHopProtocol)
-const rests = () => document.hidden && !multiplexed && !hubbub.listens()
+const rests = () => document.hidden && !multiplexed && !hubbub.listens?.()
 
 // Each opening is a request of its own, from the first to the last: the extension reads the stream,
 // and here is decided when there is one.
 const LONGEST_WAIT = 8_000 // Of ten thousand tabs these are a thousand small requests a second.
 const address = list.getAttribute('hx-sse:connect') // None where a part of the past is shown.
 let connection
-let [gone, tries] = [false, 0] // Gone: the tab is not joined any more, and has no stream.
-const open = () => address && htmx.ajax('GET', address, { source: list })
+let [gone, tries, retry] = [false, 0, null] // Gone: the tab is not joined any more, and has no stream.
+const open = hubbub.open = () => address && htmx.ajax('GET', address, { source: list })
 const cut = () => connection?.reader?.cancel()
 list.addEventListener('htmx:before:request', (event) => {
     if (event.target !== list) return
+    clearTimeout(retry)
     if (gone || rests() || list._htmx?.sse) return event.preventDefault()
     if (connection) lost()
     if (connection?.lastEventId) event.detail.ctx.request.headers['Last-Event-ID'] = connection.lastEventId
@@ -61,14 +62,11 @@ const failed = ({ target }) => {
     if (target !== list) return
     if (!rests()) lost()
     const wait = Math.min(LONGEST_WAIT, (connection?.config.reconnectDelay ?? 500) * 2 ** tries++)
-    setTimeout(open, wait * (0.7 + Math.random() * 0.6)) // Spread, so that a whole room does not knock at once.
+    retry = setTimeout(open, wait * (0.7 + Math.random() * 0.6)) // Spread, so that a whole room does not knock at once.
 }
 for (const end of ['htmx:error', 'htmx:response:error', 'htmx:sse:close']) list.addEventListener(end, failed)
 addEventListener('offline', lost)
-addEventListener('online', () => {
-    cut() // It may be dead and not know it.
-    open()
-})
+addEventListener('online', () => (cut(), open())) // It may be dead and not know it.
 document.addEventListener('hubbub:gone', () => {
     gone = true
     cut()
@@ -85,7 +83,7 @@ document.addEventListener('visibilitychange', () => {
     // Firefox hides a page that is left before it says so: what is left has no next task, and no
     // word that it is hidden, which may overtake the one that it is gone.
     if (document.hidden) return setTimeout(() => document.hidden && !leaving && say(true))
-    if (multiplexed) say(false)
+    if (list._htmx?.sse) say(false)
     open()
 })
 if (document.hidden) say(true)

@@ -6,7 +6,7 @@ const list = $('messages')
 // message, a busy room has no time for the keyboard. What is more than a frame has time for waits
 // for the next one, and not the reader: fewer at a time where frames are late.
 const [FEWEST, MOST, LATE] = [10, 100, 100] // Messages, messages, milliseconds.
-let [size, last] = [FEWEST, null]
+let [size, last, frame] = [FEWEST, null, null]
 const CHANGES = ['MessageRemoved', 'MessageEdited']
 const CONTENT = ['NewMessage', 'Gap', 'PresenceChanged', ...CHANGES]
 const marked = ({ event, data }) => CHANGES.includes(event) ? data.replace('<p ', '<p data-change ') : data
@@ -25,7 +25,10 @@ const swap = () => {
 // A hidden page has no frames, and its timers run once a second at most.
 const { port1, port2 } = new MessageChannel()
 port1.onmessage = swap
-const wait = () => document.hidden ? port2.postMessage(0) : requestAnimationFrame(swap)
+const wait = () => {
+    cancelAnimationFrame(frame)
+    frame = document.hidden ? port2.postMessage(0) : requestAnimationFrame(swap)
+}
 document.addEventListener('visibilitychange', () => waiting.length && wait())
 // htmx swaps unnamed events only; a named one becomes a DOM event. These are content.
 document.addEventListener('htmx:sse:before:message', ({ detail }) => {

@@ -44,12 +44,12 @@ hubbub.look = () => {
     put(document.querySelector('title'), news.length ? `(${number}) ${title}` : title)
     put($('newest'), hubbub.newMessages(news.length))
     $('newest').hidden = !news.length
-    if (document.hidden) hubbub.notify(news)
+    if (document.hidden) hubbub.notify?.(news)
     trim(all)
 }
 document.addEventListener('visibilitychange', hubbub.look)
 $('newest').addEventListener('click', () => {
-    const still = !anchors || matchMedia('(prefers-reduced-motion: reduce)').matches
+    const still = !anchors || window.matchMedia?.('(prefers-reduced-motion: reduce)')?.matches
     scroller().scrollTo({ top: 0, behavior: still ? 'instant' : 'smooth' })
     $('text').focus()
 })

@@ -236,7 +236,8 @@ pub(crate) struct SendForm<'a> {
     pub framed: bool,
 }
 
-/// The send form. No answer replaces it: the error page of a proxy must not take the draft away. What
+/// The send form. Only an answer that says so replaces it (`HX-Reswap`), and none where `draft.js` runs:
+/// the error page of a proxy must not take the draft away. What
 /// is entered while a send is under way goes after it.
 #[must_use]
 pub(crate) fn send_form(form: &SendForm<'_>) -> Markup {

@@ -99,6 +99,8 @@ async fn under_an_address_with_credentials_and_in_a_browser_that_lacks_much_all_
     let app = TestApp::start();
     let poor = r"
         delete Navigator.prototype.sendBeacon
+        delete window.Intl
+        delete window.crypto
         Performance.prototype.getEntriesByType = undefined
         for (const store of ['sessionStorage', 'localStorage']) {
             Object.defineProperty(window, store, { get() { throw new DOMException('blocked') } })

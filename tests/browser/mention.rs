@@ -51,6 +51,29 @@ pub async fn a_text_that_names_somebody_is_marked_for_them_and_for_nobody_else(e
     assert_eq!(browser.complaints().await, <[String; 0]>::default());
 }
 
+#[tokio::test]
+async fn the_line_where_one_left_off_stands_there_before_the_script_that_moves_it() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = TestApp::with(&["--admin", "127.0.0.1:0"]);
+    let proxy = Proxy::before(app.address(), Streams::Pass).await;
+    let ann = chromium.join(&proxy.home(), "ann").await;
+    ann.say("before").await;
+    let page: String = ann.eval("location.href").await;
+    ann.goto(&format!("{}/rooms", proxy.home())).await;
+    until("nobody sees the page", async || {
+        let metrics = reqwest::get(app.metrics_url()).await.unwrap().text().await.unwrap();
+        metrics.contains("hubbub_streams{format=\"sse\"} 0\n").then_some(())
+    })
+    .await;
+    for text in ["first", "second"] {
+        post(&app, "bob", text).await;
+    }
+    proxy.refuse(Some("/static/unread."));
+    ann.goto(&page).await;
+    ann.until("document.querySelectorAll('.message[data-day]').length === 3").await;
+    assert_eq!(marked(&ann, "unread").await, ["first"]);
+}
+
 pub async fn a_line_stands_where_one_left_off_and_the_title_counts_what_names_one(engine: Engine) {
     let Some(mut browser) = Browser::with_one_window(engine).await else { return };
     let app = TestApp::start();

@@ -87,6 +87,28 @@ async fn what_is_typed_while_a_send_is_under_way_stays() {
 }
 
 #[tokio::test]
+async fn what_was_entered_behind_a_send_that_failed_is_a_draft_again() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = TestApp::start();
+    let proxy = Proxy::before(app.address(), Streams::Pass).await;
+    let ann = chromium.join(&proxy.home(), "ann").await;
+    proxy.sign_in(Some("/send"));
+    ann.run(
+        "for (const text of ['ab', 'aba', 'abaab']) {
+            document.getElementById('text').value = text
+            document.getElementById('send').requestSubmit()
+        }",
+    )
+    .await;
+    ann.until("document.getElementById('send-note').textContent.startsWith('Not sent')").await;
+    assert_eq!(ann.draft().await, "abaab");
+    proxy.sign_in(None);
+    ann.say("").await;
+    ann.shows(&["abaab"]).await;
+    assert_eq!(ann.note().await, "");
+}
+
+#[tokio::test]
 async fn enter_pressed_twice_sends_once() {
     let Some(mut chromium) = Chromium::start().await else { return };
     let app = TestApp::start();

@@ -52,6 +52,7 @@ async fn a_tab_that_floods_is_told_to_wait_and_its_draft_stays_in_the_form() {
         let answer = request.send().await.unwrap();
         let wait = wait(&answer, StatusCode::TOO_MANY_REQUESTS);
         assert!((1..=21).contains(&wait), "a third of a minute, and not {wait} s");
+        assert_eq!(answer.headers().contains_key("hx-reswap"), htmx);
         let page = answer.text().await.unwrap();
         assert!(page.contains("That was too much in a minute. Please wait a moment."), "{page}");
         assert_eq!(page.starts_with("<form"), htmx);

@@ -2,9 +2,10 @@
 
 use axum::{
     extract::State,
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::{AppendHeaders, IntoResponse, Redirect, Response},
 };
+use maud::Markup;
 use serde::Deserialize;
 
 use super::{
@@ -73,7 +74,7 @@ pub(crate) async fn create(
         Ok(appended) if by_htmx => {
             let key = Key::fresh();
             let form = SendForm { path, key: &key, text: "", problem: None, framed };
-            Ok((not_stored(), sent(&form, &appended.message)).into_response())
+            Ok(swapped(StatusCode::OK, sent(&form, &appended.message)))
         }
         // Going to a field by its name puts the focus there (WHATWG HTML, "scroll to the
         // fragment"), where `autofocus` is heeded once per page only, and not per frame.
@@ -99,7 +100,7 @@ pub(crate) async fn create(
             });
             let form = SendForm { path, key: &key, text, problem, framed };
             let answer = if by_htmx {
-                (why.status(), not_stored(), send_form(&form)).into_response()
+                swapped(why.status(), send_form(&form))
             } else if framed {
                 again(why.status(), send_frame(&form))
             } else {
@@ -126,6 +127,12 @@ async fn send(
         key => Key::parse(key).map_err(invalid)?,
     };
     Ok(state.rooms.send(caller, tab, text, key).await?)
+}
+
+/// The form's own answers may replace the form, where `draft.js` does not keep it; see [`send_form`].
+fn swapped(status: StatusCode, form: Markup) -> Response {
+    const HX_RESWAP: HeaderName = HeaderName::from_static("hx-reswap");
+    (status, not_stored(), [(HX_RESWAP, "outerHTML")], form).into_response()
 }
 
 #[cfg(test)]
