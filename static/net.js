@@ -3,9 +3,6 @@
 // What only a script shows stands in its place from here on.
 for (const part of document.querySelectorAll('[data-scripted]')) part.outerHTML = part.dataset.scripted
 
-// A text as the server takes it.
-hubbub.plain = (text) => text.replaceAll('\r\n', '\n').trim()
-
 // Under an address with credentials (https://user:pw@host/) relative ones carry them too, and a
 // request to such an address throws. The origin has none, and the browser sends them by itself.
 const absolute = (address) => /^\//.test(address) ? location.origin + address : address

@@ -12,3 +12,6 @@ const shelf = (store) => ({
     set: (key, value) => attempt(() => window[store].setItem(key, JSON.stringify(value))),
 })
 window.hubbub = { ...window.hubbub, attempt, tab: shelf('sessionStorage'), browser: shelf('localStorage') }
+
+// A text as the server takes it.
+hubbub.plain = (text) => text.replaceAll('\r\n', '\n').trim()
