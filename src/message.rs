@@ -34,7 +34,7 @@ pub use entry::{Columns, DecodeError, Entry, Place};
 pub(crate) use entry::{EDIT, EDITED, REMOVAL, REMOVED};
 pub use id::{Epoch, MessageId, NotAnId, Seq};
 pub use mark::Mark;
-pub(crate) use mention::{folded, is_unspaced, mentions};
+pub(crate) use mention::{folded, is_unspaced, mentioned};
 pub use name::{InvalidName, Name};
 pub use people::{People, Person};
 pub use room::{InvalidRoomName, RoomName};

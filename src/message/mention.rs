@@ -5,16 +5,25 @@ use std::collections::HashSet;
 
 use unicode_normalization::char::is_combining_mark;
 
-use super::{Name, Piece, Text, pieces};
+use super::{Message, Name, Piece, Text, pieces};
 
 /// How many `@` of a text are looked at: more than anybody names at once, and a text of nothing else is
 /// no work.
 const MAX_MENTIONS: usize = 16;
 
+/// All but who says it that a message may name, as [`folded`] answers it.
+#[must_use]
+pub(crate) fn mentioned(message: &Message) -> HashSet<String> {
+    let mut named = mentions(&message.text);
+    if !named.is_empty() {
+        named.remove(&folded(message.name.as_str()));
+    }
+    named
+}
+
 /// All that the text may name. A name can have spaces, and which there are is not known here: `@Ben
 /// Okafor` may name Ben, or Ben Okafor.
-#[must_use]
-pub(crate) fn mentions(text: &Text) -> HashSet<String> {
+fn mentions(text: &Text) -> HashSet<String> {
     let mut named = HashSet::new();
     if !text.as_str().contains('@') {
         return named;
@@ -40,7 +49,7 @@ pub(crate) fn mentions(text: &Text) -> HashSet<String> {
     named
 }
 
-/// A name as it stands among those that [`mentions`] answers: which case it is in says nothing.
+/// A name as it stands among those that [`mentioned`] answers: which case it is in says nothing.
 #[must_use]
 pub(crate) fn folded(name: &str) -> String {
     name.to_lowercase()
@@ -52,7 +61,8 @@ fn is_of_word(c: char) -> bool {
     (c.is_alphanumeric() || c == '_' || is_combining_mark(c)) && !is_unspaced(c)
 }
 
-/// Whether a character is of a script that puts no spaces between words: Thai, Lao, Burmese, Khmer; Hangul; bopomofo, kana and their marks; Chinese characters.
+/// Whether a character is of a script that puts no spaces between words: Thai, Lao, Burmese, Khmer;
+/// Hangul; bopomofo, kana and their marks; Chinese characters.
 #[must_use]
 pub(crate) fn is_unspaced(c: char) -> bool {
     matches!(

@@ -8,7 +8,7 @@ use crate::{
         hub::Count,
         stream::{self, Before, MAX_UNREAD, Standing, Start, Unread},
     },
-    message::{Name, RoomName, Seq, folded, mentions},
+    message::{Name, RoomName, Seq, folded, mentioned},
 };
 
 /// How many unread messages are looked through for mentions at most, in all rooms of one reader: as
@@ -36,7 +36,7 @@ impl Other {
 }
 
 impl Rooms {
-    /// How much is unread in each of these rooms, and how much of it mentions `name`; `None` of those
+    /// How much is unread in each of these rooms, [`MAX_UNREAD`] at most, and how much of it mentions `name`; `None` of those
     /// that are not there for `caller`.
     ///
     /// # Errors
@@ -62,13 +62,10 @@ impl Rooms {
             }
         }
         self.look_through(others, &mut sent, Seq::ZERO, None, name).await?;
-        let count = |sent: Before| Count {
-            messages: u64::try_from(sent.messages).unwrap_or(0),
-            mentions: u64::try_from(sent.mentions).unwrap_or(0),
-        };
         let unread = standings.iter().zip(sent);
-        let unread =
-            unread.map(|(standing, sent)| (*standing != Standing::Hidden).then(|| count(sent)));
+        let unread = unread.map(|(standing, sent)| {
+            (*standing != Standing::Hidden).then(|| sent.plus(Count::default()))
+        });
         Ok(unread.collect())
     }
 
@@ -148,9 +145,7 @@ impl Rooms {
             // What was seen before it was published counts the other way.
             let end = upto.map(|upto| upto.max(seen).next());
             let found = self.journal().before(&other.room, end, limit).await?.messages;
-            let found = found.iter().filter(|message| {
-                message.name.as_str() != name.as_str() && mentions(&message.text).contains(&named)
-            });
+            let found = found.iter().filter(|message| mentioned(message).contains(&named));
             sent.mentions = i64::try_from(found.count()).unwrap_or(0) * sent.messages.signum();
         }
         Ok(())

@@ -79,6 +79,7 @@ mod tests {
             }
         }
     }
+
     #[test]
     fn who_was_mentioned_is_told_how_often() {
         let room = RoomName::parse("kitchen").unwrap();

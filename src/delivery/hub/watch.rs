@@ -19,7 +19,7 @@ use std::{
 };
 
 use super::{Hub, lock};
-use crate::message::{Entry, Message, Name, RoomName, Seq, folded, mentions};
+use crate::message::{Entry, Message, Name, RoomName, Seq, folded, mentioned};
 
 /// All rooms that are watched.
 #[derive(Default)]
@@ -80,11 +80,8 @@ impl Room {
         if counts.is_empty() {
             return;
         }
-        let own = folded(message.name.as_str());
-        for name in mentions(&message.text) {
-            if let Some(count) = counts.get(&name)
-                && name != own
-            {
+        for name in mentioned(message) {
+            if let Some(count) = counts.get(&name) {
                 count.fetch_add(1, Relaxed);
             }
         }

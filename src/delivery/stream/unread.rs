@@ -57,7 +57,8 @@ pub(crate) struct Before {
 }
 
 impl Before {
-    fn plus(self, count: Count) -> Count {
+    /// What is unread when so much was counted since, [`MAX_UNREAD`] at most.
+    pub(crate) fn plus(self, count: Count) -> Count {
         let sum = |before: i64, count: u64| {
             let sum = before.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
             u64::try_from(sum).unwrap_or(0).min(MAX_UNREAD)
