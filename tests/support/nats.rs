@@ -148,7 +148,6 @@ impl Nats {
     }
 
     /// How often one was killed.
-    #[allow(dead_code)] // Each test program has its own copy of this.
     pub fn kills(&self, number: usize) -> usize {
         self.servers[number].kills
     }

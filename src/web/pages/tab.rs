@@ -61,10 +61,10 @@ pub(crate) async fn show(
     if before.is_some() {
         return Ok((not_stored(), page).into_response());
     }
-    let before = listed.seen.clone();
+    // What the browser has as it is, it need not be given again.
+    let known = listed.seen.clone();
     let seen = list::opened(&state, &caller, listed, &tab.room, upto);
-    let is_news = seen != before;
-    let seen = is_news.then(|| (header::SET_COOKIE, seen.cookie(&state.secret, over_tls)));
+    let seen = (seen != known).then(|| (header::SET_COOKIE, seen.cookie(&state.secret, over_tls)));
     Ok((not_stored(), AppendHeaders(seen), page).into_response())
 }
 
