@@ -68,10 +68,13 @@ async fn the_line_where_one_left_off_stands_there_before_the_script_that_moves_i
     for text in ["first", "second"] {
         post(&app, "bob", text).await;
     }
+    // It is not taken from the browser's cache either.
+    ann.cdp("Network.clearBrowserCache", json!({})).await;
     proxy.refuse(Some("/static/unread."));
     ann.goto(&page).await;
     ann.until("document.querySelectorAll('.message[data-day]').length === 3").await;
     assert_eq!(marked(&ann, "unread").await, ["first"]);
+    assert!(ann.eval::<bool>("hubbub.look === undefined").await, "that script never came");
 }
 
 pub async fn a_line_stands_where_one_left_off_and_the_title_counts_what_names_one(engine: Engine) {

@@ -106,6 +106,20 @@ async fn what_was_entered_behind_a_send_that_failed_is_a_draft_again() {
     ann.say("").await;
     ann.shows(&["abaab"]).await;
     assert_eq!(ann.note().await, "");
+
+    // Nor is what stands behind one that was refused sent, where the field begins with it by chance.
+    ann.run(
+        "for (const length of [4001, 4002]) {
+            document.getElementById('text').value = 'x'.repeat(length)
+            document.getElementById('send').requestSubmit()
+        }",
+    )
+    .await;
+    ann.until("document.querySelector('#text[aria-invalid]') != null").await;
+    assert_eq!(ann.draft().await, "x".repeat(4002));
+    ann.field().await.clear().await.unwrap();
+    ann.say("short").await;
+    ann.shows(&["abaab", "short"]).await;
 }
 
 #[tokio::test]
