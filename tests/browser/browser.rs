@@ -87,7 +87,7 @@ impl Browser {
         let programs = engine.programs()?;
         let turn = Turn::take(engine).await;
         let profile = tempfile::tempdir().expect("a directory for the profile");
-        let mut process = Driver::start(engine, &programs, profile.path());
+        let mut process = Driver::start(engine, &programs, profile.path()).await;
         let wanted = engine.wanted(kind, &programs.other, profile.path());
         let driver = WebDriver::new(process.url(), wanted).await.expect("the browser starts");
         if engine != Engine::Chromium {

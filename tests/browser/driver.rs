@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::time::sleep;
+
 use crate::{
     engine::{Engine, Programs},
     support::PATIENCE,
@@ -34,11 +36,16 @@ pub struct Driver {
 impl Driver {
     /// Starts one. It takes a port that was free a moment ago, and ends where another was quicker:
     /// with many tests at once this happens, and hardly twice in a row.
-    pub fn start(engine: Engine, programs: &Programs, home: &Path) -> Self {
-        (0..5).find_map(|_| Self::try_start(engine, programs, home)).expect("the driver starts")
+    pub async fn start(engine: Engine, programs: &Programs, home: &Path) -> Self {
+        for _ in 0..5 {
+            if let Some(started) = Self::try_start(engine, programs, home).await {
+                return started;
+            }
+        }
+        panic!("the driver starts");
     }
 
-    fn try_start(engine: Engine, programs: &Programs, home: &Path) -> Option<Self> {
+    async fn try_start(engine: Engine, programs: &Programs, home: &Path) -> Option<Self> {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = free.local_addr().expect("bound").port();
         drop(free);
@@ -63,12 +70,17 @@ impl Driver {
         let mut started =
             Self { child, port, farewell: "GET /shutdown".to_owned(), _display: display };
         let begun = Instant::now();
+        // By a client that goes by the answer's length: ChromeDriver closes no connection.
+        let client = reqwest::Client::builder().timeout(DEADLINE).build().expect("a client");
+        let status = format!("{}/status", started.url());
         while started.child.try_wait().expect("a child").is_none() {
             assert!(begun.elapsed() < PATIENCE, "the driver does not answer");
-            if started.ask("GET /status").is_some_and(|said| said.contains("\"ready\"")) {
+            if let Ok(answer) = client.get(&status).send().await
+                && answer.text().await.is_ok_and(|said| said.contains("\"ready\""))
+            {
                 return Some(started);
             }
-            thread::sleep(POLL_INTERVAL);
+            sleep(POLL_INTERVAL).await;
         }
         None
     }
