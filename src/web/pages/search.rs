@@ -59,6 +59,12 @@ pub(crate) async fn all(
     show(None, &caller, &state, &headers, &query).await
 }
 
+/// Whether another site's page led here, as far as the browser says so (W3C Fetch Metadata): it could
+/// measure how long the answer takes, and so what is said in rooms that are closed to it.
+fn came_from_another_site(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site")
+}
+
 async fn show(
     room: Option<&RoomName>,
     caller: &Caller,
@@ -91,7 +97,7 @@ async fn show(
     };
     let epoch = state.rooms.journal().epoch();
     // Who comes with a link's token, as programs do, has that one alone.
-    let passes = if room.is_none() && caller.pass.is_none() {
+    let passes = if room.is_none() && caller.pass.is_none() && !came_from_another_site(headers) {
         Seen::of(headers, &state.secret, epoch).passes()
     } else {
         Vec::new()

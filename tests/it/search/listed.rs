@@ -53,6 +53,12 @@ async fn a_browser_finds_what_was_said_in_the_private_rooms_on_its_list_while_th
     let tab = ann.join("vault", "ann").await;
     assert_eq!(ann.get(&tab).await.status(), 200);
     assert_eq!(rooms(&mut ann, "").await, ["vault", "lobby"]);
+    // No other site's page can lead there, and learn by the time that it takes what is said in them.
+    for (site, found) in [("cross-site", 1), ("same-origin", 2)] {
+        let request = ann.request(reqwest::Method::GET, "/search?q=secret&format=json");
+        let answer = request.header("sec-fetch-site", site).send().await.unwrap();
+        assert_eq!(answer.json::<Found>().await.unwrap().messages.len(), found, "{site}");
+    }
     // A program has what its token says, whatever else it sends along.
     assert_eq!(rooms(&mut ann, cave).await, ["cave", "lobby"]);
     // Of what the cookie holds, no list of all rooms says anything.
