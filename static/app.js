@@ -28,7 +28,7 @@ const note = (text, unsent = null) => {
 document.addEventListener('hubbub:live', () => {
     if (outage === null) return
     if (field.value === outage) form.requestSubmit()
-    note('')
+    else note(field.value && 'Connected again. You changed your message since: press Send.')
 })
 form.addEventListener('htmx:config:request', () => note(''))
 // What was wrong is not, as soon as it is written anew.

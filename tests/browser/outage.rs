@@ -115,9 +115,13 @@ async fn when_an_outage_is_over_what_was_not_sent_is_sent_once_unless_it_was_cha
     ann.field().await.send_keys(" a thought").await.unwrap();
     app.start_again();
     ann.caught_up().await;
-    until("nothing is said", async || ann.note().await.is_empty().then_some(())).await;
+    let told = async || ann.note().await.starts_with("Connected again.").then_some(());
+    until("it is said that this is not sent", told).await;
     assert_eq!(ann.draft().await, "half a thought");
     ann.shows(&["kept"]).await;
+    ann.say("").await;
+    ann.shows(&["kept", "half a thought"]).await;
+    assert_eq!(ann.note().await, "");
 }
 
 async fn noted(tab: &Tab) {
