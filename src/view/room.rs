@@ -82,6 +82,7 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
                         summary title="Who is here" { (presence::number(*here)) }
                     }
                     (people)
+                    (search_form(room))
                     details id="menu" name="bar" {
                         summary.me translate="no" { "Posting as " strong { (name) } (mark::of(name)) }
                         div {
@@ -151,6 +152,16 @@ pub(crate) fn tab(tab: &Tab<'_>) -> Markup {
             @if cursor.is_none() { (layout::fresh()) }
         },
     )
+}
+
+/// Where a window is wide, a search is a field away; elsewhere it is in the menu.
+fn search_form(room: &RoomName) -> Markup {
+    html! {
+        form.search role="search" action=(paths::search(Some(room), "", None)) {
+            input type="search" name="q" aria-label={ "Search in #" (room) } placeholder="Search"
+                dir="auto" autocomplete="off";
+        }
+    }
 }
 
 /// What to do in a room in which nothing was said yet: it goes with the first message.

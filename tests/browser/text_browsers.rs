@@ -80,8 +80,8 @@ async fn in_text_browsers_a_room_shows_what_is_there_once_and_each_line_of_a_tex
 async fn in_lynx_one_can_join_and_leave() {
     let Some(shell) = terminal() else { return };
     let app = TestApp::with(&["--log", "hubbub=debug"]);
-    // The name, no secret, and Join; past the room, Pin, All rooms, Search and Rooms, and Leave.
-    let keys = [&["a", "n", "n", "<tab>", "<tab>", "^J"][..], &["<tab>"; 5], &["^J", "q", "y"]];
+    // The name, no secret, and Join; past the room, Pin, All rooms, a field, Search and Rooms, and Leave.
+    let keys = [&["a", "n", "n", "<tab>", "<tab>", "^J"][..], &["<tab>"; 6], &["^J", "q", "y"]];
     let keys = keys.concat().iter().map(|key| format!("key {key}\\n")).collect::<Vec<_>>().concat();
     let url = app.url("/rooms/lobby");
     let lynx = format!("lynx -accept_all_cookies -nocolor -cmd_script=keys {url}");
