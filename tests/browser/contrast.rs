@@ -52,7 +52,8 @@ const MEASURE: &str = r"
     }
     const seen = [...document.querySelectorAll('a, button, input, textarea, summary')].filter((node) =>
         node.checkVisibility() && node.type !== 'hidden')
-    const settled = () => Promise.allSettled(document.getAnimations().map(({ finished }) => finished))
+    // Colours that change slowly are looked at as they end.
+    const settle = () => { for (const change of document.getAnimations()) change.finish() }
     ;(async () => {
         const found = []
         await new Promise(requestAnimationFrame)
@@ -60,7 +61,7 @@ const MEASURE: &str = r"
             if (state === 'hovered' && !node.matches(':hover')) continue
             if (state === 'focused') node.focus({ focusVisible: true })
             await new Promise(requestAnimationFrame)
-            await settled()
+            settle()
             found.push(look(node))
         }
         done(found)

@@ -1,6 +1,8 @@
 //! What a tab is looked at on: the size of its view, zoom, the system's colours, a mouse or a finger.
 //! A test says what; each engine has it by means of its own, and each is asked whether it took it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use thirtyfour::{RequestData, SessionId, common::command::FormatRequestData};
 
@@ -124,8 +126,10 @@ impl Tab {
     /// Moves the mouse to a place in the view.
     pub async fn point(&self, x: f64, y: f64) {
         #[expect(clippy::cast_possible_truncation, reason = "a place in a window")]
-        let moved = self.driver().await.action_chain().move_to(x.round() as i64, y.round() as i64);
-        moved.perform().await.expect("it moves");
+        let (x, y) = (x.round() as i64, y.round() as i64);
+        // By itself the driver would take its time over the way.
+        let moved = self.driver().await.action_chain_with_delay(None, Some(Duration::ZERO));
+        moved.move_to(x, y).perform().await.expect("it moves");
     }
 
     /// Sets a preference of Firefox while it runs.
