@@ -57,7 +57,7 @@ impl Tab {
                 self.cdp("Emulation.setEmulatedMedia", media).await;
             }
             Engine::Firefox => {
-                let scheme = if colours == Colours::Dark { 0 } else { 1 };
+                let scheme = u32::from(colours != Colours::Dark);
                 let whose = if colours == Colours::Forced { 2 } else { 0 };
                 self.prefer("layout.css.prefers-color-scheme.content-override", scheme).await;
                 self.prefer("browser.display.document_color_use", whose).await;
