@@ -7,13 +7,14 @@ use tempfile::TempDir;
 use thirtyfour::{WebDriver, WindowHandle};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::{driver::Driver, engine::Engine, tab::Tab};
+use crate::{driver::Driver, engine::Engine, screen::Colours, tab::Tab};
 
 /// One browser: all its tabs share its cookies.
 pub struct Browser {
     pub engine: Engine,
     pub driver: WebDriver,
     kind: Kind,
+    colours: &'static [Colours],
     first: Option<WindowHandle>,
     /// What [`Browser::hide`] turns to.
     cover: Option<Tab>,
@@ -83,12 +84,31 @@ impl Browser {
         Self::with(engine, Kind::OneWindow).await
     }
 
+    /// Starts one whose pages can be turned to these colours: see [`Engine::sessions`].
+    pub async fn in_colours(engine: Engine, colours: &'static [Colours]) -> Option<Self> {
+        Self::wished(engine, Kind::Windows, colours, None).await
+    }
+
+    /// Starts one where it is as late as in this zone.
+    pub async fn in_zone(engine: Engine, zone: &str) -> Option<Self> {
+        Self::wished(engine, Kind::Windows, engine.sessions()[0], Some(zone)).await
+    }
+
     async fn with(engine: Engine, kind: Kind) -> Option<Self> {
+        Self::wished(engine, kind, engine.sessions()[0], None).await
+    }
+
+    async fn wished(
+        engine: Engine,
+        kind: Kind,
+        colours: &'static [Colours],
+        zone: Option<&str>,
+    ) -> Option<Self> {
         let programs = engine.programs()?;
         let turn = Turn::take(engine).await;
         let profile = tempfile::tempdir().expect("a directory for the profile");
-        let mut process = Driver::start(engine, &programs, profile.path()).await;
-        let wanted = engine.wanted(kind, &programs.other, profile.path());
+        let mut process = Driver::start(engine, &programs, profile.path(), zone).await;
+        let wanted = engine.wanted(kind, colours, &programs.other, profile.path());
         let driver = WebDriver::new(process.url(), wanted).await.expect("the browser starts");
         if engine != Engine::Chromium {
             process.end_with(&driver.session_id().to_string());
@@ -96,8 +116,17 @@ impl Browser {
         // The driver ends the browser; the client would do it on drop, and would block there.
         driver.clone().leak().expect("it runs");
         let first = driver.window().await.expect("it opens with a window");
-        let (first, cover) = (Some(first), None);
-        Some(Self { engine, driver, kind, first, cover, _process: process, profile, _turn: turn })
+        Some(Self {
+            engine,
+            driver,
+            kind,
+            colours,
+            first: Some(first),
+            cover: None,
+            _process: process,
+            profile,
+            _turn: turn,
+        })
     }
 
     /// An empty tab.
@@ -107,7 +136,8 @@ impl Browser {
             (None, Kind::OneWindow) => self.driver.new_tab().await.expect("a tab"),
             (None, _) => self.driver.new_window().await.expect("a window"),
         };
-        let tab = Tab::new(self.driver.clone(), window);
+        let mut tab = Tab::new(self.engine, self.driver.clone(), window);
+        tab.colours = self.colours;
         if self.engine != Engine::Chromium {
             return tab;
         }
@@ -161,7 +191,7 @@ impl Browser {
         if self.engine != Engine::Chromium {
             let mut all = Vec::new();
             for window in self.driver.windows().await.expect("windows") {
-                let tab = Tab::new(self.driver.clone(), window);
+                let tab = Tab::new(self.engine, self.driver.clone(), window);
                 all.extend(tab.eval::<Vec<String>>("window.complaints ?? []").await);
             }
             return all;

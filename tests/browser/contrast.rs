@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    chromium::Chromium,
+    browser::Browser,
+    engine::Engine,
     post,
     support::{Server, TestApp},
     tab::Tab,
@@ -51,14 +52,17 @@ const MEASURE: &str = r"
     }
     const seen = [...document.querySelectorAll('a, button, input, textarea, summary')].filter((node) =>
         node.checkVisibility() && node.type !== 'hidden')
-    const settled = () => Promise.allSettled(document.getAnimations().map(({ finished }) => finished))
+    // Colours that change slowly are looked at as they end.
+    const settle = () => { for (const change of document.getAnimations()) change.finish() }
     ;(async () => {
         const found = []
+        await new Promise(requestAnimationFrame)
         for (const node of seen) {
+            if (state === 'hovered' && !node.matches(':hover')) continue
             if (state === 'focused') node.focus({ focusVisible: true })
             await new Promise(requestAnimationFrame)
-            await settled()
-            if (state !== 'hovered' || node.matches(':hover')) found.push(look(node))
+            settle()
+            found.push(look(node))
         }
         done(found)
     })()";
@@ -95,44 +99,43 @@ async fn measure(tab: &Tab, state: &str) -> Vec<Seen> {
 
 /// Looks at every control of the page as it stands.
 async fn look(tab: &Tab, least: usize, faults: &mut Vec<String>) {
-    for (name, value) in [
-        ("prefers-color-scheme", "light"),
-        ("prefers-color-scheme", "dark"),
-        ("forced-colors", "active"),
-    ] {
-        let media = json!({ "features": [{ "name": name, "value": value }] });
-        tab.cdp("Emulation.setEmulatedMedia", media).await;
+    for colours in tab.colours {
+        tab.turn(*colours).await;
         let mut seen = measure(tab, "resting").await;
         assert!(seen.len() >= least, "{seen:?}");
         seen.extend(measure(tab, "focused").await);
         tab.run("document.activeElement.blur()").await;
-        let places: Vec<(i64, i64)> = tab
+        let places: Vec<(f64, f64)> = tab
             .eval(
                 r"[...document.querySelectorAll('a, button, input, textarea, summary')]
                     .filter((node) => node.checkVisibility() && node.type !== 'hidden')
                     .map((node) => node.getBoundingClientRect())
-                    .map(({ x, y, width, height }) => [Math.round(x + width / 2), Math.round(y + height / 2)])",
+                    .map(({ x, y, width, height }) => [x + width / 2, y + height / 2])",
             )
             .await;
         for (x, y) in places {
-            tab.cdp("Input.dispatchMouseEvent", json!({ "type": "mouseMoved", "x": x, "y": y }))
-                .await;
+            tab.point(x, y).await;
             seen.extend(measure(tab, "hovered").await);
         }
         let hovered = seen.iter().filter(|seen| seen.what.starts_with("hovered")).count();
         assert!(hovered > 0, "{seen:?}");
         let found = seen.iter().flat_map(Seen::faults);
-        faults.extend(found.map(|fault| format!("{value}: {fault}")));
+        faults.extend(found.map(|fault| format!("{colours:?}: {fault}")));
     }
 }
 
-#[tokio::test]
-async fn every_control_can_be_seen_at_rest_hovered_and_with_the_keyboard_on_it() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn every_control_can_be_seen_at_rest_hovered_and_with_the_keyboard_on_it(engine: Engine) {
+    for colours in engine.sessions() {
+        let Some(browser) = Browser::in_colours(engine, colours).await else { return };
+        seen(browser).await;
+    }
+}
+
+async fn seen(mut browser: Browser) {
     let app = TestApp::start();
     post(&app, "bob", "look at https://a.example/").await;
     let mut faults = Vec::new();
-    let tab = chromium.open().await;
+    let tab = browser.open().await;
     for (path, least) in [("/rooms/lobby", 4), ("/rooms", 3)] {
         tab.goto(&app.url(path)).await;
         look(&tab, least, &mut faults).await;

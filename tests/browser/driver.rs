@@ -23,6 +23,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long an answer of a driver may take that is at its end.
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// WebKit's browser lets no window be narrower than its bar, which is wider than a phone.
+const SMALL_BAR: &str =
+    "* { font-size: 1px; min-width: 0; min-height: 0; padding: 0; margin: 0; border: 0; }";
+
 /// A driver that runs, and what it started.
 pub struct Driver {
     child: Child,
@@ -36,34 +40,52 @@ pub struct Driver {
 impl Driver {
     /// Starts one. It takes a port that was free a moment ago, and ends where another was quicker:
     /// with many tests at once this happens, and hardly twice in a row.
-    pub async fn start(engine: Engine, programs: &Programs, home: &Path) -> Self {
+    pub async fn start(
+        engine: Engine,
+        programs: &Programs,
+        home: &Path,
+        zone: Option<&str>,
+    ) -> Self {
         for _ in 0..5 {
-            if let Some(started) = Self::try_start(engine, programs, home).await {
+            if let Some(started) = Self::try_start(engine, programs, home, zone).await {
                 return started;
             }
         }
         panic!("the driver starts");
     }
 
-    async fn try_start(engine: Engine, programs: &Programs, home: &Path) -> Option<Self> {
+    async fn try_start(
+        engine: Engine,
+        programs: &Programs,
+        home: &Path,
+        zone: Option<&str>,
+    ) -> Option<Self> {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = free.local_addr().expect("bound").port();
         drop(free);
         let mut command = Command::new(&programs.driver);
         command.arg(format!("--port={port}")).stdin(Stdio::null()).stdout(Stdio::null());
+        command.envs(zone.map(|zone| ("TZ", zone)));
         let mut display = None;
         match engine {
             Engine::Chromium => {}
             Engine::Firefox => {
                 // It says much that is of no use, through the driver.
-                command.args(["--log", "fatal", "--profile-root"]).arg(home).stderr(Stdio::null());
+                command
+                    .args(["--allow-system-access", "--log", "fatal", "--profile-root"])
+                    .arg(home)
+                    .stderr(Stdio::null());
             }
             Engine::WebKit => {
+                let settings = home.join(".config/gtk-3.0");
+                fs::create_dir_all(&settings).expect("a directory");
+                fs::write(settings.join("gtk.css"), SMALL_BAR).expect("its style");
                 let its = display.insert(Display::start(&programs.other));
                 // No settings of whoever runs the tests, and no bus of a desktop.
                 command.env("HOME", home).env("DISPLAY", &its.name).env("GDK_BACKEND", "x11");
                 command.env("NO_AT_BRIDGE", "1").env("XDG_RUNTIME_DIR", home);
-                command.env_remove("DBUS_SESSION_BUS_ADDRESS").stderr(Stdio::null());
+                command.env_remove("DBUS_SESSION_BUS_ADDRESS").env_remove("XDG_CONFIG_HOME");
+                command.stderr(Stdio::null());
             }
         }
         let child = command.spawn().expect("the driver can be run");
@@ -126,7 +148,7 @@ struct Display {
 impl Display {
     fn start(program: &Path) -> Self {
         let mut child = Command::new(program)
-            .args(["-displayfd", "1", "-terminate", "-screen", "0", "1280x1024x24"])
+            .args(["-displayfd", "1", "-terminate", "-screen", "0", "1920x1200x24"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -7,6 +7,7 @@ use thirtyfour::Capabilities;
 
 use crate::{
     browser::Kind,
+    screen::Colours,
     support::process::program::{find, not_run},
 };
 
@@ -55,7 +56,13 @@ impl Engine {
     }
 
     /// How it is asked for, with a profile of its own.
-    pub fn wanted(self, kind: Kind, browser: &Path, profile: &Path) -> Capabilities {
+    pub fn wanted(
+        self,
+        kind: Kind,
+        colours: &[Colours],
+        browser: &Path,
+        profile: &Path,
+    ) -> Capabilities {
         let scripts = kind != Kind::WithoutScripts;
         let binary = browser.to_str().expect("UTF-8");
         let (name, options) = match self {
@@ -65,13 +72,23 @@ impl Engine {
                 ("goog:chromeOptions", json!({ "binary": binary, "args": flags }))
             }
             Self::Firefox => {
-                let preferences = json!({ "javascript.enabled": scripts });
+                // Without a screen it says of itself that nothing points at it.
+                let mouse = 6;
+                let preferences = json!({
+                    "javascript.enabled": scripts,
+                    "ui.primaryPointerCapabilities": mouse,
+                    "ui.allPointerCapabilities": mouse,
+                });
                 let options =
                     json!({ "binary": binary, "args": ["-headless"], "prefs": preferences });
                 ("moz:firefoxOptions", options)
             }
             Self::WebKit => {
-                let flags = ["--automation".into(), format!("--enable-javascript={scripts}")];
+                let mut flags =
+                    vec!["--automation".to_owned(), format!("--enable-javascript={scripts}")];
+                if colours[0] == Colours::Dark {
+                    flags.push("--dark-mode".to_owned());
+                }
                 ("webkitgtk:browserOptions", json!({ "args": flags }))
             }
         };

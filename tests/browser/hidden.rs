@@ -161,7 +161,8 @@ async fn a_tab_that_was_hidden_while_it_reconnected_or_before_it_opened_takes_no
     assert_eq!((proxy.open(), proxy.seen()), (0, seen), "it asks for no stream");
     post(&app, "bob", "behind").await;
     let handles = other.driver().await.windows().await.unwrap();
-    let behind = Tab::new(other.driver().await.clone(), handles.last().unwrap().clone());
+    let behind =
+        Tab::new(other.engine, other.driver().await.clone(), handles.last().unwrap().clone());
     behind.shows(&["meanwhile", "behind"]).await;
     one_stream(&proxy).await;
 }

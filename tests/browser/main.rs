@@ -16,6 +16,7 @@ mod driver;
 mod engine;
 mod host;
 mod proxy;
+mod screen;
 mod tab;
 
 mod access;
@@ -49,6 +50,8 @@ mod text;
 mod text_browsers;
 mod windows;
 mod write;
+
+use access::{door, moderated, search};
 
 /// Sends to the lobby as a script would, and returns once it is durable.
 async fn post(app: &impl support::Server, name: &str, text: &str) {

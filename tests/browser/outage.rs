@@ -95,11 +95,12 @@ pub async fn a_send_to_a_server_that_is_gone_keeps_the_draft_and_says_so(engine:
     bob.shows(&["before", "kept", "after"]).await;
 }
 
-#[tokio::test]
-async fn when_an_outage_is_over_what_was_not_sent_is_sent_once_unless_it_was_changed() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn when_an_outage_is_over_what_was_not_sent_is_sent_once_unless_it_was_changed(
+    engine: Engine,
+) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let mut app = App::start();
-    let ann = chromium.join(&app.url(""), "ann").await;
+    let ann = browser.join(&app.url(""), "ann").await;
     ann.caught_up().await;
     app.kill();
     ann.send("kept").await;

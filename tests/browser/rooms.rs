@@ -1,7 +1,5 @@
 //! The list of rooms beside the conversation.
 
-use serde_json::json;
-
 use crate::{
     browser::Browser,
     chromium::Chromium,
@@ -159,20 +157,19 @@ async fn without_scripts_the_numbers_are_right_when_a_page_is_loaded() {
     );
 }
 
-#[tokio::test]
-async fn on_a_wide_screen_rooms_stand_beside_the_conversation_and_else_one_tap_away() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn on_a_wide_screen_rooms_stand_beside_the_conversation_and_else_one_tap_away(
+    engine: Engine,
+) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     let home = app.url("");
-    let tab = chromium.join(&home, "ann").await;
+    let tab = browser.join(&home, "ann").await;
     enter(&tab, &home, "a-room-with-quite-a-long-name-which-takes-more-than-one-line", "ann").await;
     send(&app, "lobby", "bob", "hi").await;
     tab.until(&format!("{} === '1 unread'", said("lobby"))).await;
     let shown = "document.getElementById('list').checkVisibility()";
     for (width, height) in [(360, 740), (768, 1024), (1000, 700), (1280, 800), (1920, 1080)] {
-        let size =
-            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
-        tab.cdp("Emulation.setDeviceMetricsOverride", size).await;
+        tab.size(width, height).await;
         let is_wide = width >= 1000;
         assert_eq!(tab.eval::<bool>(shown).await, is_wide, "{width}");
         let scrolls = "document.documentElement.scrollWidth > innerWidth";
@@ -198,21 +195,18 @@ async fn on_a_wide_screen_rooms_stand_beside_the_conversation_and_else_one_tap_a
     }
 }
 
-#[tokio::test]
-async fn on_the_page_of_all_rooms_no_name_takes_the_place_of_another() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn on_the_page_of_all_rooms_no_name_takes_the_place_of_another(engine: Engine) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     let home = app.url("");
     let room = "a-room-with-a-name-as-long-as-it-can-be-which-is-sixty-four-char";
-    let joined = chromium.open().await;
+    let joined = browser.open().await;
     enter(&joined, &home, room, &"W".repeat(32)).await;
-    let tab = chromium.open().await;
+    let tab = browser.open().await;
     tab.goto(&format!("{home}/rooms")).await;
     tab.until("document.querySelector('ul.rooms .own') !== null").await;
     for width in [320, 360, 768, 1280] {
-        let size =
-            json!({ "width": width, "height": 740, "deviceScaleFactor": 1, "mobile": false });
-        tab.cdp("Emulation.setDeviceMetricsOverride", size).await;
+        tab.size(width, 740).await;
         let widths = "['li', 'li > a', '.own'].map((css) => document.querySelector(`ul.rooms ${css}`).clientWidth)";
         let [row, name, own]: [u32; 3] = tab.eval(widths).await;
         assert!(3 * name >= row && 3 * own >= row, "{name} and {own} of {row} at {width}");

@@ -6,11 +6,18 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use thirtyfour::{By, Key, WebDriver, WebElement, WindowHandle, error::WebDriverResult};
 
-use crate::support::{PATIENCE, until};
+use crate::{
+    engine::Engine,
+    screen::Colours,
+    support::{PATIENCE, until},
+};
 
 /// One open page, or a frame in it. The driver speaks to one at a time, so every method turns to
 /// its own first.
 pub struct Tab {
+    pub engine: Engine,
+    /// Those that it can be turned to.
+    pub colours: &'static [Colours],
     driver: WebDriver,
     window: WindowHandle,
     frame: Option<&'static str>,
@@ -25,13 +32,14 @@ pub struct Shown {
 }
 
 impl Tab {
-    pub fn new(driver: WebDriver, window: WindowHandle) -> Self {
-        Self { driver, window, frame: None }
+    pub fn new(engine: Engine, driver: WebDriver, window: WindowHandle) -> Self {
+        Self { engine, colours: engine.sessions()[0], driver, window, frame: None }
     }
 
     /// The same tab by the eyes of one frame in its page.
     pub fn frame(&self, css: &'static str) -> Self {
-        Self { driver: self.driver.clone(), window: self.window.clone(), frame: Some(css) }
+        let (driver, window) = (self.driver.clone(), self.window.clone());
+        Self { driver, window, frame: Some(css), ..*self }
     }
 
     /// The driver, turned to this tab, and there to its frame.

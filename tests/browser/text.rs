@@ -1,7 +1,9 @@
 //! Texts that would be markup, if they could.
 
 use crate::{
+    browser::Browser,
     chromium::Chromium,
+    engine::Engine,
     support::{Server, TestApp},
 };
 
@@ -38,12 +40,11 @@ async fn a_text_with_markup_shows_as_that_text() {
     assert_eq!(chromium.complaints().await, <[String; 0]>::default());
 }
 
-#[tokio::test]
-async fn a_field_and_a_text_have_the_direction_of_what_is_written() {
+pub async fn a_field_and_a_text_have_the_direction_of_what_is_written(engine: Engine) {
     let app = TestApp::start();
     let directions = "[...document.querySelectorAll('#username, #text')].map((field) => getComputedStyle(field).direction)";
-    let Some(mut chromium) = Chromium::start().await else { return };
-    let tab = chromium.open().await;
+    let Some(mut browser) = Browser::start(engine).await else { return };
+    let tab = browser.open().await;
     tab.goto(&app.url("/rooms/lobby")).await;
     for (name, direction) in [("ann", "ltr"), ("דנה", "rtl")] {
         let field = tab.element("#username").await;

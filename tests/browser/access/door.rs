@@ -1,11 +1,11 @@
 //! The pages before a room and beside one: the list of rooms, the join page, errors.
 
-use serde_json::json;
 use thirtyfour::Key;
 
 use super::moderated::check;
 use crate::{
-    chromium::Chromium,
+    browser::Browser,
+    engine::Engine,
     host::{operator, put},
     post, post_in,
     support::{Server, TestApp},
@@ -13,17 +13,22 @@ use crate::{
 };
 
 /// A tab that joined, and another of the same browser.
-async fn two(chromium: &mut Chromium, app: &TestApp, name: &str) -> (Tab, Tab) {
-    let joined = chromium.join(&app.url(""), name).await;
+async fn two(browser: &mut Browser, app: &TestApp, name: &str) -> (Tab, Tab) {
+    let joined = browser.join(&app.url(""), name).await;
     joined.caught_up().await;
-    (joined, chromium.open().await)
+    (joined, browser.open().await)
 }
 
-#[tokio::test]
-async fn axe_finds_nothing_where_one_joins_finds_and_is_refused_and_all_fits() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn axe_finds_nothing_where_one_joins_finds_and_is_refused_and_all_fits(engine: Engine) {
+    for colours in engine.sessions() {
+        let Some(browser) = Browser::in_colours(engine, colours).await else { return };
+        joins(browser).await;
+    }
+}
+
+async fn joins(mut browser: Browser) {
     let app = TestApp::start();
-    let fresh = chromium.open().await;
+    let fresh = browser.open().await;
     for path in ["/rooms", "/rooms/lobby", "/rooms?q=attic", "/nowhere"] {
         fresh.goto(&app.url(path)).await;
         check(&fresh, path).await;
@@ -34,7 +39,7 @@ async fn axe_finds_nothing_where_one_joins_finds_and_is_refused_and_all_fits() {
         post_in(&app, room, "bob", &format!("```\n{}\n```", "wide ".repeat(60))).await;
         post_in(&app, room, "bob", &"long ".repeat(400)).await;
     }
-    let (ann, other) = two(&mut chromium, &app, &"W".repeat(32)).await;
+    let (ann, other) = two(&mut browser, &app, &"W".repeat(32)).await;
     for path in ["/rooms", "/rooms/lobby", "/rooms/kitchen", "/rooms?q=w", "/rooms?q=none"] {
         other.goto(&app.url(path)).await;
         check(&other, path).await;
@@ -55,15 +60,16 @@ async fn axe_finds_nothing_where_one_joins_finds_and_is_refused_and_all_fits() {
     drop(ann);
 }
 
-#[tokio::test]
-async fn by_keyboard_a_room_is_found_and_joined_under_ones_name_and_ones_own_tab_again() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn by_keyboard_a_room_is_found_and_joined_under_ones_name_and_ones_own_tab_again(
+    engine: Engine,
+) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     for room in ["attic", "kitchen"] {
         post_in(&app, room, "bob", "hi").await;
     }
     post(&app, "bob", "hi").await;
-    let (ann, other) = two(&mut chromium, &app, "ann").await;
+    let (ann, other) = two(&mut browser, &app, "ann").await;
     let own: String = ann.eval("location.pathname").await;
     other.goto(&app.url("/rooms")).await;
     let on = async || -> String {
@@ -89,7 +95,7 @@ async fn by_keyboard_a_room_is_found_and_joined_under_ones_name_and_ones_own_tab
     assert!(other.eval::<bool>("location.pathname.startsWith('/rooms/kitchen/tabs/')").await);
 
     // Of the lobby she has a tab; by a link to another room the name goes along.
-    let third = chromium.open().await;
+    let third = browser.open().await;
     third.goto(&app.url("/rooms")).await;
     third.element(&format!("a.own[href='{own}']")).await;
     third.element("a[href='/rooms/attic']").await.click().await.unwrap();
@@ -97,15 +103,14 @@ async fn by_keyboard_a_room_is_found_and_joined_under_ones_name_and_ones_own_tab
     // What is typed takes its place.
     third.type_blindly("bea").await;
     third.until("document.querySelector('main.room > header .me')?.textContent.startsWith('Posting as bea')").await;
-    assert_eq!(chromium.complaints().await, <[String; 0]>::default());
+    assert_eq!(browser.complaints().await, <[String; 0]>::default());
 }
 
-#[tokio::test]
-async fn without_scripts_the_last_name_is_filled_in_and_joins_by_one_click() {
-    let Some(mut chromium) = Chromium::without_scripts().await else { return };
+pub async fn without_scripts_the_last_name_is_filled_in_and_joins_by_one_click(engine: Engine) {
+    let Some(mut browser) = Browser::without_scripts(engine).await else { return };
     let app = TestApp::start();
     post_in(&app, "kitchen", "bob", "hi").await;
-    let ann = chromium.join(&app.url(""), "ann").await;
+    let ann = browser.join(&app.url(""), "ann").await;
     ann.goto(&app.url("/rooms/kitchen")).await;
     assert_eq!(ann.eval::<String>("username.value").await, "ann");
     let shown: String = ann.eval("document.querySelector('.said-last').innerText").await;
@@ -115,16 +120,13 @@ async fn without_scripts_the_last_name_is_filled_in_and_joins_by_one_click() {
     ann.until("document.querySelector('main.room > header .me')?.textContent.startsWith('Posting as ann')").await;
 }
 
-#[tokio::test]
-async fn what_is_used_often_is_large_enough_for_a_finger() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn what_is_used_often_is_large_enough_for_a_finger(engine: Engine) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     post_in(&app, "kitchen", "bob", "hi").await;
     put(&app, "/rooms/kitchen/rules", &operator(&app), &[("slow", "30")]).await;
-    let (_ann, other) = two(&mut chromium, &app, "ann").await;
-    other.cdp("Emulation.setTouchEmulationEnabled", json!({ "enabled": true })).await;
-    let size = json!({ "width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": true });
-    other.cdp("Emulation.setDeviceMetricsOverride", size).await;
+    let (_ann, other) = two(&mut browser, &app, "ann").await;
+    other.touch().await;
     for path in ["/rooms", "/rooms/kitchen", "/nowhere"] {
         other.goto(&app.url(path)).await;
         other.until("matchMedia('(pointer: coarse)').matches").await;

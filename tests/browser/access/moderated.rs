@@ -2,9 +2,10 @@
 
 use thirtyfour::Key;
 
-use super::violations_in;
+use super::violations;
 use crate::{
-    chromium::Chromium,
+    browser::Browser,
+    engine::Engine,
     host::{ROOM, enter, give, open, operator, put, rule},
     post,
     support::{Server, TestApp},
@@ -14,18 +15,12 @@ use crate::{
 /// What axe-core finds, also where the system chooses the colours; with all folds open.
 pub(super) async fn check(tab: &Tab, what: &str) {
     tab.run("for (const fold of document.querySelectorAll('details')) fold.open = true").await;
-    let media = [
-        ("prefers-color-scheme", "light"),
-        ("prefers-color-scheme", "dark"),
-        ("forced-colors", "active"),
-    ];
-    assert_eq!(violations_in(tab, &media, &[]).await, <[String; 0]>::default(), "{what}");
+    assert_eq!(violations(tab).await, <[String; 0]>::default(), "{what}");
     let wide = "[...document.querySelectorAll('header.top, header.top *, main.narrow, main.narrow *')]
         .filter((part) => part.checkVisibility() && part.getBoundingClientRect().right > innerWidth + 1)
         .map((part) => `${part.tagName} ${part.textContent.slice(0, 40)}`)";
     for width in [320, 360, 768, 1280] {
-        let size = serde_json::json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false });
-        tab.cdp("Emulation.setDeviceMetricsOverride", size).await;
+        tab.size(width, 800).await;
         assert_eq!(
             tab.eval::<Vec<String>>(wide).await,
             <[String; 0]>::default(),
@@ -34,11 +29,18 @@ pub(super) async fn check(tab: &Tab, what: &str) {
     }
 }
 
-#[tokio::test]
-async fn axe_finds_nothing_where_one_is_invited_and_where_a_room_is_moderated_and_all_fits() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn axe_finds_nothing_where_one_is_invited_and_where_a_room_is_moderated_and_all_fits(
+    engine: Engine,
+) {
+    for colours in engine.sessions() {
+        let Some(browser) = Browser::in_colours(engine, colours).await else { return };
+        invited(browser).await;
+    }
+}
+
+async fn invited(mut browser: Browser) {
     let app = TestApp::start();
-    let tab = chromium.open().await;
+    let tab = browser.open().await;
     tab.goto(&app.url("/rooms")).await;
     tab.element("#room").await.send_keys("attic").await.unwrap();
     tab.element("#private").await.click().await.unwrap();
@@ -80,9 +82,14 @@ async fn axe_finds_nothing_where_one_is_invited_and_where_a_room_is_moderated_an
     check(&tab, "a link").await;
 }
 
-#[tokio::test]
-async fn axe_finds_nothing_on_the_operators_pages_and_all_fits() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn axe_finds_nothing_on_the_operators_pages_and_all_fits(engine: Engine) {
+    for colours in engine.sessions() {
+        let Some(browser) = Browser::in_colours(engine, colours).await else { return };
+        operates(browser).await;
+    }
+}
+
+async fn operates(mut browser: Browser) {
     let app = TestApp::start();
     let token = operator(&app);
     open(&app).await;
@@ -90,7 +97,7 @@ async fn axe_finds_nothing_on_the_operators_pages_and_all_fits() {
     put(&app, "/operator/rooms", &token, &[("room", &"w".repeat(64))]).await;
     let rules = [("locked", "yes"), ("slow", "60"), ("wait", "60"), ("keep", "24")];
     put(&app, "/rooms/lobby/rules", &token, &rules).await;
-    let tab = chromium.open().await;
+    let tab = browser.open().await;
     for path in ["/operator", "/rooms", "/rooms/lobby"] {
         tab.goto(&app.url(path)).await;
         check(&tab, path).await;

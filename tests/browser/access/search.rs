@@ -4,21 +4,27 @@ use thirtyfour::Key;
 
 use super::moderated::check;
 use crate::{
-    chromium::Chromium,
+    browser::Browser,
+    engine::Engine,
     post,
     support::{Server, TestApp},
 };
 
-#[tokio::test]
-async fn axe_finds_nothing_in_what_was_found_and_around_a_message_and_all_fits() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn axe_finds_nothing_in_what_was_found_and_around_a_message_and_all_fits(engine: Engine) {
+    for colours in engine.sessions() {
+        let Some(browser) = Browser::in_colours(engine, colours).await else { return };
+        found(browser).await;
+    }
+}
+
+async fn found(mut browser: Browser) {
     let app = TestApp::start();
     for text in
         ["a boat", &"boat ".repeat(300), "see https://a.example/boat `boat`", "```\nboat\n```"]
     {
         post(&app, &"W".repeat(32), text).await;
     }
-    let tab = chromium.open().await;
+    let tab = browser.open().await;
     for path in ["/search", "/search?q=boat", "/rooms/lobby/search?q=boat", "/search?q=nothing"] {
         tab.goto(&app.url(path)).await;
         check(&tab, path).await;
@@ -29,14 +35,13 @@ async fn axe_finds_nothing_in_what_was_found_and_around_a_message_and_all_fits()
     check(&tab, "a message among those around it").await;
 }
 
-#[tokio::test]
-async fn by_keyboard_one_finds_what_was_said_from_a_room_and_comes_back() {
-    let Some(mut chromium) = Chromium::start().await else { return };
+pub async fn by_keyboard_one_finds_what_was_said_from_a_room_and_comes_back(engine: Engine) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
     let app = TestApp::start();
     for text in ["the first boat", "something else", "another boat"] {
         post(&app, "bob", text).await;
     }
-    let tab = chromium.join(&app.url(""), "ann").await;
+    let tab = browser.join(&app.url(""), "ann").await;
     tab.caught_up().await;
     let room: String = tab.eval("location.pathname").await;
     tab.run("document.querySelector('#menu summary').focus()").await;
@@ -71,5 +76,5 @@ async fn by_keyboard_one_finds_what_was_said_from_a_room_and_comes_back() {
     }
     tab.until(&format!("location.pathname === {room:?}")).await;
     tab.caught_up().await;
-    assert_eq!(chromium.complaints().await, <[String; 0]>::default());
+    assert_eq!(browser.complaints().await, <[String; 0]>::default());
 }
