@@ -1,5 +1,7 @@
 //! Finding again what was said.
 
+use thirtyfour::Key;
+
 use crate::{
     browser::Browser,
     engine::Engine,
@@ -40,5 +42,14 @@ pub async fn what_was_said_is_found_from_its_room_and_leads_to_its_place_among_t
     assert!(place.starts_with("/rooms/lobby/messages/"), "{place}");
     tab.goto(&app.url(&room)).await;
     tab.caught_up().await;
+
+    // Where there is room for it, it is a field in the bar.
+    for (width, is_seen) in [(999, false), (1000, true)] {
+        tab.size(width, 700).await;
+        let seen = "document.querySelector('.search input').offsetWidth > 0";
+        tab.until(&format!("({seen}) === {is_seen}")).await;
+    }
+    tab.element(".search input").await.send_keys("boat" + Key::Enter).await.unwrap();
+    tab.until(&format!("{found}.join() === 'the first boat'")).await;
     assert_eq!(browser.complaints().await, <[String; 0]>::default());
 }
