@@ -53,6 +53,7 @@ pub(crate) use lane::Lane;
 pub(crate) use lock::{Lock, PRIVATE, beside, directory};
 #[cfg(feature = "nats")]
 pub(crate) use node::{Applied, Erasure, Standing, Wanted};
+pub(crate) use numbers::Numbers;
 pub(crate) use open::{LOCK_TIMEOUT, OpenError, fold_when_closed};
 pub use read::Totals;
 pub(crate) use read::{Gap, Newest, Page, Reader};

@@ -232,6 +232,16 @@ impl Roster {
         self.lock().show(&Key::new(room, tab), Instant::now());
     }
 
+    /// A tab says up to which message of its room, by its number, it was read.
+    pub(crate) fn read(&self, room: &RoomName, tab: &str, number: i64) {
+        self.lock().read(&Key::new(room, tab), number);
+    }
+
+    /// What it said last; 0 where it said nothing, or is not here.
+    pub(crate) fn read_upto(&self, room: &RoomName, tab: &str) -> i64 {
+        self.lock().tab(&Key::new(room, tab)).map_or(0, |tab| tab.read)
+    }
+
     /// A tab left by itself: its name is free at once, and guards of streams that are still open
     /// change nothing any more.
     pub(crate) fn leave(&self, room: &RoomName, tab: &str) {

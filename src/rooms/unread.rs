@@ -57,8 +57,9 @@ impl Rooms {
         let standings: Vec<_> = others.iter().map(|other| self.standing(caller, other)).collect();
         let mut sent = self.sent_since(others, Seq::ZERO, None).await?;
         for (sent, standing) in sent.iter_mut().zip(&standings) {
-            if *standing != Standing::Counted {
-                *sent = Before::default();
+            match standing {
+                Standing::Counted(read) => sent.read_upto(*read, Count::default()),
+                Standing::Shown | Standing::Hidden => *sent = Before::default(),
             }
         }
         self.look_through(others, &mut sent, Seq::ZERO, None, name).await?;
@@ -122,8 +123,31 @@ impl Rooms {
         upto: Option<Seq>,
     ) -> Result<Vec<Before>, Refusal> {
         let cursors = others.iter().map(|other| (other.room.clone(), other.seen.unwrap_or(start)));
-        let sent = self.journal().sent_between(cursors.collect(), upto).await?;
-        Ok(sent.into_iter().map(|messages| Before { messages, mentions: 0 }).collect())
+        let numbers = self.journal().numbers(cursors.collect(), upto).await?;
+        let sent = numbers.iter().map(|numbers| {
+            let (messages, last) = (numbers.last - numbers.seen, numbers.last);
+            Before { messages, mentions: 0, last }
+        });
+        Ok(sent.collect())
+    }
+
+    /// A tab says, when it is hidden or left, up to where it was read. Other tabs of its browser may have
+    /// their streams already, from before that was known.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] where the journal cannot be read.
+    pub(crate) async fn read_upto(
+        &self,
+        room: &RoomName,
+        tab: &str,
+        seq: Seq,
+    ) -> Result<(), Refusal> {
+        for numbers in self.journal().numbers(vec![(room.clone(), seq)], None).await? {
+            self.0.roster.read(room, tab, numbers.seen);
+        }
+        self.hub().stir(room);
+        Ok(())
     }
 
     /// Finds what mentions `name` among what was sent.
@@ -157,7 +181,10 @@ impl Rooms {
         match self.check_read(&caller, &other.room) {
             Err(_) => Standing::Hidden,
             Ok(()) if self.is_shown(other) => Standing::Shown,
-            Ok(()) => Standing::Counted,
+            Ok(()) => {
+                let tabs = other.tabs.iter().map(|tab| self.0.roster.read_upto(&other.room, tab));
+                Standing::Counted(tabs.max().unwrap_or(0))
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Rooms with what is unread in them: on the page, on the stream, and up to where a browser has read.
 
+mod read;
+
 use reqwest::{Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 

@@ -22,8 +22,8 @@ pub(crate) const MAX_UNREAD: u64 = 100;
 /// What somebody may know of a room at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// How much is unread there.
-    Counted,
+    /// How much is unread there. Up to the message of this number it was read in another tab.
+    Counted(i64),
     /// It is before their eyes elsewhere.
     Shown,
     /// Nothing any more.
@@ -54,13 +54,15 @@ pub(crate) struct Before {
     pub messages: i64,
     /// Those among them that mention the reader.
     pub mentions: i64,
+    /// The number in its room of the last message before counting began.
+    pub last: i64,
 }
 
 impl Before {
     /// What is unread when so much was counted since, [`MAX_UNREAD`] at most.
     pub(crate) fn plus(self, count: Count) -> Count {
         let sum = |before: i64, count: u64| {
-            let sum = before.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
+            let sum = before.saturating_add(signed(count));
             u64::try_from(sum).unwrap_or(0).min(MAX_UNREAD)
         };
         let messages = sum(self.messages, count.messages);
@@ -68,11 +70,30 @@ impl Before {
         Count { messages, mentions: sum(self.mentions, count.mentions).min(messages) }
     }
 
-    /// What makes nothing of what was counted up to here.
-    fn minus(count: Count) -> Self {
-        let minus = |count| -i64::try_from(count).unwrap_or(i64::MAX);
-        Self { messages: minus(count.messages), mentions: minus(count.mentions) }
+    /// All that was counted up to here is read.
+    fn read(&mut self, count: Count) {
+        self.lower(0, count.messages);
+        self.mentions = self.mentions.min(-signed(count.mentions));
     }
+
+    /// What was counted up to here is read as far as the message of this number.
+    pub(crate) fn read_upto(&mut self, number: i64, count: Count) {
+        match self.last.saturating_add(signed(count.messages)) - number {
+            0 => self.read(count),
+            // Of another journal a number says nothing.
+            ..0 => {}
+            left => self.lower(left, count.messages),
+        }
+    }
+
+    /// No more than so many of what was counted up to here are unread.
+    fn lower(&mut self, left: i64, counted: u64) {
+        self.messages = self.messages.min(left - signed(counted));
+    }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// What was told of a room.
@@ -115,10 +136,13 @@ impl Unread {
                 let unread = match (self.standing)(room) {
                     Standing::Hidden => Told::Hidden,
                     Standing::Shown => {
-                        other.before = Before::minus(count);
+                        other.before.read(count);
                         Told::Number(Count::default())
                     }
-                    Standing::Counted => Told::Number(other.before.plus(count)),
+                    Standing::Counted(read) => {
+                        other.before.read_upto(read, count);
+                        Told::Number(other.before.plus(count))
+                    }
                 };
                 if mem::replace(&mut other.told, unread) != unread {
                     let count = if let Told::Number(count) = unread { Some(count) } else { None };

@@ -164,6 +164,10 @@ impl State {
         self.update(key, |tab| tab.show(now));
     }
 
+    pub(super) fn read(&mut self, key: &Key, number: i64) {
+        self.update(key, |tab| tab.read = number);
+    }
+
     pub(super) fn leave(&mut self, key: Key, now: Instant) {
         self.remove(&key);
         let until = now + LEFT_TAB_TTL;

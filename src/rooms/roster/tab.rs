@@ -30,6 +30,8 @@ pub(super) struct Tab {
     /// Until when it is here without a stream and without being hidden.
     grace_until: Instant,
     hidden: Option<Hidden>,
+    /// The number in its room of the last message that it said to have shown.
+    pub read: i64,
 }
 
 struct Hidden {
@@ -61,6 +63,7 @@ impl Tab {
             arrived: false,
             grace_until: now + PRESENCE_GRACE,
             hidden: None,
+            read: 0,
         }
     }
 

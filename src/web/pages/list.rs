@@ -98,6 +98,7 @@ pub(crate) async fn seen(
     if id.seq() > journal.last() || !seen.read_message(&tab.room, &id) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
+    state.rooms.read_upto(&tab.room, &tab.id, id.seq()).await?;
     let cookie = seen.cookie(&state.secret, over_tls);
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }

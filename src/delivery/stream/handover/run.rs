@@ -223,8 +223,8 @@ impl Run {
             i64::try_from(state.elsewhere.range(..=upto).count()).unwrap()
         };
         let messages = number(since) - number(seen);
-        let other = Other::new(other_room(), Before { messages, mentions: 0 });
-        let unread = Unread::new(watch, vec![other], |_| Standing::Counted);
+        let other = Other::new(other_room(), Before { messages, mentions: 0, last: number(since) });
+        let unread = Unread::new(watch, vec![other], |_| Standing::Counted(0));
         self.connection.stream.unread = Some(Box::new(unread));
     }
 
