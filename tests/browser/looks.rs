@@ -305,8 +305,12 @@ async fn on_paper_there_is_every_message_and_no_form() {
     }
     let tab = chromium.join(&app.url(""), "ann").await;
     tab.cdp("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
-    for gone in ["#send", "#leave", "a.rooms", "#newest", "#presence"] {
-        assert!(!tab.element(gone).await.is_displayed().await.unwrap(), "{gone}");
+    for width in [768, 1280] {
+        tab.size(width, 800).await;
+        for gone in ["#send", "#leave", "a.rooms", "#newest", "#presence", ".search", "#list"] {
+            let gone_at = format!("{gone} at {width}");
+            assert!(!tab.element(gone).await.is_displayed().await.unwrap(), "{gone_at}");
+        }
     }
     let whole = "document.querySelector('main').scrollHeight >= document.getElementById('messages').scrollHeight
         && document.querySelector('.scroller').scrollHeight <= document.querySelector('.scroller').clientHeight + 1
