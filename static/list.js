@@ -58,8 +58,8 @@
         const past = `${room}/moderate?before=${epoch}-${Number(seq) + 1}#m${seq}` // It is the first there.
         const [page, word] = own ? [at, 'Edit'] : [past, 'Moderate']
         line.insertAdjacentHTML('beforeend', `<details class="menu">
-            <summary aria-label="${word} or remove">⋯</summary><a href="${page}">${word}</a>
-            <button type="button" hx-swap="none" hx-delete="${at}">Remove</button></details>`)
+            <summary aria-label="${word} or remove">⋯</summary><div><a href="${page}">${word}</a>
+            <button type="button" hx-swap="none" hx-delete="${at}">Remove</button></div></details>`)
         window.htmx?.process(line.lastElementChild)
     }
     // Who is here is a list, and oneself is in it.

@@ -57,7 +57,8 @@ in_every_engine! {
         how_much_may_still_be_written_is_told_where_it_is_little,
         the_field_grows_to_six_lines_and_its_button_is_in_it,
         code_keeps_its_spaces_scrolls_in_itself_and_is_the_text_everywhere_else,
-        an_empty_room_says_what_to_do_until_something_is_said;
+        an_empty_room_says_what_to_do_until_something_is_said,
+        a_messages_menu_opens_and_closes_at_one_place_and_moves_nothing;
     rooms:
         on_a_wide_screen_rooms_stand_beside_the_conversation_and_else_one_tap_away,
         on_the_page_of_all_rooms_no_name_takes_the_place_of_another,

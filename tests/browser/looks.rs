@@ -142,29 +142,46 @@ async fn times_stand_in_their_places_before_the_first_paint() {
     proxy.slow("/static/htmx."); // The page is painted long before this.
     let tab = chromium.join(&proxy.home(), "ann").await;
     tab.caught_up().await;
-    let shifts = shifts(&tab).await;
+    let shifts = shifts(&tab, ".log").await;
     assert!(shifts == 0.0, "{shifts}");
     tab.run("document.body.prepend(Object.assign(document.createElement('p'), { innerText: 1 }))")
         .await;
     tab.until("document.body.innerText.startsWith('1')").await;
-    assert!(self::shifts(&tab).await > 0.0, "it would have been seen");
+    assert!(self::shifts(&tab, ".log").await > 0.0, "it would have been seen");
 }
 
-/// What the browser counted as layout shifts of the list that nobody asked for (Layout Instability
-/// API). The header may say that it connects, which moves what stands beside that.
-async fn shifts(tab: &Tab) -> f64 {
+#[tokio::test]
+async fn nothing_shifts_while_an_empty_room_fills() {
+    let Some(mut chromium) = Chromium::start().await else { return };
+    let app = TestApp::start();
+    let tab = chromium.join(&app.url(""), "ann").await;
+    tab.caught_up().await;
+    let before = shifts(&tab, "html").await;
+    for n in 0..50 {
+        post(&app, if n % 3 == 0 { "bob" } else { "eve" }, &format!("message {n}")).await;
+    }
+    tab.until("document.querySelectorAll('#messages > .message').length === 50").await;
+    let scrolls = "document.querySelector('.log').offsetHeight > document.querySelector('.scroller').offsetHeight";
+    assert!(tab.eval::<bool>(scrolls).await, "it is full");
+    let more = shifts(&tab, "html").await - before;
+    assert!(more == 0.0, "{more}");
+}
+
+/// What the browser counted as layout shifts of a part of the page that nobody asked for (Layout
+/// Instability API). The header may say that it connects, which moves what stands beside that.
+async fn shifts(tab: &Tab, part: &str) -> f64 {
     let script = r"
-        const [done] = arguments
+        const [part, done] = arguments
         // What was laid out by now is counted when it has been painted.
         requestAnimationFrame(() => requestAnimationFrame(() => {
             const observer = new PerformanceObserver(() => {})
             observer.observe({ type: 'layout-shift', buffered: true })
-            const log = document.querySelector('.log')
-            const inList = ({ node }) => node && (log.contains(node) || node.contains?.(log))
-            const unasked = observer.takeRecords().filter(({ hadRecentInput, sources }) => !hadRecentInput && sources.some(inList))
+            const whole = document.querySelector(part)
+            const inIt = ({ node }) => node && (whole.contains(node) || node.contains?.(whole))
+            const unasked = observer.takeRecords().filter(({ hadRecentInput, sources }) => !hadRecentInput && sources.some(inIt))
             done(unasked.reduce((sum, { value }) => sum + value, 0))
         }))";
-    tab.driver().await.execute_async(script, vec![]).await.unwrap().convert().unwrap()
+    tab.driver().await.execute_async(script, vec![part.into()]).await.unwrap().convert().unwrap()
 }
 
 pub async fn nothing_but_the_list_moves_while_messages_arrive(engine: Engine) {
@@ -288,8 +305,12 @@ async fn on_paper_there_is_every_message_and_no_form() {
     }
     let tab = chromium.join(&app.url(""), "ann").await;
     tab.cdp("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
-    for gone in ["#send", "#leave", "a.rooms", "#newest", "#presence"] {
-        assert!(!tab.element(gone).await.is_displayed().await.unwrap(), "{gone}");
+    for width in [768, 1280] {
+        tab.size(width, 800).await;
+        for gone in ["#send", "#leave", "a.rooms", "#newest", "#presence", ".search", "#list"] {
+            let gone_at = format!("{gone} at {width}");
+            assert!(!tab.element(gone).await.is_displayed().await.unwrap(), "{gone_at}");
+        }
     }
     let whole = "document.querySelector('main').scrollHeight >= document.getElementById('messages').scrollHeight
         && document.querySelector('.scroller').scrollHeight <= document.querySelector('.scroller').clientHeight + 1

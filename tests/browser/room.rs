@@ -332,3 +332,39 @@ pub async fn an_empty_room_says_what_to_do_until_something_is_said(engine: Engin
     messages(&tab, 1).await;
     assert!(!tab.element(".start").await.is_displayed().await.unwrap());
 }
+
+pub async fn a_messages_menu_opens_and_closes_at_one_place_and_moves_nothing(engine: Engine) {
+    let Some(mut browser) = Browser::start(engine).await else { return };
+    let app = TestApp::start();
+    let tab = browser.join(&app.url(""), "ann").await;
+    for text in ["one", "two", "three"] {
+        tab.say(text).await;
+    }
+    messages(&tab, 3).await;
+    let places =
+        "[...document.querySelectorAll('.message, .message > .menu > summary')].map((part) => {
+        const { x, y, width, height } = part.getBoundingClientRect()
+        return [x, y, width, height].join(' ')
+    })";
+    let before: Vec<String> = tab.eval(places).await;
+    // The last one has nothing below it but the end of the list.
+    for n in 1..=3 {
+        let summary = tab.element(&format!(":nth-child({n} of .message) > .menu summary")).await;
+        summary.click().await.unwrap();
+        let seen = "(() => {
+            const list = document.querySelector('.list').getBoundingClientRect()
+            const parts = [...document.querySelectorAll('.menu[open] > :not(summary) > *')]
+            return parts.length === 2 && parts.every((part) => {
+                const { left, right, top, bottom } = part.getBoundingClientRect()
+                const at = (x, y) => part.contains(document.elementFromPoint(x, y))
+                return right > left && bottom - top >= 24 && bottom - top < 48 && bottom <= list.bottom
+                    && at(left + 3, top + 3) && at(right - 3, bottom - 3)
+            })
+        })()";
+        tab.until(seen).await;
+        assert_eq!(tab.eval::<Vec<String>>(places).await, before);
+        summary.click().await.unwrap();
+        tab.until("!document.querySelector('.message .menu[open]')").await;
+        assert_eq!(tab.eval::<Vec<String>>(places).await, before);
+    }
+}

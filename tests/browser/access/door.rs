@@ -142,4 +142,39 @@ pub async fn what_is_used_often_is_large_enough_for_a_finger(engine: Engine) {
             .await;
         assert_eq!(small, <[String; 0]>::default(), "{path}");
     }
+    in_a_room(&app, &other).await;
+}
+
+/// Of what stands at each message the least is held (WCAG 2.2, 2.5.8): lines are no higher for it.
+async fn in_a_room(app: &TestApp, tab: &Tab) {
+    for n in 0..60 {
+        post_in(app, "garden", "bob", &format!("message {n}")).await;
+    }
+    tab.goto(&app.url("/rooms/garden")).await;
+    tab.element("#join button").await.click().await.unwrap();
+    tab.caught_up().await;
+    let own = "document.querySelectorAll('#messages > .own > .menu')";
+    for (n, text) in [(1, "one"), (2, "two")] {
+        tab.send_by_button(text).await;
+        tab.until(&format!("{own}.length === {n} && text.value === ''")).await;
+    }
+    let lines = "[...document.querySelectorAll('#messages > .message')].slice(-2).map((line) => line.offsetHeight)";
+    let heights: Vec<u32> = tab.eval(lines).await;
+    assert_eq!(heights[1], 26, "a line of a run");
+    tab.run(&format!("{own}[1].open = true")).await;
+    let small: Vec<String> = tab
+        .eval(
+            "[['.older a', 44, 44], ['.menu summary', 44, 24], ['.menu[open] div > *', 40, 40], ['time a', 24, 24], ['#send button', 44, 44]]
+            .flatMap(([css, width, height]) => {
+                const parts = [...document.querySelectorAll(`main.room ${css}`)]
+                return parts.length ? parts.map((part) => [css, part.getBoundingClientRect(), width, height]) : [[css, new DOMRect(), 1, 1]]
+            })
+            .filter(([, box, width, height]) => box.width < width - 0.1 || box.height < height - 0.1)
+            .map(([css, box]) => `${css} ${box.width} × ${box.height}`)",
+        )
+        .await;
+    assert_eq!(small, <[String; 0]>::default());
+    let whole = "document.querySelector('.menu[open] div').getBoundingClientRect().bottom
+        <= document.querySelector('.list').getBoundingClientRect().bottom";
+    assert!(tab.eval::<bool>(whole).await, "at the end of the list, too");
 }
