@@ -93,12 +93,12 @@ pub(crate) async fn create(
             let kept = kept.filter(|_| !matches!(why, Error::KeyReused));
             let key = kept.unwrap_or_else(Key::fresh);
             let text = posted.entered("text");
-            let problem = Some(match why {
+            let problem = match why {
                 // A page's key is its own affair; who reads this wrote something else meanwhile.
-                Error::KeyReused => KEY_REUSED,
-                _ => why.sentence(),
-            });
-            let form = SendForm { path, key: &key, text, problem, framed };
+                Error::KeyReused => KEY_REUSED.into(),
+                _ => why.in_full(),
+            };
+            let form = SendForm { path, key: &key, text, problem: Some(&problem), framed };
             let answer = if by_htmx {
                 swapped(why.status(), send_form(&form))
             } else if framed {
