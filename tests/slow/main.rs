@@ -22,6 +22,9 @@ mod engine;
 #[path = "../browser/proxy.rs"]
 mod proxy;
 #[allow(dead_code, reason = "each test binary uses its part of it")]
+#[path = "../browser/screen.rs"]
+mod screen;
+#[allow(dead_code, reason = "each test binary uses its part of it")]
 #[path = "../browser/tab.rs"]
 mod tab;
 
