@@ -35,8 +35,7 @@ const cut = (length) => {
     const rest = field.value.slice(length)
     const places = [selectionStart, selectionEnd].map((place) => Math.max(0, place - length))
     const focused = document.activeElement === field
-    if (focused) field.setSelectionRange(0, length)
-    if (focused) document.execCommand?.('delete')
+    if (focused) (field.setSelectionRange(0, length), document.execCommand?.('delete'))
     if (field.value !== rest) field.value = rest
     if (focused) field.setSelectionRange(...places, selectionDirection)
     field.dispatchEvent(new Event('input'))

@@ -88,8 +88,5 @@ document.addEventListener('visibilitychange', () => {
 })
 if (document.hidden) say(true)
 setInterval(() => document.hidden && say(true), 60_000)
-addEventListener('pagehide', () => {
-    leaving = true
-    if (document.hidden) say(false)
-})
+addEventListener('pagehide', () => ((leaving = true), document.hidden && say(false)))
 addEventListener('pageshow', () => (leaving = false))

@@ -36,6 +36,9 @@ pub async fn what_was_said_is_found_from_its_room_and_leads_to_its_place_among_t
     tab.element(".hits a").await.click().await.unwrap();
     let shown = "document.querySelector('[aria-current] .message span')?.textContent";
     tab.until(&format!("{shown} === 'the first boat'")).await;
+    let line = "['strong', 'time'].map((part) => document.querySelector(`[aria-current] ${part}`).textContent)";
+    let [name, time]: [String; 2] = tab.eval(line).await;
+    assert!(name == "bob" && !time.contains("UTC"), "{name} {time}: as in the room");
     let around = "[...document.querySelectorAll('.message > span')].length";
     assert_eq!(tab.eval::<usize>(around).await, 3, "with what was said around it");
     let place: String = tab.eval("location.pathname").await;
