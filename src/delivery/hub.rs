@@ -182,12 +182,13 @@ impl Hub {
         }
     }
 
-    /// Passes over everything up to `upto`, where no room has readers; answers whether it did.
-    /// A topic that opens later knows that it went by.
+    /// Passes over everything up to `upto`, where no room has readers and none is watched; answers whether
+    /// it did. A topic that opens later knows that it went by.
     #[must_use]
     pub(crate) fn pass(&self, upto: Seq) -> bool {
         let mut topics = lock(&self.topics);
-        let nobody = topics.by_room.is_empty();
+        // A stream watches other rooms before it opens its own.
+        let nobody = topics.by_room.is_empty() && topics.watched.is_empty();
         if nobody {
             topics.published = topics.published.max(upto);
         }

@@ -63,13 +63,18 @@ impl Watched {
         self.with_news.len() == 1
     }
 
+    /// Whether no room is watched.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_room.is_empty()
+    }
+
     /// A message was published to a room. Answers whether there is something to tell that there was not
     /// before.
     #[must_use]
     pub(super) fn count(&mut self, room: &RoomName, entry: &Entry) -> bool {
         let Entry::Message(message) = entry else { return false };
         // Nearly always nobody watches any.
-        !self.by_room.is_empty() && self.note(room, Some(message))
+        !self.is_empty() && self.note(room, Some(message))
     }
 }
 
@@ -316,6 +321,18 @@ mod tests {
         assert_eq!(hub.watched(), 0);
         hub.tell_watchers();
     }
+
+    #[test]
+    fn nothing_is_passed_over_uncounted_while_a_room_is_watched_and_none_is_read_yet() {
+        let hub = hub(&Model::default(), &Tasks::default(), 0, 64);
+        let watch = hub.watch(vec![room()], None);
+        assert!(!hub.pass(Seq::new(1)), "it is to be published");
+        hub.publish(&room(), frame(1));
+        assert_eq!(count(&watch), [1]);
+        drop(watch);
+        assert!(hub.pass(Seq::new(2)));
+    }
+
     #[test]
     fn mentions_are_counted_for_the_one_they_name_and_forgotten_with_the_last_who_watches() {
         let hub = hub(&Model::default(), &Tasks::default(), 0, 64);
