@@ -128,6 +128,8 @@
 //! | 30 | each restart reads all of the journal | `a_restart_goes_on_where_the_index_stood_and_reads_nothing_again` |
 //! | 30 | there is no place for an index, and sends wait for it | `where_there_can_be_no_index_everything_else_goes_on_and_a_search_says_so` |
 //! | 31 | what is unread elsewhere is counted twice, or not at all, where a stream begins | `in_every_order_the_last_number_of_another_room_is_what_is_unread_and_no_message_is_missed` |
+//! | 31 | what came before a stream opened its own room is not counted in the others | `nothing_is_passed_over_uncounted_while_a_room_is_watched_and_none_is_read_yet` |
+//! | 31 | what was read in one tab stays unread in another | `what_another_tab_says_to_have_read_is_read_on_a_stream_that_was_open_before` |
 //! | 31 | a busy room floods those who read another | `a_busy_room_is_told_of_now_and_then_and_no_more_once_it_has_a_hundred` |
 //! | 31 | a private room's numbers are told to who has no link, or has it no more | `a_private_room_stands_on_the_list_until_its_link_is_taken_back` |
 
