@@ -26,7 +26,8 @@ async fn in_a_flooded_room_slow_readers_cost_the_others_the_senders_and_the_memo
     let path = |format: &str| format!("/rooms/lobby/events?format={format}");
     let mut others = Vec::new();
     for number in 0..16 {
-        let path = path(["sse", "ndjson", "text", "html"][number % 4]);
+        // (The endless document ends after ten thousand messages, which a quick machine sends meanwhile.)
+        let path = path(["sse", "ndjson", "text"][number % 3]);
         let mut reader = Reader::open(Wire::to(&app).await, &path, None).await;
         others.push(tokio::spawn(async move {
             reader.until_mark("end").await;
