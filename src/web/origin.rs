@@ -71,7 +71,6 @@ fn reachable(mut listen: SocketAddr) -> SocketAddr {
 /// Metadata, section 2: sent to potentially trustworthy URLs only, which this machine's are anyway).
 fn proxy_had_tls(headers: &HeaderMap, authority: &str) -> bool {
     const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-    const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
     let said = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(scheme) = said(&X_FORWARDED_PROTO) {
         return scheme.eq_ignore_ascii_case("https");
@@ -83,7 +82,13 @@ fn proxy_had_tls(headers: &HeaderMap, authority: &str) -> bool {
         return scheme == "https";
     }
     let (host, _) = parted(authority);
-    said(&SEC_FETCH_SITE).is_some() && !is_machines_own(host)
+    fetch_site(headers).is_some() && !is_machines_own(host)
+}
+
+/// What a browser says of the page that led here, beside ours: `same-origin`, `cross-site` (W3C Fetch
+/// Metadata, section 2.3). Over plain HTTP to another machine none says it.
+pub(super) fn fetch_site(headers: &HeaderMap) -> Option<&str> {
+    headers.get("sec-fetch-site").and_then(|site| site.to_str().ok())
 }
 
 #[cfg(test)]

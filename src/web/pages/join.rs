@@ -14,6 +14,7 @@ use super::{
         error::Error,
         extract::{AnyRoom, OverTls, Params, Room},
         form::PageForm,
+        origin::fetch_site,
         respond::{never_stored, not_stored},
         session::{self, Browser},
         state::AppState,
@@ -229,6 +230,6 @@ async fn refused(
 /// Whether a browser posted the form as it stands on our page, as far as it says so (Fetch Metadata):
 /// over plain HTTP to another machine none does.
 fn came_from_our_page(headers: &HeaderMap) -> bool {
-    let says = |name, what: &str| headers.get(name).is_some_and(|value| value == what);
-    says("sec-fetch-site", "same-origin") && says("sec-fetch-mode", "navigate")
+    let navigates = headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
+    fetch_site(headers) == Some("same-origin") && navigates
 }

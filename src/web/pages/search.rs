@@ -14,6 +14,7 @@ use super::{
         extract::{Params, Room},
         json::Json,
         negotiate::{self, Document},
+        origin::fetch_site,
         respond::not_stored,
         session::{self, Seen},
         state::AppState,
@@ -62,7 +63,7 @@ pub(crate) async fn all(
 /// Whether another site's page led here, as far as the browser says so (W3C Fetch Metadata): it could
 /// measure how long the answer takes, and so what is said in rooms that are closed to it.
 fn came_from_another_site(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site")
+    fetch_site(headers) == Some("cross-site")
 }
 
 async fn show(
