@@ -84,9 +84,14 @@ impl Browser {
         Self::with(engine, Kind::OneWindow).await
     }
 
-    /// Starts one whose pages can be turned to these colours: see [`Engine::sessions`].
-    pub async fn in_colours(engine: Engine, colours: &'static [Colours]) -> Option<Self> {
-        Self::wished(engine, Kind::Windows, colours, None).await
+    /// Lets `look` have one for each part of the colours that pages can be turned to: see
+    /// [`Engine::sessions`].
+    pub async fn in_all_colours(engine: Engine, look: impl AsyncFn(Self)) {
+        for colours in engine.sessions() {
+            let browser = Self::wished(engine, Kind::Windows, colours, None).await;
+            let Some(browser) = browser else { return };
+            look(browser).await;
+        }
     }
 
     /// Starts one where it is as late as in this zone.

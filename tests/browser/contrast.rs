@@ -125,10 +125,7 @@ async fn look(tab: &Tab, least: usize, faults: &mut Vec<String>) {
 }
 
 pub async fn every_control_can_be_seen_at_rest_hovered_and_with_the_keyboard_on_it(engine: Engine) {
-    for colours in engine.sessions() {
-        let Some(browser) = Browser::in_colours(engine, colours).await else { return };
-        seen(browser).await;
-    }
+    Browser::in_all_colours(engine, seen).await;
 }
 
 async fn seen(mut browser: Browser) {

@@ -48,10 +48,7 @@ pub async fn a_conversation_stands_on_one_edge_in_lines_of_some_75_characters(en
 }
 
 pub async fn each_run_begins_with_a_tile_that_is_the_same_for_every_reader(engine: Engine) {
-    for colours in engine.sessions() {
-        let Some(browser) = Browser::in_colours(engine, colours).await else { return };
-        tiles(browser).await;
-    }
+    Browser::in_all_colours(engine, tiles).await;
 }
 
 async fn tiles(mut browser: Browser) {

@@ -36,6 +36,11 @@ fn of(room: &str, unread: u64) -> Value {
     json!({ "room": room, "unread": unread })
 }
 
+/// The same, where so many of them mention the one who is told.
+fn naming(room: &str, unread: u64, mentions: u64) -> Value {
+    json!({ "room": room, "unread": unread, "mentions": mentions })
+}
+
 /// What stands in the list of rooms: each room, and what is said of it.
 fn list(page: &str) -> Vec<(String, String)> {
     let items = page.split("<li data-room=\"").skip(1);
@@ -130,7 +135,7 @@ async fn a_tab_is_told_how_much_of_what_is_unread_mentions_its_name() {
     let shown = page(&mut browser, &at).await;
     assert_eq!(list(&shown), listed(&[("attic", "4 unread, @1"), ("lobby", "")]));
     let mut events = stream(&browser, &shown).await;
-    let told = |unread: u64, mentions: u64| json!({ "room": "attic", "unread": unread, "mentions": mentions });
+    let told = |unread: u64, mentions: u64| naming("attic", unread, mentions);
     tells(&mut events, [told(4, 1)]).await;
     send(&app, "attic", "ann", "@BEN!").await;
     assert_eq!(unread(&mut events).await, told(5, 2));

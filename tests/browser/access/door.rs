@@ -20,10 +20,7 @@ async fn two(browser: &mut Browser, app: &TestApp, name: &str) -> (Tab, Tab) {
 }
 
 pub async fn axe_finds_nothing_where_one_joins_finds_and_is_refused_and_all_fits(engine: Engine) {
-    for colours in engine.sessions() {
-        let Some(browser) = Browser::in_colours(engine, colours).await else { return };
-        joins(browser).await;
-    }
+    Browser::in_all_colours(engine, joins).await;
 }
 
 async fn joins(mut browser: Browser) {

@@ -32,10 +32,7 @@ pub(super) async fn check(tab: &Tab, what: &str) {
 pub async fn axe_finds_nothing_where_one_is_invited_and_where_a_room_is_moderated_and_all_fits(
     engine: Engine,
 ) {
-    for colours in engine.sessions() {
-        let Some(browser) = Browser::in_colours(engine, colours).await else { return };
-        invited(browser).await;
-    }
+    Browser::in_all_colours(engine, invited).await;
 }
 
 async fn invited(mut browser: Browser) {
@@ -83,10 +80,7 @@ async fn invited(mut browser: Browser) {
 }
 
 pub async fn axe_finds_nothing_on_the_operators_pages_and_all_fits(engine: Engine) {
-    for colours in engine.sessions() {
-        let Some(browser) = Browser::in_colours(engine, colours).await else { return };
-        operates(browser).await;
-    }
+    Browser::in_all_colours(engine, operates).await;
 }
 
 async fn operates(mut browser: Browser) {

@@ -11,10 +11,7 @@ use crate::{
 };
 
 pub async fn axe_finds_nothing_in_what_was_found_and_around_a_message_and_all_fits(engine: Engine) {
-    for colours in engine.sessions() {
-        let Some(browser) = Browser::in_colours(engine, colours).await else { return };
-        found(browser).await;
-    }
+    Browser::in_all_colours(engine, found).await;
 }
 
 async fn found(mut browser: Browser) {
