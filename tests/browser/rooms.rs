@@ -134,21 +134,21 @@ async fn without_scripts_the_numbers_are_right_when_a_page_is_loaded() {
     for text in ["one", "two"] {
         send(&app, "attic", "bob", text).await;
     }
-    tab.driver().await.refresh().await.unwrap();
+    tab.arrive(async { tab.driver().await.refresh().await.unwrap() }).await;
     click(&tab, "#rooms summary").await;
     let text = async |css: &str| tab.element(css).await.text().await.unwrap();
     assert_eq!(text("#list [data-room=attic] a").await.replace('\n', " "), "#attic 2 unread");
-    click(&tab, "#list [data-room=attic] a").await;
+    tab.arrive(click(&tab, "#list [data-room=attic] a")).await;
     assert_eq!(text("h1").await, "#attic");
     click(&tab, "#rooms summary").await;
     assert_eq!(text("#list [data-room=attic] a").await, "#attic");
     // Pinned, and taken off.
     click(&tab, "#list [data-room=lobby] summary").await;
-    click(&tab, "#list [data-room=lobby] button[value=pin]").await;
+    tab.arrive(click(&tab, "#list [data-room=lobby] button[value=pin]")).await;
     click(&tab, "#rooms summary").await;
     assert_eq!(text("#list li:first-child a").await, "#lobby");
     click(&tab, "#list [data-room=lobby] summary").await;
-    click(&tab, "#list [data-room=lobby] button[value=off]").await;
+    tab.arrive(click(&tab, "#list [data-room=lobby] button[value=off]")).await;
     click(&tab, "#rooms summary").await;
     assert_eq!(text("#list li:first-child a").await, "#attic");
     assert_eq!(

@@ -60,6 +60,15 @@ impl Tab {
         self.driver().await.goto(url).await.expect("it loads");
     }
 
+    /// Does what leads to another page, and waits for that: where pages run no script, the driver does
+    /// not.
+    pub async fn arrive(&self, go: impl Future<Output = ()>) {
+        self.run("document.documentElement.dataset.left = ''").await;
+        go.await;
+        let is_new = "document.documentElement.dataset.left === undefined";
+        self.until(&format!("{is_new} && document.readyState !== 'loading'")).await;
+    }
+
     /// Joins the lobby by its form.
     pub async fn join(&self, home: &str, name: &str) {
         self.goto(&format!("{home}/rooms/lobby")).await;

@@ -108,14 +108,11 @@ pub async fn without_scripts_the_last_name_is_filled_in_and_joins_by_one_click(e
     let app = TestApp::start();
     post_in(&app, "kitchen", "bob", "hi").await;
     let ann = browser.join(&app.url(""), "ann").await;
-    ann.goto(&app.url("/rooms/kitchen")).await;
-    // Without scripts, who goes to a page does not wait for it.
-    ann.until("location.pathname === '/rooms/kitchen' && document.readyState === 'complete'").await;
+    ann.arrive(ann.goto(&app.url("/rooms/kitchen"))).await;
     assert_eq!(ann.eval::<String>("username.value").await, "ann");
     let shown: String = ann.eval("document.querySelector('.said-last').innerText").await;
     assert!(shown.contains("bob") && shown.contains("just now") && shown.contains("hi"), "{shown}");
-    ann.goto(&app.url("/rooms")).await;
-    ann.until("location.pathname === '/rooms' && document.readyState === 'complete'").await;
+    ann.arrive(ann.goto(&app.url("/rooms"))).await;
     ann.element("ul.rooms form[action='/rooms/kitchen/join'] button").await.click().await.unwrap();
     ann.until("document.querySelector('main.room > header .me')?.textContent.startsWith('Posting as ann')").await;
 }
